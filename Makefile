@@ -1,0 +1,36 @@
+# Two commands for newcomers: `make demo` and `make test`. Both make .venv when it is missing or older
+# than what it is made from.
+#
+# Without an NVIDIA driver the CPU build of torch is what one wants. Where pip's own index holds the
+# CUDA build only, name the CPU index that pytorch.org gives:  make test TORCH_INDEX=<address>
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test check accuracy accuracy-quick decode-benchmark clean
+
+demo: $(STAMP)
+	$(BIN)/semivideo demo --out demo
+
+test: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash scripts/test
+
+check: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash scripts/check
+
+accuracy: $(STAMP)
+	$(BIN)/python benchmarks/accuracy.py utd-mhad
+
+accuracy-quick: $(STAMP)
+	$(BIN)/python benchmarks/accuracy.py utd-mhad --quick
+
+decode-benchmark: $(STAMP)
+	$(BIN)/python benchmarks/decode.py
+
+$(STAMP): pyproject.toml constraints.txt scripts/install
+	PYTHON="$(PYTHON)" TORCH_INDEX="$(TORCH_INDEX)" bash scripts/install
+	touch $(STAMP)
+
+clean:
+	rm -rf .venv demo build *.egg-info .coverage .mypy_cache .ruff_cache

@@ -1,0 +1,147 @@
+"""Settings to objects: the only place that knows every package.
+
+A method is found by name in ``METHODS`` or as ``module:Class``; its constructor says what else it
+wants: positional parameters are networks (``primary``, ``auxiliary``), ``views`` and ``clips`` come
+from their own sections, and the remaining keywords are the keys of the section ``method``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from semivideo import models
+from semivideo.errors import ConfigError, nearest
+from semivideo.methods import METHODS, Method
+from semivideo.records import ClipSpec
+from semivideo.settings import ModelCard, NetworkSettings, Settings, sentence
+from semivideo.transforms import Views
+
+GIVEN = {"views", "clips"}
+
+
+def method_class(name: str) -> type[Method]:
+    """Find a method by its name in the table or as ``module:Class``.
+
+    Raises:
+        ConfigError: No such name, module or class.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    if ":" not in name:
+        raise ConfigError(
+            f"no method {name!r}{nearest(name, METHODS)} [known: {', '.join(METHODS)}; or module:Class]"
+        )
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"cannot import method {name!r}: {error}; is it on PYTHONPATH?") from None
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise ConfigError(f"{name!r} is not a subclass of semivideo.methods.Method")
+    return found
+
+
+def network_roles(cls: type[Method]) -> list[str]:
+    """Names of the networks a method takes: its positional parameters."""
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+
+def options_model(cls: type[Method]) -> type[BaseModel]:
+    """A pydantic model of a method's keyword arguments, made from its constructor's annotations."""
+    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    keywords = [
+        p
+        for p in inspect.signature(cls.__init__).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.name not in GIVEN
+    ]
+    fields: dict[str, Any] = {
+        p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in keywords
+    }
+    return create_model(cls.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def method_options(cls: type[Method], options: dict[str, Any]) -> dict[str, Any]:
+    """Check the keys of the section ``method`` against the constructor.
+
+    Raises:
+        ConfigError: An unknown key or a value out of range.
+    """
+    model = options_model(cls)
+    try:
+        return dict(model.model_validate(options))
+    except ValidationError as error:
+        raise ConfigError(sentence(error, model, section="method")) from None
+
+
+def auxiliary_of(primary: NetworkSettings) -> NetworkSettings:
+    """CMPL's auxiliary network: the primary's twin at a quarter of the width, twice the frame rate.
+
+    Raises:
+        ConfigError: The primary's stride cannot be halved; the auxiliary must then be written out.
+    """
+    if primary.stride_frames % 2:
+        raise ConfigError(
+            f"networks.primary.stride_frames = {primary.stride_frames} cannot be halved for the "
+            "auxiliary network; set it to an even number or set networks.auxiliary"
+        )
+    return primary.model_copy(
+        update={
+            "num_frames": primary.num_frames * 2,
+            "stride_frames": primary.stride_frames // 2,
+            "options": {**primary.options, "width": primary.options.get("width", 1.0) / 4},
+        }
+    )
+
+
+def network_settings(settings: Settings, cls: type[Method]) -> dict[str, NetworkSettings]:
+    """Settings of each network the method takes, by role, the deployed one first."""
+    primary = settings.networks.primary
+    found = {"primary": primary}
+    if "auxiliary" in network_roles(cls):
+        found["auxiliary"] = settings.networks.auxiliary or auxiliary_of(primary)
+    return found
+
+
+def clip_spec(network: NetworkSettings) -> ClipSpec:
+    """The clips a network sees."""
+    return ClipSpec(network.num_frames, network.stride_frames, network.offset_seconds)
+
+
+def build_method(settings: Settings, *, num_classes: int) -> Method:
+    """Build the networks, the views and the method.
+
+    Args:
+        settings: All of it; the seed of initial weights is the caller's.
+        num_classes: K >= 2.
+
+    Raises:
+        ConfigError: Any name, key or value that does not exist or fit.
+    """
+    cls = method_class(settings.method.name)
+    options = method_options(cls, settings.method.options)
+    wanted = network_settings(settings, cls)
+    networks = {
+        role: models.create(network.name, num_classes, **network.options)
+        for role, network in wanted.items()
+    }
+    clips = {role: clip_spec(network) for role, network in wanted.items()}
+    return cls(*networks.values(), views=Views(settings.views), clips=clips, **options)
+
+
+def build_card(settings: Settings, *, classes: list[str]) -> ModelCard:
+    """Describe the deployed network: everything needed to run it on a new video."""
+    return ModelCard(
+        network=settings.networks.primary,
+        classes=classes,
+        data=settings.data,
+        views=settings.views,
+        evaluation=settings.evaluation,
+        method=settings.method.name,
+        weights_sha256="",
+    )

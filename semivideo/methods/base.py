@@ -1,0 +1,80 @@
+"""What every method page shares: the contract, and one forward of several views together.
+
+A method is an ``nn.Module`` whose ``forward(batch)`` is the training step. It says what clips it
+wants (``clips``), makes views of them, and returns a loss. It knows nothing of optimisers,
+precision, processes or files.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from semivideo.models.contract import Network
+from semivideo.objectives import ConfidentLabels
+from semivideo.records import Batch, Clips, ClipSpec, PseudoLabels, StepResult
+
+
+class Method(nn.Module, ABC):
+    """A way to learn from labelled and unlabelled clips.
+
+    Attributes:
+        clips: Stream name to the clips wanted; the first stream is the deployed network's.
+        uses_unlabeled: Whether the loader must deliver unlabelled clips.
+    """
+
+    clips: dict[str, ClipSpec]
+    uses_unlabeled: bool = True
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> StepResult:
+        """Return the loss of one step; its order is that of the paper's equations."""
+
+    @property
+    @abstractmethod
+    def deployed(self) -> Network:
+        """The network that is evaluated and shipped."""
+
+    def after_step(self) -> None:
+        """Update state that follows the weights, such as a teacher; called after each step."""
+
+
+def jointly(network: nn.Module, *parts: Tensor) -> list[Tensor]:
+    """Run one forward over all parts, so that batch statistics see them together.
+
+    Args:
+        network: Maps (N, ...) to logits (N, K).
+        parts: Views (N_i, C, T, H, W) of one shape apart from N_i.
+
+    Returns:
+        Logits (N_i, K) in float32, one tensor a part.
+    """
+    logits = network(torch.cat(parts)).float()
+    return list(logits.split([len(part) for part in parts]))
+
+
+def unlabeled(batch: Batch) -> Clips:
+    """Return the unlabelled clips of a batch that must have them."""
+    if batch.unlabeled is None:
+        raise RuntimeError("a method with uses_unlabeled = True was given a batch without any")
+    return batch.unlabeled
+
+
+def supervised_loss(logits: dict[str, Tensor], y: Tensor) -> StepResult:
+    """Return the sum of cross-entropies of labelled clips, as in a supervised warm-up.
+
+    Args:
+        logits: Name of the term to logits (B, K).
+        y: int64 (B,), the labels.
+    """
+    terms = {name: cross_entropy(logits_BK.float(), y) for name, logits_BK in logits.items()}
+    loss = torch.stack(list(terms.values())).sum()
+    return StepResult(loss=loss, terms={name: term.detach() for name, term in terms.items()})
+
+
+def logged(network: str, u: Clips, labels: ConfidentLabels) -> PseudoLabels:
+    """Join the labels that ``network`` gave to the clips ``u`` with their videos, for the log."""
+    return PseudoLabels(network, u.video, labels.label, labels.confidence, labels.kept)

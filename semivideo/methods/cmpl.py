@@ -1,0 +1,128 @@
+"""CMPL, Cross-Model Pseudo-Labeling (Xu et al., CVPR 2022, arXiv 2112.09690).
+
+A primary network F and a light auxiliary network A, which sees the same window at twice the frame
+rate, give each other confident pseudo-labels. They err on different videos, so each corrects what
+the other would have confirmed.
+
+    p^F_i = softmax(F(w(u_i))),  p^A_i = softmax(A(w(u_i))),  no gradient
+    L_s^F = 1/B sum_i H(y_i, F(x_i))                                             (same for A)
+    L_u^F = 1/U sum_i 1[max p^A_i >= threshold] H(argmax p^A_i, F(s(u_i)))
+    L_u^A = 1/U sum_i 1[max p^F_i >= threshold] H(argmax p^F_i, A(s(u_i)))
+    L     = (L_s^F + L_s^A) + weight (L_u^F + L_u^A)
+
+Easy to get wrong: the mean runs over all U clips, kept or not, and each network's labelled, weak and
+strong clips share one forward. Where the paper is silent we take: F and A share crop and flip of a
+clip and draw RandAugment apart; the auxiliary's window moves by up to ``offset_seconds`` of its clip
+settings, uniformly, clamped to the video; no supervised warm-up, no EMA.
+Shapes: x, x_a (B, C, T, H, W), u_w, u_s, u_aw, u_as (U, C, T, H, W), logits (., K).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from semivideo.methods.base import Method, jointly, logged, unlabeled
+from semivideo.models.contract import Network
+from semivideo.objectives import (
+    Scheme,
+    after_warmup,
+    confident_labels,
+    label_sources,
+    masked_cross_entropy,
+)
+from semivideo.records import Batch, ClipSpec, PseudoLabels, StepResult
+from semivideo.settings import Share, Weight
+from semivideo.transforms import Views
+
+Term = Literal["L_s^F", "L_s^A", "L_u^F", "L_u^A"]
+ALL_TERMS: tuple[Term, ...] = ("L_s^F", "L_s^A", "L_u^F", "L_u^A")
+
+
+class CMPL(Method):
+    """Two networks that label for each other; the primary one is deployed.
+
+    Args:
+        primary: F, the network that is deployed.
+        auxiliary: A, lighter and at a higher frame rate; any network.
+        views: Makes views of raw clips.
+        clips: The clips of the streams "primary" and "auxiliary".
+        threshold: Least confidence of a pseudo-label, in [0, 1] (Fig. 4a: 0.9 is best).
+        weight: Weight of the unlabelled terms, >= 0; the paper's 5 at 1 % labels, 2 at 10 %.
+        scheme: Who teaches whom (appendix A); the paper's is "cross".
+        terms: Terms of L that count (Table 6).
+        supervised_warmup: Share of the training before the unlabelled terms start, in [0, 1].
+    """
+
+    def __init__(
+        self,
+        primary: Network,
+        auxiliary: Network,
+        *,
+        views: Views,
+        clips: dict[str, ClipSpec],
+        threshold: Share = 0.9,
+        weight: Weight = 5.0,
+        scheme: Scheme = "cross",
+        terms: tuple[Term, ...] = ALL_TERMS,
+        supervised_warmup: Share = 0.0,
+    ) -> None:
+        super().__init__()
+        self.primary = primary
+        self.auxiliary = auxiliary
+        self.views = views
+        self.clips = clips
+        self.threshold = threshold
+        self.weight = weight
+        self.scheme: Scheme = scheme
+        self.terms = terms
+        self.supervised_warmup = supervised_warmup
+
+    def forward(self, batch: Batch) -> StepResult:
+        """Return L; the labelled clips alone while the unlabelled terms have no weight."""
+        weight = after_warmup(self.weight, batch.progress, warmup=self.supervised_warmup)
+        views, t, y = self.views, self.threshold, batch.labeled.label
+        x, x_a = views.standard(batch.labeled, "primary"), views.standard(batch.labeled, "auxiliary")
+        if weight == 0:
+            F_x, A_x = self.primary(x).float(), self.auxiliary(x_a).float()
+            return self.total({"L_s^F": cross_entropy(F_x, y), "L_s^A": cross_entropy(A_x, y)}, 0.0)
+        u = unlabeled(batch)
+        u_w, u_s = views.weak(u, "primary"), views.strong(u, "primary")
+        u_aw, u_as = views.weak(u, "auxiliary"), views.strong(u, "auxiliary")
+
+        F_x, F_w, F_s = jointly(self.primary, x, u_w, u_s)
+        A_x, A_w, A_s = jointly(self.auxiliary, x_a, u_aw, u_as)
+        p_F, p_A = F_w.detach().softmax(dim=1), A_w.detach().softmax(dim=1)
+        for_F, for_A = label_sources(self.scheme, p_F, p_A, threshold=t)
+        losses = {
+            "L_s^F": cross_entropy(F_x, y),
+            "L_s^A": cross_entropy(A_x, y),
+            "L_u^F": masked_cross_entropy(F_s, confident_labels(for_F, t)),  # A teaches F
+            "L_u^A": masked_cross_entropy(A_s, confident_labels(for_A, t)),  # F teaches A
+        }
+        return self.total(
+            losses,
+            weight,
+            logged("primary", u, confident_labels(p_F, t)),
+            logged("auxiliary", u, confident_labels(p_A, t)),
+        )
+
+    def total(
+        self, losses: dict[str, Tensor], weight: float, *pseudo: PseudoLabels
+    ) -> StepResult:
+        """Return the weighted sum of the terms that count."""
+        # A term switched off has weight 0 and stays in the sum: every parameter keeps a gradient,
+        # which distributed training needs.
+        factor = {"L_s^F": 1.0, "L_s^A": 1.0, "L_u^F": weight, "L_u^A": weight}
+        L = torch.stack([(t in self.terms) * factor[t] * loss for t, loss in losses.items()]).sum()
+        return StepResult(
+            loss=L, terms={t: loss.detach() for t, loss in losses.items()}, pseudo=pseudo
+        )
+
+    @property
+    def deployed(self) -> Network:
+        """The primary network."""
+        return self.primary

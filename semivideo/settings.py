@@ -1,0 +1,301 @@
+"""Typed settings of a run: six sections, YAML in and out, every field with its help line.
+
+The defaults are the founding paper's (CMPL, Kinetics-400 at 1 %) where it states one. Method and
+network options that only one class has are checked against that class's constructor in ``build``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from semivideo.errors import ConfigError, nearest
+
+
+def _in_unit_interval(value: float) -> float:
+    """Check a share; people write percent."""
+    if not 0 <= value <= 1:
+        percent = f"; write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
+        raise ValueError(f"must lie in [0, 1], got {value:g}{percent}")
+    return value
+
+
+Share = Annotated[float, AfterValidator(_in_unit_interval)]
+"""A number in [0, 1], such as a probability or a part of the training."""
+Weight = Annotated[float, Field(ge=0)]
+"""A factor of a loss term, >= 0."""
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are errors, values are checked on assignment."""
+
+    model_config = ConfigDict(
+        extra="forbid", validate_assignment=True, use_attribute_docstrings=True, frozen=False
+    )
+
+
+class DataSettings(Section):
+    """How clips are cut from videos and put into batches."""
+
+    short_side: int = Field(256, ge=16)
+    """Short side of the canvas frames are resized to after decoding, in pixels."""
+    sampling: Literal["window", "segments"] = "window"
+    """window: num_frames x stride_frames from a random start; segments: spread over the video."""
+    past_end: Literal["loop", "repeat_last"] = "loop"
+    """What stands in for frames after the end of a video shorter than the window."""
+    frame_rate: float | None = Field(None, gt=0)
+    """Resample videos to this many frames per second by index; None keeps each video's rate."""
+    labeled_batch: int = Field(32, ge=1)
+    """Labelled clips per step, over all processes."""
+    unlabeled_batch: int = Field(160, ge=1)
+    """Unlabelled clips per step, over all processes."""
+    unlabeled_includes_labeled: bool = True
+    """Whether labelled videos are also drawn, without label, as unlabelled ones."""
+    balanced: bool = False
+    """Draw labelled clips class by class instead of video by video (CMPL Table A3)."""
+    workers: int | Literal["auto"] = "auto"
+    """Loader processes; auto: none if all frames fit the memory cache, else one per core up to 8."""
+    memory_gb: float = Field(2.0, ge=0)
+    """Decoded frames are kept in memory if all training videos fit in this many gigabytes."""
+
+
+class ViewSettings(Section):
+    """How raw clips become the views that networks see."""
+
+    crop_size: int = Field(224, ge=8)
+    """Side of the square crop in pixels."""
+    standard: Literal["jitter", "resized"] = "jitter"
+    """Labelled view; jitter: scale jitter + random crop (SlowFast); resized: random resized crop."""
+    jitter_scale: tuple[float, float] = (256 / 224, 320 / 224)
+    """Range of the short side before the crop, as a multiple of crop_size."""
+    resized_area: tuple[float, float] = (0.08, 1.0)
+    """Range of the cropped share of the area for 'resized'."""
+    resized_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    """Range of the aspect ratio for 'resized'."""
+    weak: Literal["center", "standard"] = "center"
+    """Weak view: centre crop (CMPL) or the labelled view's random crop."""
+    weak_scale: float = Field(256 / 224, ge=1)
+    """Short side before the centre crop, as a multiple of crop_size."""
+    flip: bool = True
+    """Random horizontal flip; switch off where left and right are different classes."""
+    randaugment_ops: int = Field(2, ge=0)
+    """RandAugment N: operations per clip in the strong view."""
+    randaugment_magnitude: float = Field(10, ge=0, le=30)
+    """RandAugment M, of 30."""
+    randaugment_random_magnitude: bool = False
+    """Draw each magnitude uniformly from [0, M] instead of using M."""
+    cutout: float = Field(0.5, ge=0, le=1)
+    """Largest side of the grey square of the strong view, as a share of the crop; 0 for none."""
+    mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
+    """Mean per channel of frames in [0, 1] that is subtracted."""
+    std: tuple[float, float, float] = (0.225, 0.225, 0.225)
+    """Deviation per channel of frames in [0, 1] that is divided by."""
+
+
+class NetworkSettings(Section):
+    """One network and the clips it sees."""
+
+    name: str = "resnet3d50"
+    """A name from `semivideo methods`, or module:Class."""
+    num_frames: int = Field(8, ge=1)
+    """Frames per clip."""
+    stride_frames: int = Field(8, ge=1)
+    """Raw frames from one frame of the clip to the next."""
+    offset_seconds: float = Field(0.0, ge=0)
+    """The clip starts up to this many seconds away from the primary's (CMPL's t_s)."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Constructor arguments of the network, such as width or dropout."""
+
+
+class NetworksSettings(Section):
+    """The networks of a method."""
+
+    primary: NetworkSettings = Field(default_factory=NetworkSettings)
+    """The network that is deployed."""
+    auxiliary: NetworkSettings | None = None
+    """CMPL's second network; None takes the primary at a quarter of the width and twice the rate."""
+
+
+class MethodSettings(BaseModel):
+    """The method's name; every other key is an argument of its constructor."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+
+    name: str = "cmpl"
+    """A name from `semivideo methods`, or module:Class."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Constructor arguments of the method."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class EngineSettings(Section):
+    """The loop and the optimiser."""
+
+    steps: int | None = Field(None, ge=1)
+    """Number of iterations; None computes it from epochs."""
+    epochs: float = Field(200, gt=0)
+    """Passes over epoch_of's videos, used where steps is None."""
+    epoch_of: Literal["unlabeled", "labeled"] = "unlabeled"
+    """Which stream an epoch counts."""
+    learning_rate: float = Field(0.1, gt=0)
+    """Peak learning rate of SGD."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """SGD momentum; Nesterov is off."""
+    weight_decay: float = Field(1e-4, ge=0)
+    """L2 on every parameter, as in the papers."""
+    decay_exempt: list[Literal["norm", "bias"]] = Field(default_factory=list)
+    """Kinds of parameters without weight decay."""
+    warmup: float = Field(0.0, ge=0, le=1)
+    """Share of the steps over which the learning rate rises linearly from a tenth; then cosine."""
+    clip_gradient: float | None = Field(None, gt=0)
+    """Largest gradient norm; None for no clipping."""
+    ema: float | None = Field(None, ge=0, lt=1)
+    """Decay of an average of the deployed network's weights that is deployed instead."""
+    precise_bn: int = Field(0, ge=0)
+    """Steps of the training stream over which batch statistics are recomputed at the end."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """auto: bf16 where the processor has it, else fp32."""
+    channels_last: bool = True
+    """Memory format channels_last_3d."""
+    seed: int = Field(0, ge=0)
+    """Everything random is a function of it and the step."""
+    checkpoint_every: int = Field(500, ge=1)
+    """Steps between checkpoints."""
+    keep_checkpoints: int = Field(2, ge=1)
+    """How many of the last checkpoints stay."""
+    log_every: int = Field(20, ge=1)
+    """Steps between lines of metrics.jsonl."""
+    evaluate_every: int | None = Field(None, ge=1)
+    """Steps between quick evaluations (1 clip x 1 crop) for the log; None for none."""
+
+
+class EvaluationSettings(Section):
+    """How a video's score is made from views."""
+
+    num_clips: int = Field(10, ge=1)
+    """Clips spread uniformly over the video."""
+    num_crops: Literal[1, 3] = 3
+    """1: centre; 3: along the longer side."""
+    crop_size: int | None = Field(None, ge=8)
+    """Side of the crop; None: crop_size * weak_scale of the views (256 for 224)."""
+    average: Literal["probabilities", "logits"] = "probabilities"
+    """What is averaged over the views."""
+    batch_clips: int = Field(16, ge=1)
+    """Views per forward pass; scores do not depend on it."""
+
+
+class ModelCard(Section):
+    """What ``model/card.json`` says: how to rebuild the network and what to feed it."""
+
+    format: int = 1
+    """Version of this card."""
+    network: NetworkSettings
+    """The network's name, options and clips."""
+    classes: list[str]
+    """Class names in the order of the logits."""
+    data: DataSettings
+    """How clips were cut in training; testing follows it."""
+    views: ViewSettings
+    """How views were made in training; testing takes its sizes and normalisation."""
+    evaluation: EvaluationSettings
+    """The default test protocol."""
+    method: str
+    """The method that trained it."""
+    weights_sha256: str
+    """Digest of model.safetensors; a card and weights that do not belong together are refused."""
+
+
+class Settings(Section):
+    """Everything that defines a run, next to the videos and the split."""
+
+    data: DataSettings = Field(default_factory=DataSettings)
+    """Clips and batches."""
+    views: ViewSettings = Field(default_factory=ViewSettings)
+    """Augmentation."""
+    networks: NetworksSettings = Field(default_factory=NetworksSettings)
+    """Networks and their clips."""
+    method: MethodSettings = Field(default_factory=MethodSettings)
+    """The method and its options."""
+    engine: EngineSettings = Field(default_factory=EngineSettings)
+    """Loop and optimiser."""
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
+    """Test views."""
+
+    def to_yaml(self) -> str:
+        """Return the settings as YAML that ``from_mapping`` accepts."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    @classmethod
+    def from_mapping(cls, mapping: dict[str, Any]) -> Settings:
+        """Check a nested dictionary.
+
+        Raises:
+            ConfigError: An unknown key or a value out of range, naming both and what is allowed.
+        """
+        try:
+            return cls.model_validate(mapping)
+        except ValidationError as error:
+            raise ConfigError(sentence(error, cls)) from None
+
+    def updated(self, assignments: dict[str, Any]) -> Settings:
+        """Return a copy with dotted keys set, e.g. ``{"engine.steps": 100}``.
+
+        Raises:
+            ConfigError: As ``from_mapping``.
+        """
+        mapping = self.model_dump(mode="json")
+        for key, value in assignments.items():
+            *path, last = key.split(".")
+            if not path:
+                raise ConfigError(
+                    f"setting {key!r} names no section; write section.key=value with a section of "
+                    f"{', '.join(type(self).model_fields)}"
+                )
+            node = mapping
+            for part in path:
+                child = node.get(part)
+                if child is None and part in node:
+                    child = node[part] = {}
+                if not isinstance(child, dict):
+                    raise ConfigError(
+                        f"no section {part!r} in {key!r}{nearest(part, node)} "
+                        f"[allowed: {', '.join(node)}]"
+                    )
+                node = child
+            node[last] = value
+        return type(self).from_mapping(mapping)
+
+
+def sentence(error: ValidationError, model: type[BaseModel], *, section: str = "") -> str:
+    """Turn the first fault pydantic found into one sentence with section, key, value and rule.
+
+    Args:
+        error: What pydantic raised.
+        model: The model that was checked.
+        section: Where that model stands in the settings; empty for the top.
+    """
+    fault = error.errors()[0]
+    path = [str(part) for part in fault["loc"]]
+    where = ".".join([*([section] if section else []), *path[:-1]])
+    if fault["type"] == "extra_forbidden":
+        known = _fields_at(model, path[:-1])
+        place = f"[{where}]" if where else "settings"
+        return f"{place} has no key {path[-1]!r}{nearest(path[-1], known)} [accepts: {', '.join(known)}]"
+    name = f"{where}.{path[-1]}" if where else path[-1]
+    if fault["type"] == "value_error":
+        return f"{name} {fault['ctx']['error']}"
+    return f"{name} = {fault.get('input')!r} is not allowed: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+
+
+def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    """Names of the fields of the section at ``path``."""
+    current: Any = model
+    for part in path:
+        annotation = current.model_fields[part].annotation
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        current = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return list(current.model_fields)

@@ -1,0 +1,181 @@
+"""What every method must pass, whatever its idea."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from semivideo import models
+from semivideo.methods import METHODS
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+SEMI = [name for name, cls in METHODS.items() if cls.uses_unlabeled]
+THRESHOLDED = [name for name in SEMI if name in {"fixmatch", "cmpl"}]
+
+
+def gradients(method, batch) -> dict[str, torch.Tensor]:
+    method.zero_grad()
+    method(batch).loss.backward()
+    return {name: p.grad.clone() for name, p in method.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method__gives_a_finite_loss_and_every_parameter_a_gradient(kit, name):
+    options = {"threshold": 0.0} if name in THRESHOLDED else {}
+    method = kit.method(name, **options)
+    result = method(kit.batch(method))
+    result.loss.backward()
+    assert torch.isfinite(result.loss)
+    for parameter_name, parameter in method.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.abs().sum() > 0, parameter_name
+
+
+@pytest.mark.parametrize("name", SEMI)
+def test_method__without_unlabeled_weight_is_supervised_training(kit, name):
+    method, supervised = kit.method(name, weight=0.0), kit.method("supervised")
+    supervised.primary.load_state_dict(method.primary.state_dict())
+    batch = kit.batch(method)
+    found, expected = gradients(method, batch), gradients(supervised, batch)
+    for parameter_name, gradient in expected.items():
+        torch.testing.assert_close(found[parameter_name], gradient, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", THRESHOLDED)
+def test_method__has_no_unlabeled_loss_when_nothing_is_confident(kit, name):
+    method = kit.method(name, threshold=1.0)
+    result = method(kit.batch(method))
+    unlabeled = {term: value for term, value in result.terms.items() if term.startswith("L_u")}
+    assert unlabeled
+    assert all(value.item() == 0.0 for value in unlabeled.values())
+    assert not any(pseudo.kept.any() for pseudo in result.pseudo)
+
+
+@pytest.mark.parametrize("name", THRESHOLDED)
+def test_method__sends_no_gradient_through_pseudo_labels(kit, name):
+    method = kit.method(name, threshold=0.0)
+    weak_views = []
+
+    class Recorded(type(method.views)):
+        def weak(self, clips, stream):
+            view = super().weak(clips, stream).requires_grad_()
+            weak_views.append(view)
+            return view
+
+    method.views = Recorded(kit.settings(name).views)
+    result = method(kit.batch(method))
+    result.loss.backward()
+    assert weak_views
+    for view in weak_views:
+        assert view.grad is None or view.grad.abs().max() == 0
+    for pseudo in result.pseudo:
+        assert not pseudo.confidence.requires_grad
+
+
+@pytest.mark.parametrize("name", SEMI)
+def test_method__does_not_depend_on_the_order_of_unlabeled_clips(kit, name):
+    method = kit.method(name)
+    batch = kit.batch(method)
+    order = torch.randperm(8, generator=torch.Generator().manual_seed(3))
+    permuted = replace(batch, unlabeled=kit.take(batch.unlabeled, order))
+    torch.testing.assert_close(method(permuted).loss, method(batch).loss, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SEMI)
+def test_method__shows_the_network_a_strong_view_unlike_the_weak_one(kit, name):
+    method = kit.method(name)
+    clips = kit.batch(method).unlabeled
+    for stream in method.clips:
+        weak, strong = method.views.weak(clips, stream), method.views.strong(clips, stream)
+        assert (weak - strong).abs().mean() > 0.1
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method__deploys_a_network_that_needs_no_method(kit, name):
+    method = kit.method(name).eval()
+    primary = kit.settings(name).networks.primary
+    alone = models.create(primary.name, kit.K, **primary.options).eval()
+    alone.load_state_dict(method.deployed.state_dict())
+    x = method.views.weak(kit.batch(method).labeled, "primary")
+    torch.testing.assert_close(alone(x), method.deployed(x))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method__memorizes_eight_clips(kit, name):
+    method = kit.method(name, seed=2)
+    optimizer = torch.optim.SGD(method.parameters(), lr=0.05, momentum=0.9)
+    batch = kit.batch(method, labeled=8, unlabeled=8)
+    for _ in range(60):
+        optimizer.zero_grad()
+        method(batch).loss.backward()
+        torch.nn.utils.clip_grad_norm_(method.parameters(), 5.0)
+        optimizer.step()
+    logits = method.eval().deployed(method.views.standard(batch.labeled, "primary"))
+    assert (logits.argmax(1) == batch.labeled.label).all()
+
+
+def _gradients_of_one_process(rank, kit_parts, name, folder):
+    """Gradient of this process's half of the batch, averaged over two processes."""
+    make_method, make_batch, take = kit_parts
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    torch.set_num_threads(1)
+    method = make_method(name)
+    batch = make_batch(method)
+    mine = slice(rank, None, 2)
+    unlabeled = None if batch.unlabeled is None else take(batch.unlabeled, mine)
+    part = replace(batch, labeled=take(batch.labeled, mine), unlabeled=unlabeled)
+    wrapped = torch.nn.parallel.DistributedDataParallel(method)
+    wrapped(part).loss.backward()
+    if rank == 0:
+        torch.save({n: p.grad for n, p in method.named_parameters()}, f"{folder}/gradients.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method__two_processes_equal_one(kit, name, tmp_path):
+    parts = (kit.method, kit.batch, kit.take)
+    context = mp.get_context("fork")
+    processes = [
+        context.Process(target=_gradients_of_one_process, args=(rank, parts, name, tmp_path))
+        for rank in range(2)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    found = torch.load(tmp_path / "gradients.pt", weights_only=True)
+    method = kit.method(name)
+    for parameter_name, gradient in gradients(method, kit.batch(method)).items():
+        torch.testing.assert_close(found[parameter_name], gradient, rtol=1e-4, atol=1e-6)
+
+
+def golden_run(kit, name: str) -> list[float]:
+    """Losses of 20 steps with a fixed rate on fresh batches."""
+    options = {"threshold": 0.3} if name in THRESHOLDED else {}
+    method = kit.method(name, **options)
+    optimizer = torch.optim.SGD(method.parameters(), lr=0.01, momentum=0.9)
+    losses = []
+    for step in range(20):
+        optimizer.zero_grad()
+        loss = method(kit.batch(method, step=step, seed=step)).loss
+        loss.backward()
+        optimizer.step()
+        losses.append(round(loss.item(), 6))
+    return losses
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method__repeats_its_golden_losses(kit, name):
+    """Delete a file of tests/golden to renew it; say why under Numerics in the changelog."""
+    path = GOLDEN / f"{name}.json"
+    losses = golden_run(kit, name)
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(losses))
+        pytest.fail(f"wrote {path.name}; run again and commit it with the reason")
+    assert losses == pytest.approx(json.loads(path.read_text()), rel=2e-3)

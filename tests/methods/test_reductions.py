@@ -1,0 +1,149 @@
+"""Each method reduces to one we already trust; equations against plain NumPy."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from semivideo.methods import CMPL, FixMatch, Supervised
+from semivideo.records import Batch, Clips, ClipSpec, LabeledClips
+
+SPEC = {"primary": ClipSpec(1, 1), "auxiliary": ClipSpec(1, 1)}
+X = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.5, 0.0]])
+Y = torch.tensor([0, 2])
+U_WEAK = torch.tensor([[4.0, 0.0, 0.0], [0.3, 0.2, 0.1], [-1.0, 3.5, 0.0], [0.0, 0.5, 3.0]])
+U_STRONG = torch.tensor([[1.0, 0.5, 0.0], [0.0, 0.0, 1.0], [0.2, -0.4, 0.9], [1.0, 1.0, 1.0]])
+
+
+class TableViews:
+    """Views that are rows of the tables above; ``strong`` may be made equal to ``weak``."""
+
+    def __init__(self, *, equal: bool = False) -> None:
+        self.equal = equal
+
+    def standard(self, clips, stream):
+        return X
+
+    def weak(self, clips, stream):
+        return U_WEAK
+
+    def strong(self, clips, stream):
+        return U_WEAK if self.equal else U_STRONG
+
+
+class Scaled(nn.Module):
+    """Logits are the view times a weight: enough to tell two networks apart."""
+
+    def __init__(self, factors: list[float]) -> None:
+        super().__init__()
+        self.factors = nn.Parameter(torch.tensor(factors))
+
+    def forward(self, view):
+        return view * self.factors
+
+
+def batch() -> Batch:
+    def common(n):
+        return {"frames": {}, "size": torch.ones(n, 2), "video": torch.arange(n)} | {
+            "draw": torch.arange(n)
+        }
+
+    return Batch(LabeledClips(**common(2), label=Y), Clips(**common(4)), step=0, progress=0.5)
+
+
+def cross_entropy(z: np.ndarray, k: np.ndarray) -> np.ndarray:
+    log_sum = np.log(np.exp(z).sum(1))
+    return log_sum - z[np.arange(len(z)), k]
+
+
+def softmax(z: np.ndarray) -> np.ndarray:
+    return np.exp(z) / np.exp(z).sum(1, keepdims=True)
+
+
+def numpy_cmpl(f: np.ndarray, a: np.ndarray, *, t: float, weight: float) -> SimpleNamespace:
+    """CMPL Eqs. 1-5 on the tables, independent of torch."""
+    x, y, w, s = X.numpy(), Y.numpy(), U_WEAK.numpy(), U_STRONG.numpy()
+    p_F, p_A = softmax(w * f), softmax(w * a)
+    terms = {
+        "L_s^F": cross_entropy(x * f, y).mean(),
+        "L_s^A": cross_entropy(x * a, y).mean(),
+        "L_u^F": (cross_entropy(s * f, p_A.argmax(1)) * (p_A.max(1) >= t)).sum() / 4,
+        "L_u^A": (cross_entropy(s * a, p_F.argmax(1)) * (p_F.max(1) >= t)).sum() / 4,
+    }
+    loss = terms["L_s^F"] + terms["L_s^A"] + weight * (terms["L_u^F"] + terms["L_u^A"])
+    return SimpleNamespace(loss=loss, terms=terms)
+
+
+F_FACTORS, A_FACTORS = [1.0, 0.8, 1.2], [0.5, 1.1, 2.0]
+
+
+def cmpl(primary=None, auxiliary=None, *, equal=False, **options) -> CMPL:
+    primary = primary or Scaled(F_FACTORS)
+    auxiliary = auxiliary or Scaled(A_FACTORS)
+    return CMPL(primary, auxiliary, views=TableViews(equal=equal), clips=SPEC, **options)
+
+
+@pytest.mark.parametrize(("threshold", "weight"), [(0.9, 5.0), (0.6, 2.0), (0.0, 1.0)])
+def test_cmpl__equals_its_equations_in_numpy(threshold, weight):
+    expected = numpy_cmpl(
+        np.float32(F_FACTORS), np.float32(A_FACTORS), t=threshold, weight=weight
+    )
+    result = cmpl(threshold=threshold, weight=weight)(batch())
+    assert result.loss.item() == pytest.approx(expected.loss, rel=1e-6)
+    for term, value in result.terms.items():
+        assert value.item() == pytest.approx(expected.terms[term], rel=1e-6), term
+
+
+def test_cmpl__with_one_shared_network_is_twice_fixmatch():
+    shared = Scaled(F_FACTORS)
+    double = cmpl(shared, shared, threshold=0.8, weight=3.0)(batch()).loss
+    single = FixMatch(shared, views=TableViews(), clips=SPEC, threshold=0.8, weight=3.0)(batch())
+    torch.testing.assert_close(double, 2 * single.loss)
+
+
+def test_cmpl__is_unchanged_when_its_networks_are_swapped():
+    one = cmpl(Scaled(F_FACTORS), Scaled(A_FACTORS), threshold=0.7)(batch()).loss
+    other = cmpl(Scaled(A_FACTORS), Scaled(F_FACTORS), threshold=0.7)(batch()).loss
+    torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    "terms", [("L_s^F", "L_s^A", "L_u^F"), ("L_s^F", "L_u^F", "L_u^A"), ("L_s^F",)]
+)
+def test_cmpl__counts_only_the_terms_asked_for(terms):
+    method = cmpl(threshold=0.5, weight=2.0, terms=terms)
+    result = method(batch())
+    expected = sum(result.terms[t] * (2.0 if t.startswith("L_u") else 1.0) for t in terms)
+    torch.testing.assert_close(result.loss.detach(), expected)
+
+
+def test_cmpl__is_supervised_only_during_the_warmup():
+    method = cmpl(supervised_warmup=0.6)
+    assert set(method(batch()).terms) == {"L_s^F", "L_s^A"}
+    assert set(cmpl(supervised_warmup=0.5)(batch()).terms) >= {"L_u^F", "L_u^A"}
+
+
+def test_fixmatch__with_equal_views_is_pseudo_label():
+    network = Scaled(F_FACTORS)
+    method = FixMatch(network, views=TableViews(equal=True), clips=SPEC, threshold=0.8, weight=1.0)
+    z = U_WEAK.numpy() * np.float32(F_FACTORS)
+    p = softmax(z)
+    expected = (cross_entropy(z, p.argmax(1)) * (p.max(1) >= 0.8)).sum() / 4
+    assert method(batch()).terms["L_u"].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_supervised__equals_cross_entropy_in_numpy():
+    method = Supervised(Scaled(F_FACTORS), views=TableViews(), clips=SPEC)
+    expected = cross_entropy(X.numpy() * np.float32(F_FACTORS), Y.numpy()).mean()
+    assert method(batch()).loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_cmpl__reports_which_labels_each_network_gave():
+    result = cmpl(threshold=0.9)(batch())
+    p_F = softmax(U_WEAK.numpy() * np.float32(F_FACTORS))
+    primary = next(p for p in result.pseudo if p.network == "primary")
+    assert primary.label.tolist() == p_F.argmax(1).tolist()
+    assert primary.kept.tolist() == (p_F.max(1) >= 0.9).tolist()
+    assert primary.video.tolist() == [0, 1, 2, 3]
