@@ -15,10 +15,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from semivideo import models
+from semivideo.checked import sentence
+from semivideo.data.loader import Streams
+from semivideo.data.manifest import Manifest
+from semivideo.data.splits import Split
 from semivideo.errors import ConfigError, nearest
 from semivideo.methods import METHODS, Method
 from semivideo.records import ClipSpec
-from semivideo.settings import ModelCard, NetworkSettings, Settings, sentence
+from semivideo.settings import ModelCard, NetworkSettings, Settings
 from semivideo.transforms import Views
 
 GIVEN = {"views", "clips"}
@@ -132,6 +136,25 @@ def build_method(settings: Settings, *, num_classes: int) -> Method:
     }
     clips = {role: clip_spec(network) for role, network in wanted.items()}
     return cls(*networks.values(), views=Views(settings.views), clips=clips, **options)
+
+
+def build_streams(settings: Settings, *, manifest: Manifest, split: Split) -> Streams:
+    """Turn a split into rows; this is the only place where training looks up a label.
+
+    Args:
+        settings: ``data.unlabeled_includes_labeled`` says who is in the unlabelled stream.
+        manifest: The videos.
+        split: Which of them may be used as what.
+    """
+    number = {name: index for index, name in enumerate(manifest.classes)}
+    labeled = [manifest.row_of(id) for id in split.labeled]
+    labels = [number[label] for row in labeled if (label := manifest.labels[row]) is not None]
+    if not method_class(settings.method.name).uses_unlabeled:
+        return Streams(labeled, labels)
+    unlabeled = [manifest.row_of(id) for id in split.unlabeled]
+    if settings.data.unlabeled_includes_labeled:
+        unlabeled = sorted(unlabeled + labeled)
+    return Streams(labeled, labels, unlabeled)
 
 
 def build_card(settings: Settings, *, classes: list[str]) -> ModelCard:

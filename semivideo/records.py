@@ -7,7 +7,7 @@ An unlabelled clip has no field for a label: what the learner may not know canno
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
@@ -156,16 +156,19 @@ class Batch:
     skipped: dict[int, str] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> Batch:
-        """Return the batch with all tensors on ``device``; copies overlap where memory is pinned."""
+        """Return the batch on ``device``; copies overlap with work where memory is pinned.
+
+        ``size`` and ``draw`` stay on the CPU, where the parameters of the views are sampled.
+        """
 
         def move(clips: _C) -> _C:
-            moved = {f.name: getattr(clips, f.name) for f in fields(clips)}
-            for name, value in moved.items():
-                if name == "frames":
-                    moved[name] = {k: v.to(device, non_blocking=True) for k, v in value.items()}
-                else:
-                    moved[name] = value.to(device, non_blocking=True)
-            return type(clips)(**moved)
+            frames = {k: v.to(device, non_blocking=True) for k, v in clips.frames.items()}
+            moved = replace(
+                clips, frames=frames, video=clips.video.to(device, non_blocking=True)
+            )
+            if isinstance(moved, LabeledClips):
+                moved.label = moved.label.to(device, non_blocking=True)
+            return moved
 
         unlabeled = None if self.unlabeled is None else move(self.unlabeled)
         return replace(self, labeled=move(self.labeled), unlabeled=unlabeled)

@@ -1,0 +1,341 @@
+"""The six functions: scan, split, train, evaluate, predict, load. The command line calls the same.
+
+``progress`` is a callable ``(description, done, total, extra)`` that draws a bar, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from semivideo import build, models
+from semivideo.data.manifest import Manifest
+from semivideo.data.scan import scan as scan_videos
+from semivideo.data.splits import Split, check_split, draw_split, practical_split
+from semivideo.errors import CheckpointError, ConfigError, DataError, nearest
+from semivideo.evaluation import Evaluation, Prediction, Recognizer
+from semivideo.evaluation import evaluate as evaluate_videos
+from semivideo.methods import METHODS, Method
+from semivideo.recipes import RECIPES
+from semivideo.runfolder import RunFolder
+from semivideo.settings import Settings
+
+Progress = Callable[[str, int, int, str], None]
+Videos = str | Path | Manifest
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training.
+
+    Attributes:
+        folder: Its run folder.
+    """
+
+    folder: RunFolder
+
+    @property
+    def path(self) -> Path:
+        """Where the run folder is."""
+        return self.folder.path
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What ``summary.json`` says."""
+        return self.folder.summary()
+
+
+def scan(
+    videos: str | Path,
+    *,
+    out: str | Path | None = None,
+    lists: Sequence[str | Path] = (),
+    group_pattern: str | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Look at every video once and return the manifest.
+
+    Args:
+        videos: A folder per class, a folder with ``labels.csv``, a CSV file, or a plain folder.
+        out: Where to keep the manifest (parquet); None keeps it in memory only.
+        lists: Published lists that name classes and subsets of the videos.
+        group_pattern: Regular expression whose group names what must stay on one side of a split.
+        workers: Files looked at side by side; None takes one per core.
+        progress: See the module.
+
+    Raises:
+        DataError: Nothing to scan, or lists that do not fit the folder.
+    """
+
+    def told(done: int, total: int) -> None:
+        if progress is not None:
+            progress("scan", done, total, "")
+
+    return scan_videos(
+        Path(videos),
+        out=None if out is None else Path(out),
+        lists=[Path(each) for each in lists],
+        group_pattern=group_pattern,
+        workers=workers,
+        progress=told,
+    )
+
+
+def split(
+    videos: Videos,
+    *,
+    labels_per_class: int | None = None,
+    labeled_fraction: float | None = None,
+    seed: int = 0,
+    test_groups: Sequence[str] = (),
+    test_fraction: float | None = None,
+    allow_fewer: bool = False,
+    out: str | Path | None = None,
+) -> Split:
+    """Draw which labels the learner may see and which videos are held out.
+
+    Args:
+        videos: A manifest, its file, or anything ``scan`` takes.
+        labels_per_class: Labelled videos of each class, >= 1; this or ``labeled_fraction``.
+        labeled_fraction: Share of the training videos that is labelled, in (0, 1].
+        seed: Of the drawing, >= 0.
+        test_groups: Groups held out for testing.
+        test_fraction: Share of the videos held out, in (0, 1), whole groups at a time.
+        allow_fewer: Take all of a class that has fewer than ``labels_per_class``.
+        out: Where to write the split (JSON); a file with another content is never replaced.
+
+    Raises:
+        SplitError: The videos do not allow what is asked for.
+    """
+    drawn = draw_split(
+        as_manifest(videos),
+        labels_per_class=labels_per_class,
+        labeled_fraction=labeled_fraction,
+        seed=seed,
+        test_groups=test_groups,
+        test_fraction=test_fraction,
+        allow_fewer=allow_fewer,
+    )
+    if out is not None:
+        drawn.write(Path(out))
+    return drawn
+
+
+def train(
+    videos: Videos | None = None,
+    *,
+    method: str | type[Method] | None = None,
+    split: str | Path | Split | None = None,
+    labels_per_class: int | None = None,
+    recipe: str | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    settings: dict[str, Any] | Settings | None = None,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Train a recogniser and leave a run folder.
+
+    Without ``split`` and ``labels_per_class`` every label there is may be used, and all other
+    videos are unlabelled: the practical case.
+
+    Args:
+        videos: A manifest, its file, or anything ``scan`` takes.
+        method: A name of ``METHODS``, ``module:Class`` or a class; None takes the recipe's, or cmpl.
+        split: A split or its file.
+        labels_per_class: Draw a split with that many labels, seeded by ``seed``.
+        recipe: A name of ``RECIPES`` to start from.
+        steps: Iterations; None takes the recipe's.
+        seed: Of everything random.
+        settings: Dotted keys to change, e.g. ``{"method.threshold": 0.8}``, or whole settings.
+        out: The run folder; must not exist or be empty.
+        resume: A run folder to continue instead; everything else then comes from it.
+        progress: See the module.
+
+    Raises:
+        SemiVideoError: Anything that cannot be used, before training starts where possible.
+    """
+    from semivideo.training import begin, proceed
+
+    if resume is not None:
+        given = {"videos": videos, "method": method, "split": split, "recipe": recipe, "out": out}
+        extra = [name for name, value in given.items() if value is not None]
+        if extra:
+            raise ConfigError(f"resume takes everything from the run folder; leave out {extra[0]!r}")
+        return Run(proceed(RunFolder.open(resume), progress=progress))
+    if videos is None or out is None:
+        missing = "videos" if videos is None else "out"
+        raise ConfigError(f"train needs {missing!r}: the videos to learn from and a folder for the run")
+    if split is not None and labels_per_class is not None:
+        raise ConfigError("both are given of split and labels_per_class; give one of them")
+    resolved = resolve_settings(
+        recipe=recipe, method=method, steps=steps, seed=seed, settings=settings
+    )
+    run = begin(
+        RunFolder.create(out),
+        resolved,
+        manifest=lambda: as_manifest(videos, progress=progress),
+        split=lambda manifest: _chosen_split(manifest, split, labels_per_class, seed or 0),
+    )
+    return Run(proceed(run, progress=progress))
+
+
+def evaluate(
+    run: str | Path | Run,
+    *,
+    protocol: str | None = None,
+    videos: Videos | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score held-out videos with the trained network, and keep the scores in the run folder.
+
+    Args:
+        run: The run or its folder.
+        protocol: Clips x crops, e.g. "10x3"; None takes the run's.
+        videos: Other labelled videos to score; None takes the test videos of the run's split.
+        progress: See the module.
+
+    Raises:
+        CheckpointError: The run has no trained network yet.
+        DataError: There is nothing to score.
+    """
+    folder = _folder_of(run)
+    recognizer = _trained(folder)
+    if videos is None:
+        manifest, ids = Manifest.read(folder.manifest_file), Split.read(folder.split_file).test
+        if not ids:
+            raise DataError(
+                f"the split of {folder.path} holds out no videos; name some with --videos, or train "
+                "with a split that has a test side"
+            )
+        target = folder.evaluation_file
+    else:
+        manifest, ids = as_manifest(videos, progress=progress), None
+        name = manifest.root.name
+        target = folder.evaluation_file.with_stem(f"{folder.evaluation_file.stem}-{name}")
+    found = evaluate_videos(recognizer, manifest, ids, protocol=protocol, progress=progress)
+    found.write(target)
+    return found
+
+
+def predict(
+    run: str | Path | Run, videos: Sequence[str | Path], *, top: int = 5, protocol: str | None = None
+) -> list[Prediction]:
+    """Name the most probable classes of video files.
+
+    Args:
+        run: The run, its folder, or a ``model`` folder.
+        videos: Files of any container, length and rotation.
+        top: How many classes to name.
+        protocol: Clips x crops; None takes the run's.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    recognizer = load(run.path if isinstance(run, Run) else run)
+    return [recognizer.predict(path, top, protocol=protocol) for path in videos]
+
+
+def load(folder: str | Path) -> Recognizer:
+    """Return a trained network with its preprocessing.
+
+    Args:
+        folder: ``RUN/model``, or ``RUN`` itself.
+
+    Raises:
+        CheckpointError: There is no usable network.
+    """
+    path = Path(folder)
+    if (path / "settings.yaml").is_file():
+        return _trained(RunFolder.open(path))
+    return Recognizer.load(path)
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Kind, name and one line of everything that can be trained and set."""
+    rows = [("method", name, _first_line(cls)) for name, cls in METHODS.items()]
+    rows += [("network", name, line) for name, line in models.describe().items()]
+    for name, field in Settings.model_fields.items():
+        keys = getattr(field.annotation, "model_fields", {})
+        rows.append(("settings", name, f"{field.description} Keys: {', '.join(keys)}"))
+    return rows
+
+
+def resolve_settings(
+    *,
+    recipe: str | None,
+    method: str | type[Method] | None,
+    steps: int | None,
+    seed: int | None,
+    settings: dict[str, Any] | Settings | None,
+) -> Settings:
+    """Put recipe, options and single keys together, later ones winning, and check the names.
+
+    Raises:
+        ConfigError: A name, key or value that does not exist or is not allowed.
+    """
+    if recipe is not None and recipe not in RECIPES:
+        raise ConfigError(
+            f"no recipe {recipe!r}{nearest(recipe, RECIPES)}; `semivideo recipes` lists them"
+        )
+    found = settings if isinstance(settings, Settings) else Settings()
+    if recipe is not None:
+        found = RECIPES[recipe].settings()
+    changes: dict[str, Any] = {}
+    if method is not None:
+        name = method if isinstance(method, str) else f"{method.__module__}:{method.__qualname__}"
+        if name != found.method.name:  # the options of another method would not fit
+            found = found.model_copy(update={"method": type(found.method)(name=name)})
+    if steps is not None:
+        changes["engine.steps"] = steps
+    if seed is not None:
+        changes["engine.seed"] = seed
+    if isinstance(settings, dict):
+        changes |= settings
+    found = found.updated(changes)
+    build.build_method(found, num_classes=2)  # every name and option is checked before any work
+    return found
+
+
+def as_manifest(videos: Videos, *, progress: Progress | None = None) -> Manifest:
+    """Return a manifest: as given, read from its file, or scanned."""
+    if isinstance(videos, Manifest):
+        return videos
+    path = Path(videos)
+    return Manifest.read(path) if path.suffix == ".parquet" else scan(path, progress=progress)
+
+
+def _chosen_split(
+    manifest: Manifest, given: str | Path | Split | None, labels_per_class: int | None, seed: int
+) -> Split:
+    """The split that ``train`` was asked for."""
+    if labels_per_class is not None:
+        return draw_split(manifest, labels_per_class=labels_per_class, seed=seed)
+    if given is None:
+        return practical_split(manifest)
+    found = given if isinstance(given, Split) else Split.read(Path(given))
+    check_split(found, manifest)
+    return found
+
+
+def _folder_of(run: str | Path | Run) -> RunFolder:
+    return run.folder if isinstance(run, Run) else RunFolder.open(run)
+
+
+def _trained(folder: RunFolder) -> Recognizer:
+    """The recogniser of a run that has finished."""
+    if not folder.model.is_dir():
+        raise CheckpointError(
+            f"{folder.path} holds no trained network yet; finish it with "
+            f"semivideo train --resume {folder.path}"
+        )
+    return Recognizer.load(folder.model)
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,205 @@
+"""Clips of videos: which frames a draw takes, and one reading of the file for all networks.
+
+A draw is a key; the clip is a pure function of the video, the settings and that key. All streams
+of a draw share one window (``sampling`` draws it), so that one pass over the file serves them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from semivideo.data.container import EndOfFramesError, Probe, unusable
+from semivideo.data.decode import Image, read_frames
+from semivideo.data.plan import Timeline, testing_indices, timeline_of, training_indices
+from semivideo.data.sampling import Indices
+from semivideo.errors import DataError
+from semivideo.records import ClipSpec, Video
+from semivideo.settings import DataSettings
+
+Plan = Callable[[Timeline], dict[str, Indices]]
+Read = Callable[[Indices], Image]
+
+log = logging.getLogger("semivideo")
+
+_SMALLEST_SIDE = 8  # pixels; below, there is nothing to crop
+_FEWEST_FRAMES = 2
+
+
+class VideoTable(Protocol):
+    """The part of a manifest that reading needs."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, row: int, /) -> Video: ...
+    def absolute(self, row: int) -> Path:
+        """Path of a row's file."""
+
+
+class StoredFrames(Protocol):
+    """The part of a frame store that reading needs."""
+
+    def frames(self, row: int) -> Image | None:
+        """All frames of a row's video at the canvas size, or None if they are not stored."""
+
+
+class ClipReader:
+    """Reads the clips of a manifest's videos.
+
+    Args:
+        manifest: The videos.
+        specs: Stream name to its clips; the first one is the deployed network's.
+        settings: How clips are cut.
+        store: Decoded frames to take instead of the file where it has them.
+    """
+
+    def __init__(
+        self,
+        manifest: VideoTable,
+        specs: Mapping[str, ClipSpec],
+        *,
+        settings: DataSettings,
+        store: StoredFrames | None = None,
+    ) -> None:
+        self.manifest = manifest
+        self.specs = dict(specs)
+        self.settings = settings
+        self.store = store
+        self._warned: set[int] = set()
+
+    def training(self, row: int, draw: int) -> dict[str, Image]:
+        """Cut one random clip for each stream.
+
+        Args:
+            row: The video's row in the manifest.
+            draw: Key of the draw.
+
+        Returns:
+            Stream name to uint8 (T, C, H, W); all of one H and W.
+
+        Raises:
+            DataError: The video cannot be used or decoded.
+        """
+        specs, settings = self.specs, self.settings
+        return self._clips(
+            row, lambda t: training_indices(t, specs=specs, settings=settings, draw=draw)
+        )
+
+    def testing(self, row: int, *, num_clips: int, stream: str) -> Image:
+        """Cut the clips of one stream that are spread over the video, in one pass over the file.
+
+        Of a file that breaks half way the part before that is used, with a warning.
+
+        Args:
+            row: The video's row in the manifest.
+            num_clips: How many, >= 1.
+            stream: Which stream's clips.
+
+        Returns:
+            uint8 (num_clips, T, C, H, W).
+
+        Raises:
+            DataError: The video cannot be used or decoded.
+        """
+        spec, settings = self.specs[stream], self.settings
+        return self._clips(
+            row,
+            lambda t: {
+                stream: testing_indices(t, spec=spec, settings=settings, num_clips=num_clips)
+            },
+        )[stream]
+
+    def _clips(self, row: int, plan: Plan) -> dict[str, Image]:
+        video = self.manifest[row]
+        path = self.manifest.absolute(row)
+        if video.error is not None:
+            raise DataError(video.error, path=str(path))
+        timeline = _timeline(path, video, self.settings)
+        stored = None if self.store is None else self.store.frames(row)
+        if stored is not None:
+            return _cut(plan(timeline), read=stored.__getitem__)
+        read = _reader(path, video, self.settings)
+        try:
+            return _cut(plan(timeline), read=read)
+        except EndOfFramesError as end:
+            # Always first the full plan, then the shorter one: whether this process has met the
+            # break before must not change what it draws.
+            timeline = _timeline(path, video, self.settings, num_frames=end.num_frames)
+            if row not in self._warned:
+                self._warned.add(row)
+                log.warning("%s; its first %d frames are used", end, end.num_frames)
+            return _cut(plan(timeline), read=read)
+
+
+def testing_clips(
+    path: Path, video: Video | Probe, *, spec: ClipSpec, settings: DataSettings, num_clips: int
+) -> Image:
+    """Cut clips as ``ClipReader.testing`` does, of a file that need not be in a manifest.
+
+    Args:
+        path: The file.
+        video: What ``probe`` says of it.
+        spec: The clips of the network.
+        settings: How clips are cut.
+        num_clips: How many, >= 1.
+
+    Returns:
+        uint8 (num_clips, T, C, H, W).
+
+    Raises:
+        DataError: The file cannot be used or decoded, or breaks half way.
+    """
+    timeline = _timeline(path, video, settings)
+    chosen = testing_indices(timeline, spec=spec, settings=settings, num_clips=num_clips)
+    return _cut({"clips": chosen}, read=_reader(path, video, settings))["clips"]
+
+
+def why_unusable(*, width: int, height: int, num_frames: int) -> str | None:
+    """Say why a video that can be decoded is still not one to learn from, or None if it is.
+
+    >>> why_unusable(width=1, height=1, num_frames=50)
+    'its frames have 1x1 pixels, and at least 8x8 are needed'
+    """
+    if min(width, height) < _SMALLEST_SIDE:
+        return (
+            f"its frames have {width}x{height} pixels, and at least "
+            f"{_SMALLEST_SIDE}x{_SMALLEST_SIDE} are needed"
+        )
+    if num_frames < _FEWEST_FRAMES:
+        return f"it has {num_frames} frame(s), and at least {_FEWEST_FRAMES} are needed"
+    return None
+
+
+def _timeline(
+    path: Path, video: Video | Probe, settings: DataSettings, *, num_frames: int | None = None
+) -> Timeline:
+    """The frames that can be chosen from, after a check that there is something to learn from."""
+    available = len(video.frames) if num_frames is None else num_frames
+    reason = why_unusable(width=video.width, height=video.height, num_frames=available)
+    if reason is not None:
+        raise unusable(path, reason)
+    return timeline_of(video, frame_rate=settings.frame_rate, num_frames=available)
+
+
+def _reader(path: Path, video: Video | Probe, settings: DataSettings) -> Read:
+    """Reading frames of a file at the canvas size."""
+    return lambda indices: read_frames(
+        path,
+        indices,
+        frames=video.frames,
+        rotation=video.rotation,
+        short_side=settings.short_side,
+    )
+
+
+def _cut(chosen: dict[str, Indices], *, read: Read) -> dict[str, Image]:
+    """Read every frame that some stream needs, once, and deal them out."""
+    needed = np.unique(np.concatenate([indices.ravel() for indices in chosen.values()]))
+    frames = read(needed)
+    return {
+        name: np.moveaxis(frames[np.searchsorted(needed, indices)], -1, -3)
+        for name, indices in chosen.items()
+    }

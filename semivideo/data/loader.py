@@ -1,0 +1,255 @@
+"""Batches of raw clips, each a pure function of (seed, step).
+
+Each stream, labeled and unlabeled, is an endless line of videos: one shuffled pass over its rows
+after the other. Step s takes the next ``batch`` places of the line, and process r of w takes the
+r-th of w equal parts of them::
+
+    line        0 1 2 3 | 4 5 6 7 | 8 9 ...       batch 4
+    step        0       | 1       | 2
+    process     0 0 1 1 | 0 0 1 1 | ...           2 processes
+
+A place's clip is drawn with a key made of seed, stream and place. So the number of loader workers
+and of processes changes nothing, and a run resumes at any step without having saved anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from semivideo.data.clips import ClipReader
+from semivideo.data.decode import Image
+from semivideo.data.order import BalancedLine, Line
+from semivideo.data.store import num_cores
+from semivideo.errors import ConfigError, DataError, TrainingError
+from semivideo.randomness import key
+from semivideo.records import Batch, Clips, LabeledClips
+
+_MOST_FAILURES = 8  # videos in a row; then it is not the videos
+_MOST_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Which videos a run learns from.
+
+    Attributes:
+        labeled: Rows of the manifest.
+        labels: Number of the class of each labeled row.
+        unlabeled: Rows whose labels the learner may not know; empty for methods that use none.
+    """
+
+    labeled: Sequence[int]
+    labels: Sequence[int]
+    unlabeled: Sequence[int] = field(default=())
+
+
+class TrainingLoader:
+    """The batches of a run from its ``start_step`` on, in order; made by ``training_loader``."""
+
+    def __init__(self, loader: DataLoader[Any], *, num_steps: int) -> None:
+        self._loader = loader
+        self._num_steps = num_steps
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = iter(self._loader)
+        while True:
+            try:
+                parts = next(batches)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                if "DataLoader worker" not in str(error):
+                    raise
+                raise TrainingError(
+                    f"a loader process died, probably for lack of memory ({error}); lower "
+                    "data.workers or a batch size, and resume the run"
+                ) from None
+            if "error" in parts:
+                raise DataError(parts["error"])
+            unlabeled = Clips(**parts["unlabeled"]) if parts["unlabeled"] else None
+            step = parts["step"]
+            yield Batch(
+                labeled=LabeledClips(**parts["labeled"]),
+                unlabeled=unlabeled,
+                step=step,
+                progress=step / self._num_steps,
+                skipped=parts["skipped"],
+            )
+
+
+def training_loader(
+    reader: ClipReader,
+    streams: Streams,
+    *,
+    seed: int,
+    num_steps: int,
+    start_step: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+) -> TrainingLoader:
+    """Make the batches of a training run.
+
+    Args:
+        reader: Reads the clips; its settings say how large batches are and how they are drawn.
+        streams: The videos.
+        seed: Of the run.
+        num_steps: Steps of the whole run, >= 1.
+        start_step: First step wanted, in [0, num_steps].
+        rank: Number of this process, in [0, world_size).
+        world_size: Processes that share each batch, >= 1.
+
+    Returns:
+        An iterable of batches, on the CPU and in pinned memory where there is a GPU.
+
+    Raises:
+        ConfigError: A batch cannot be shared evenly by the processes.
+        DataError: There is no labeled video; while iterating: 8 videos in a row cannot be read.
+    """
+    settings = reader.settings
+    if not streams.labeled:
+        raise DataError("there is no labeled video to learn from; label some or draw another split")
+    for name in ("labeled_batch", "unlabeled_batch"):
+        size = getattr(settings, name)
+        if size % world_size:
+            down, up = size // world_size * world_size, -(-size // world_size) * world_size
+            raise ConfigError(
+                f"data.{name} = {size} cannot be shared evenly by {world_size} processes; "
+                f"write {down or up} or {up}"
+            )
+    workers = _num_workers(reader, world_size)
+    loader: DataLoader[Any] = DataLoader(
+        _Steps(reader, streams, seed=seed, rank=rank, world_size=world_size),
+        batch_size=None,
+        sampler=range(start_step, num_steps),
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_start_worker if workers else None,
+        generator=torch.Generator().manual_seed(0),  # or it would advance the global one
+    )
+    return TrainingLoader(loader, num_steps=num_steps)
+
+
+class _Steps(Dataset[dict[str, Any]]):
+    """Step to the parts of its batch."""
+
+    def __init__(
+        self, reader: ClipReader, streams: Streams, *, seed: int, rank: int, world_size: int
+    ) -> None:
+        self.reader, self.seed, self.rank, self.world_size = reader, seed, rank, world_size
+        self.label_of = dict(zip(streams.labeled, streams.labels, strict=True))
+        self.rows = {"labeled": streams.labeled, "unlabeled": streams.unlabeled}
+        self.lines: dict[str, Line | BalancedLine] = {
+            name: Line(rows, name=name, seed=seed) for name, rows in self.rows.items() if len(rows)
+        }
+        if reader.settings.balanced:
+            self.lines["labeled"] = BalancedLine(
+                streams.labeled, streams.labels, name="labeled", seed=seed
+            )
+        self.broken: dict[int, str] = {}
+
+    def __getitem__(self, step: int) -> dict[str, Any]:
+        """Read one step; an error is returned as its sentence, for it has to cross processes."""
+        settings = self.reader.settings
+        skipped: dict[int, str] = {}
+        try:
+            parts = self._part("labeled", step, size=settings.labeled_batch, skipped=skipped)
+            rows = parts["video"].tolist()
+            parts["label"] = torch.tensor([self.label_of[row] for row in rows])
+            others: dict[str, Any] = {}
+            if "unlabeled" in self.lines:
+                size = settings.unlabeled_batch
+                others = self._part("unlabeled", step, size=size, skipped=skipped)
+        except DataError as error:
+            return {"error": str(error)}
+        return {"labeled": parts, "unlabeled": others, "step": step, "skipped": skipped}
+
+    def _part(self, name: str, step: int, *, size: int, skipped: dict[int, str]) -> dict[str, Any]:
+        """This process's clips of one stream: the fields of ``Clips``."""
+        share = size // self.world_size
+        first = step * size + self.rank * share
+        places = range(first, first + share)
+        draws = [key(self.seed, name, place) for place in places]
+        rows, clips = [], []
+        for place, draw in zip(places, draws, strict=True):
+            row, clip = self._clip(name, place, draw=draw, skipped=skipped)
+            rows.append(row)
+            clips.append(clip)
+        frames, sizes = padded(clips)
+        return {
+            "frames": frames,
+            "size": sizes,
+            "video": torch.tensor(rows),
+            "draw": torch.tensor(draws),
+        }
+
+    def _clip(
+        self, name: str, place: int, *, draw: int, skipped: dict[int, str]
+    ) -> tuple[int, dict[str, Image]]:
+        """The clip at a place, of another video of the stream if the place's is broken."""
+        row = self.lines[name][place]
+        rows = self.rows[name]
+        other = key(draw, "another video") % len(rows)
+        for attempt in range(_MOST_FAILURES):
+            try:
+                if row in self.broken:  # a broken file stays broken: do not open it again
+                    raise DataError(self.broken[row])
+                return row, self.reader.training(row, draw)
+            except DataError as error:
+                skipped[row] = self.broken[row] = str(error)
+            row = rows[(other + attempt) % len(rows)]
+        raise DataError(
+            f"{_MOST_FAILURES} {name} videos in a row cannot be read, the last because: "
+            f"{skipped[list(skipped)[-1]]}. Check that the videos are where they were scanned, "
+            "or scan them again"
+        )
+
+
+def padded(clips: Sequence[dict[str, Image]]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Put clips of different sizes on one canvas, each at the top left, the rest black.
+
+    Args:
+        clips: For each of N videos, stream name to uint8 (T, C, H, W); T may differ between
+            streams, H and W between videos.
+
+    Returns:
+        Stream name to uint8 (N, T, C, H, W) with the largest H and W, and int64 (N, 2): height and
+        width of each clip.
+    """
+    sizes = torch.tensor([next(iter(clip.values())).shape[-2:] for clip in clips])
+    height, width = sizes.amax(dim=0).tolist()
+    frames = {}
+    for stream, clip in clips[0].items():
+        canvas = torch.zeros((len(clips), *clip.shape[:2], height, width), dtype=torch.uint8)
+        for place, other in zip(canvas.numpy(), clips, strict=True):
+            image = other[stream]
+            place[..., : image.shape[-2], : image.shape[-1]] = image
+        frames[stream] = canvas
+    return frames, sizes
+
+
+def _num_workers(reader: ClipReader, world_size: int) -> int:
+    """As the setting says; "auto": none with a store, else the cores of a process, at most 8."""
+    workers = reader.settings.workers
+    if workers != "auto":
+        return workers
+    if reader.store is not None:
+        return 0
+    return max(1, min(_MOST_WORKERS, num_cores() // world_size))
+
+
+def _start_worker(_: int) -> None:
+    """Decoding and copying gain nothing from threads; the workers are the parallelism."""
+    torch.set_num_threads(1)
+
+
+def _as_it_is(parts: Any) -> Any:
+    return parts

@@ -1,0 +1,82 @@
+"""The loop: a method, a stream of batches and a run folder in, a trained network out.
+
+Step i is a function of the state before it and of (seed, i) alone, so a run that is killed and
+resumed ends with the weights and the logs of a run that was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from semivideo.engine.runtime import Runtime
+from semivideo.engine.training import Batches, Evaluate, Plan, Training, timed
+from semivideo.methods.base import Method
+from semivideo.models.contract import Network
+from semivideo.runfolder import RunFolder
+
+Progress = Callable[[int, dict[str, Any]], None]
+"""Is told the number of steps done and the last line of the metrics (empty at first)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a training gives.
+
+    Attributes:
+        network: The network to deploy, in evaluation mode; averages are applied.
+        summary: What ``summary.json`` says.
+    """
+
+    network: Network
+    summary: dict[str, Any]
+
+
+def fit(
+    method: Method,
+    *,
+    batches: Batches,
+    plan: Plan,
+    run: RunFolder,
+    runtime: Runtime,
+    evaluate: Evaluate | None = None,
+    progress: Progress | None = None,
+) -> Fitted:
+    """Train a method, from the last checkpoint of the run folder if there is one.
+
+    Args:
+        method: Trained in place.
+        batches: The training stream; a function of the step, so that it can start anywhere.
+        plan: Length, optimiser, intervals and identity of the run.
+        run: Takes metrics, pseudo-labels, checkpoints and the summary.
+        runtime: Device, precision and processes.
+        evaluate: Quick evaluation for the log, every ``evaluate_every`` steps.
+        progress: Called before the first and after every step.
+
+    Raises:
+        TrainingError: The loss is not finite; the last good checkpoint is kept.
+        CheckpointError: The run folder cannot be written, or its checkpoint does not fit.
+    """
+    training = Training(method, plan=plan, run=run, runtime=runtime)
+    done = training.resume()
+    stream = timed(batches, range(done, plan.num_steps))
+    try:
+        if progress is not None:
+            progress(done, training.metrics.last)
+        for batch, waited in stream:
+            training.learn(batch.to(runtime.device), waited=waited)
+            done += 1
+            if training.is_due(done, plan.settings.log_every):
+                training.write_line(done)
+            if evaluate is not None and training.is_due(done, plan.settings.evaluate_every):
+                training.evaluate(done, evaluate)
+            if training.is_due(done, plan.settings.checkpoint_every):
+                training.save(done)
+            if progress is not None:
+                progress(done, training.metrics.last)
+        training.deploy(batches)
+        return Fitted(method.deployed, training.summary())
+    finally:
+        stream.close()
+        training.metrics.close()

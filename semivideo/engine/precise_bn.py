@@ -1,0 +1,58 @@
+"""Batch statistics for testing, recomputed at the end over many steps of the training stream.
+
+Running statistics follow the last few steps of a training whose weights still moved; the average
+over N steps at the final weights is what testing should use (SlowFast and LTG: N = 200).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from semivideo.engine.runtime import Runtime
+from semivideo.methods.base import Method
+from semivideo.records import Batch
+
+
+@torch.no_grad()
+def recompute_batch_statistics(
+    method: Method, batches: Iterable[Batch], *, runtime: Runtime
+) -> int:
+    """Set the deployed network's batch statistics to their mean over ``batches``.
+
+    The batches go through ``method.forward``, so the network sees the same mix of views as in
+    training. Weights, and all other networks of the method, stay as they are; the method is left
+    in evaluation mode.
+
+    Args:
+        method: Its deployed network may have no batch norm; then nothing happens.
+        batches: The steps to average over; means and (unbiased) variances count equally.
+        runtime: Where to compute; statistics are averaged over its processes.
+
+    Returns:
+        Number of steps used.
+    """
+    method.eval()
+    norms = [m for m in method.deployed.modules() if isinstance(m, _BatchNorm)]
+    norms = [norm for norm in norms if norm.track_running_stats]
+    if not norms:
+        return 0
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # torch then keeps the plain mean over all batches
+        norm.train()
+    num_steps = 0
+    for batch in batches:
+        with runtime.autocast():
+            method(batch.to(runtime.device))
+        num_steps += 1
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
+        for statistic in (norm.running_mean, norm.running_var):
+            if statistic is not None:
+                statistic.copy_(runtime.mean(statistic))
+    return num_steps

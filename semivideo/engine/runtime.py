@@ -1,0 +1,191 @@
+"""Where training runs: device, precision, processes. The only file that touches Accelerate.
+
+Started plainly there is one process; started by ``torchrun`` or ``accelerate launch`` there are as
+many as that says, and each sees its part of every batch.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedType, gather_object
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from semivideo.errors import ConfigError
+
+Precision = Literal["fp32", "bf16", "fp16"]
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+_AUTOCAST_DTYPE = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Runtime:
+    """The machine as the loop sees it; every process of a run makes one.
+
+    Args:
+        precision: "auto" takes bf16 where the processor computes with it, else fp32.
+        cpu: Stay on the CPU even where there is a GPU.
+
+    Attributes:
+        device: Where networks and batches of this process live.
+        precision: What forward passes compute in.
+        rank: Number of this process, from 0.
+        world_size: Number of processes.
+        is_main: Whether this process writes the files.
+
+    Raises:
+        ConfigError: The processes were started for a kind of distribution that is not supported.
+    """
+
+    def __init__(
+        self, *, precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto", cpu: bool = False
+    ) -> None:
+        # Accelerate only starts several processes on a machine without GPU if told of the CPU.
+        self._accelerator = Accelerator(
+            mixed_precision="no", cpu=cpu or not torch.accelerator.is_available()
+        )
+        self._refuse_sharding()
+        self.device: torch.device = self._accelerator.device
+        self.precision: Precision = (
+            native_precision(self.device) if precision == "auto" else precision
+        )
+        self.rank: int = self._accelerator.process_index
+        self.world_size: int = self._accelerator.num_processes
+        self.is_main: bool = self._accelerator.is_main_process
+        # Precision is ours and not Accelerate's, which allows one per interpreter.
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        if self.device.type == "cpu":
+            keep_freed_memory()
+        if self.device.type == "cuda":
+            torch.backends.cudnn.deterministic = True  # a resumed run must equal the unbroken one
+
+    def _refuse_sharding(self) -> None:
+        """Checkpoints hold whole networks, so sharded ones would be saved in pieces."""
+        kind = self._accelerator.distributed_type
+        if kind in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
+            raise ConfigError(
+                f"distribution {kind.value!r} shards networks; allowed: one process, or data "
+                "parallel processes; start with torchrun or a plain accelerate configuration"
+            )
+
+    def place(self, method: nn.Module, *, channels_last: bool) -> None:
+        """Move a method here, in place; its batch statistics span all GPUs of the run.
+
+        Args:
+            method: The method with all its networks.
+            channels_last: Lay the weights of 3D convolutions out as channels_last_3d.
+        """
+        method.to(self.device)
+        if self.world_size > 1 and self.device.type == "cuda":
+            nn.SyncBatchNorm.convert_sync_batchnorm(method)  # type: ignore[no-untyped-call]
+        if channels_last:
+            for parameter in method.parameters():
+                if parameter.dim() == 5:
+                    parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+
+    def prepare(self, method: nn.Module) -> nn.Module:
+        """Return what the loop calls in place of the method: it averages gradients of processes."""
+        prepared: nn.Module = self._accelerator.prepare_model(method)
+        return prepared
+
+    def autocast(self) -> torch.autocast:
+        """Return a context in which forward passes compute in ``precision``."""
+        return torch.autocast(
+            self.device.type,
+            dtype=_AUTOCAST_DTYPE[self.precision],
+            enabled=self.precision != "fp32",
+        )
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradient of a scalar to the parameters' gradients."""
+        self._accelerator.backward(self._scaler.scale(loss))
+
+    def step(
+        self, optimizer: Optimizer, parameters: Iterable[Tensor], *, clip: float | None
+    ) -> None:
+        """Update the parameters.
+
+        Args:
+            optimizer: Over ``parameters``.
+            parameters: What has gradients.
+            clip: Largest norm of all gradients together; None for no limit.
+        """
+        if clip is not None:
+            self._scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(parameters, clip)
+        self._scaler.step(optimizer)
+        self._scaler.update()
+
+    def mean(self, tensor: Tensor) -> Tensor:
+        """Return the mean of a float tensor (any shape) over the processes, in every process."""
+        if self.world_size == 1:
+            return tensor
+        averaged: Tensor = self._accelerator.reduce(tensor, reduction="mean")
+        return averaged
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """Return (world_size * N, ...): the tensors (N, ...) of all processes, by rank."""
+        gathered: Tensor = self._accelerator.gather(tensor)
+        return gathered
+
+    def gather_mapping(self, mapping: dict[Any, Any]) -> dict[Any, Any]:
+        """Return the union of the dictionaries of all processes, in every process."""
+        if self.world_size == 1:
+            return mapping
+        return {key: value for part in gather_object([mapping]) for key, value in part.items()}
+
+    def wait_for_all(self) -> None:
+        """Return when every process has come here."""
+        self._accelerator.wait_for_everyone()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what must survive a restart: the loss scale of fp16, empty otherwise."""
+        return self._scaler.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what ``state_dict`` gave."""
+        if state and self.precision == "fp16":
+            self._scaler.load_state_dict(state)
+
+    def peak_memory_mb(self) -> float:
+        """Return the most memory used so far, in MB: of the GPU, or of this process on a CPU."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device) / 2**20
+        if sys.platform == "win32":  # has no such count in the standard library
+            return float("nan")
+        import resource
+
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to keep large freed blocks instead of giving them back to the system.
+
+    Each step frees and takes the same gigabytes; giving them back makes every page of every tensor
+    fault anew, which costs more than some of the arithmetic. Elsewhere than on glibc, do nothing.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        largest = 2**31 - 1
+        for parameter in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
+            mallopt(parameter, largest)
+
+
+def native_precision(device: torch.device) -> Precision:
+    """Return "bf16" if the processor itself computes with it, not by emulation, else "fp32"."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        native = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    else:
+        native = False
+    return "bf16" if native else "fp32"

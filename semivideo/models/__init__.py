@@ -1,0 +1,150 @@
+"""The networks; the table is all it takes to add one."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import typing
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from semivideo.errors import ConfigError, nearest
+from semivideo.models.contract import Network
+from semivideo.models.resnet3d import (
+    R3D,
+    ResNet3D,
+    SlowResNet,
+    r3d10,
+    r3d18,
+    r3d34,
+    resnet3d10,
+    resnet3d18,
+    resnet3d34,
+    resnet3d50,
+    slow_r10,
+    slow_r18,
+    slow_r34,
+    slow_r50,
+)
+
+NETWORKS: dict[str, Callable[..., Network]] = {
+    "resnet3d10": resnet3d10,
+    "resnet3d18": resnet3d18,
+    "resnet3d34": resnet3d34,
+    "resnet3d50": resnet3d50,
+    "slow_r10": slow_r10,
+    "slow_r18": slow_r18,
+    "slow_r34": slow_r34,
+    "slow_r50": slow_r50,
+    "r3d10": r3d10,
+    "r3d18": r3d18,
+    "r3d34": r3d34,
+}
+
+__all__ = ["NETWORKS", "R3D", "Network", "ResNet3D", "SlowResNet", "create", "describe"]
+
+
+def create(name: str, num_classes: int, /, **options: Any) -> Network:
+    """Build a network with fresh weights from torch's global generator.
+
+    Args:
+        name: A key of ``NETWORKS``, or ``module:Class`` of a subclass of ``Network``.
+        num_classes: K >= 1.
+        **options: Keyword arguments of the network, such as ``width``.
+
+    Raises:
+        ConfigError: No such network, or an option it does not have or cannot take.
+    """
+    factory = NETWORKS[name] if name in NETWORKS else _network_class(name)
+    _check_options(name, factory, options)
+    try:
+        return factory(num_classes, **options)
+    except ConfigError as error:
+        raise ConfigError(f"[networks] {name}: {error}") from None
+
+
+def describe() -> dict[str, str]:
+    """Return one line a network: what it is, its parameters for 400 classes, its options."""
+    lines = {}
+    for name, factory in NETWORKS.items():
+        with torch.device("meta"):
+            network = factory(400)
+        millions = sum(p.numel() for p in network.parameters()) / 1e6
+        family = (inspect.getdoc(type(network)) or "").partition("\n")[0].rstrip(".")
+        options = ", ".join(_options(factory))
+        lines[name] = f"{family}; {millions:.1f} M parameters; options: {options}"
+    return lines
+
+
+def _network_class(name: str) -> type[Network]:
+    """Import ``module:Class``; anything that is no Network is refused before it is called."""
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        known = ", ".join(NETWORKS)
+        raise ConfigError(
+            f"no network {name!r}{nearest(name, NETWORKS)} [known: {known}; or module:Class]"
+        )
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"cannot import network {name!r}: {error}; is it on PYTHONPATH?"
+        ) from None
+    if not (isinstance(found, type) and issubclass(found, Network)) or inspect.isabstract(found):
+        raise ConfigError(
+            f"{name!r} is not a network; it must be a subclass of semivideo.models.Network that "
+            "defines features and classify"
+        )
+    return found
+
+
+def _fixed(factory: Callable[..., Network]) -> dict[str, Any]:
+    """Arguments that the table fixes for a name, such as its depth."""
+    return factory.keywords if isinstance(factory, partial) else {}
+
+
+def _options(factory: Callable[..., Network]) -> dict[str, inspect.Parameter]:
+    """Arguments a user can set: all after ``num_classes`` that the table does not fix."""
+    parameters = list(inspect.signature(factory).parameters.values())[1:]
+    return {p.name: p for p in parameters if p.name not in _fixed(factory)}
+
+
+def _check_options(name: str, factory: Callable[..., Network], options: dict[str, Any]) -> None:
+    """Compare names and types of ``options`` with the signature of ``factory``."""
+    known, fixed = _options(factory), _fixed(factory)
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    call = factory.func if isinstance(factory, partial) else factory
+    hints = typing.get_type_hints(call.__init__, include_extras=True)
+    for key, value in options.items():
+        if key in fixed:
+            raise ConfigError(
+                f"[networks] {name} has {key} = {fixed[key]!r} by its name; choose another name of "
+                f"{', '.join(NETWORKS)}"
+            )
+        if key not in known and not takes_any:
+            raise ConfigError(
+                f"[networks] {name} has no option {key!r}{nearest(key, known) or '.'} "
+                f"{name} accepts: {', '.join(known)}"
+            )
+        _check_type(f"[networks] {name}", key, value=value, hint=hints.get(key, Any))
+    for key, parameter in known.items():
+        is_variadic = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        if parameter.default is parameter.empty and not is_variadic and key not in options:
+            raise ConfigError(f"[networks] {name} needs the option {key!r}; add it to its options")
+
+
+def _check_type(where: str, key: str, *, value: object, hint: Any) -> None:
+    """Refuse a value of another type; 1 is a float, but True is no number and '1' neither."""
+    config = ConfigDict(strict=True, arbitrary_types_allowed=True)
+    try:
+        TypeAdapter(hint, config=config).validate_python(value)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        if fault["type"] == "value_error":
+            raise ConfigError(f"{where}: {key} {fault['ctx']['error']}") from None
+        rule = fault["msg"][0].lower() + fault["msg"][1:]
+        raise ConfigError(f"{where}: {key} = {value!r} is not allowed: {rule}") from None

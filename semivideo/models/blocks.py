@@ -1,0 +1,223 @@
+"""Parts that residual video networks are built of: normalization, stem, residual block, stages.
+
+A block is a chain of ``Layer`` descriptions, so that a family of networks is a table of kernels
+and strides, (time, height, width) throughout. Padding keeps the size at stride 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+from torch import Tensor, nn
+
+from semivideo.errors import ConfigError
+
+Norm = Literal["batch", "group"]
+Triple = tuple[int, int, int]
+Stages = tuple[int, int, int, int]
+Normalize = Callable[[int], nn.BatchNorm3d | nn.GroupNorm]
+
+BASE_CHANNELS = 64
+GROUP_CHANNELS = 16
+BLOCKS: dict[int, Stages] = {
+    10: (1, 1, 1, 1),
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+}
+BOTTLENECK_DEPTHS = {50}
+BOTTLENECK_EXPANSION = 4
+
+
+class Layer(NamedTuple):
+    """One convolution of a block: output channels, kernel and stride as (time, height, width)."""
+
+    channels: int
+    kernel: Triple
+    stride: Triple = (1, 1, 1)
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias and the normalization after it.
+
+    Args:
+        in_channels: Channels of the input.
+        layer: What the convolution looks like.
+        normalize: Makes the normalization of that many channels.
+    """
+
+    def __init__(self, in_channels: int, layer: Layer, *, normalize: Normalize) -> None:
+        super().__init__()
+        time, height, width = layer.kernel
+        self.conv = nn.Conv3d(
+            in_channels,
+            layer.channels,
+            kernel_size=layer.kernel,
+            stride=layer.stride,
+            padding=(time // 2, height // 2, width // 2),
+            bias=False,
+        )
+        self.norm = normalize(layer.channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, T, H, W) to (N, C', T', H', W')."""
+        normalized: Tensor = self.norm(self.conv(x))
+        return normalized
+
+
+class Residual(nn.Module):
+    """A residual block, relu(shortcut(x) + branch(x)).
+
+    The shortcut is a strided 1x1x1 convolution where shape changes and the identity elsewhere.
+
+    Args:
+        in_channels: Channels of the input.
+        layers: Convolutions of the branch; a ReLU stands between them, none after the last.
+        normalize: Makes the normalization of that many channels.
+    """
+
+    def __init__(self, in_channels: int, layers: Sequence[Layer], *, normalize: Normalize) -> None:
+        super().__init__()
+        stride = max(layer.stride for layer in layers)  # at most one layer is strided
+        out_channels = layers[-1].channels
+        inputs = [in_channels, *(layer.channels for layer in layers[:-1])]
+        self.branch = nn.Sequential()
+        for channels, layer in zip(inputs, layers, strict=True):
+            if len(self.branch) > 0:
+                self.branch.append(nn.ReLU(inplace=True))
+            self.branch.append(ConvNorm(channels, layer, normalize=normalize))
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != (1, 1, 1) or in_channels != out_channels:
+            projection = Layer(out_channels, (1, 1, 1), stride)
+            self.shortcut = ConvNorm(in_channels, projection, normalize=normalize)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, T, H, W) to (N, C', T', H', W')."""
+        out: Tensor = self.relu(self.shortcut(x) + self.branch(x))
+        return out
+
+
+def normalization(channels: int, *, norm: Norm, eps: float = 1e-5) -> nn.BatchNorm3d | nn.GroupNorm:
+    """Return the normalization of ``channels`` channels.
+
+    Args:
+        channels: C >= 1.
+        norm: "batch": statistics of the batch in training, running ones in testing. "group": each
+            clip by itself in groups of 16 channels (Wu and He 2018), so that a clip's logits do
+            not depend on its neighbours; smaller groups where 16 does not divide C.
+        eps: Added to the variance.
+
+    Raises:
+        ConfigError: Another ``norm``.
+    """
+    if norm == "batch":
+        return nn.BatchNorm3d(channels, eps=eps)
+    if norm == "group":
+        return nn.GroupNorm(channels // math.gcd(channels, GROUP_CHANNELS), channels, eps=eps)
+    raise ConfigError(f"norm must be 'batch' or 'group', got {norm!r}")
+
+
+def stem(
+    channels: int, *, frames: int, stride: int, pool: bool, normalize: Normalize
+) -> nn.Sequential:
+    """Build conv1 (frames x 7 x 7), its ReLU and the 1x3x3 max-pool of stride 2.
+
+    Args:
+        channels: Channels of the output.
+        frames: Kernel size in time, odd.
+        stride: Spatial stride of the convolution, >= 1.
+        pool: Whether the max-pool is there.
+        normalize: Makes the normalization of that many channels.
+
+    Raises:
+        ConfigError: An even or non-positive kernel, or a stride below 1.
+    """
+    if frames < 1 or frames % 2 == 0:
+        raise ConfigError(f"temporal_stem must be odd and positive, got {frames}; write 1, 3 or 5")
+    if stride < 1:
+        raise ConfigError(f"stem_stride must be at least 1, got {stride}; the papers use 2")
+    conv1 = ConvNorm(3, Layer(channels, (frames, 7, 7), (1, stride, stride)), normalize=normalize)
+    parts: list[nn.Module] = [conv1, nn.ReLU(inplace=True)]
+    if pool:
+        parts.append(nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)))
+    return nn.Sequential(*parts)
+
+
+def residual_stages(
+    channels: int,
+    *,
+    depth: int,
+    frames: Stages,
+    second_frames: int = 1,
+    time_strides: Stages = (1, 1, 1, 1),
+    normalize: Normalize,
+) -> list[nn.Sequential]:
+    """Build res2 to res5; height and width halve at the entry of res3, res4 and res5.
+
+    Args:
+        channels: Channels of the stem and of res2's inner convolutions; they double by stage.
+        depth: A key of ``BLOCKS``.
+        frames: Kernel size in time of the first convolution of the blocks, by stage.
+        second_frames: Kernel size in time of the second convolution of a basic block.
+        time_strides: Temporal stride at the entry of each stage.
+        normalize: Makes the normalization of that many channels.
+    """
+    stages = []
+    in_channels = channels
+    for i, num_blocks in enumerate(BLOCKS[depth]):
+        side = 1 if i == 0 else 2
+        blocks = []
+        for j in range(num_blocks):
+            stride = (time_strides[i], side, side) if j == 0 else (1, 1, 1)
+            inner = channels * 2**i
+            if depth in BOTTLENECK_DEPTHS:
+                layers = bottleneck(inner, frames=frames[i], stride=stride)
+            else:
+                layers = basic(inner, frames=(frames[i], second_frames), stride=stride)
+            blocks.append(Residual(in_channels, layers, normalize=normalize))
+            in_channels = layers[-1].channels
+        stages.append(nn.Sequential(*blocks))
+    return stages
+
+
+def basic(channels: int, *, frames: tuple[int, int], stride: Triple) -> list[Layer]:
+    """Describe a basic block: two convolutions of 3x3 in space, the first one strided."""
+    first, second = frames
+    return [Layer(channels, (first, 3, 3), stride), Layer(channels, (second, 3, 3))]
+
+
+def bottleneck(channels: int, *, frames: int, stride: Triple) -> list[Layer]:
+    """Describe a bottleneck: frames x1x1, 1x3x3, 1x1x1.
+
+    The paper does not say which convolution is strided; like SlowFast it is the 1x3x3 here, since
+    a strided 1x1 throws three quarters of its input away.
+    """
+    return [
+        Layer(channels, (frames, 1, 1)),
+        Layer(channels, (1, 3, 3), stride),
+        Layer(BOTTLENECK_EXPANSION * channels, (1, 1, 1)),
+    ]
+
+
+def num_features(channels: int, *, depth: int) -> int:
+    """Return the channels of res5 for a network whose stem has ``channels``."""
+    return channels * 2**3 * (BOTTLENECK_EXPANSION if depth in BOTTLENECK_DEPTHS else 1)
+
+
+def stem_channels(width: float) -> int:
+    """Return 64 * width.
+
+    Raises:
+        ConfigError: The product is not a positive whole number.
+    """
+    channels = BASE_CHANNELS * width
+    if channels < 1 or not float(channels).is_integer():
+        nearest_width = max(1, round(channels)) / BASE_CHANNELS
+        raise ConfigError(
+            f"width must be a positive multiple of 1/{BASE_CHANNELS}, got {width:g}; "
+            f"the nearest is {nearest_width:g}"
+        )
+    return int(channels)

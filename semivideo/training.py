@@ -1,0 +1,171 @@
+"""From a manifest, a split and settings to a trained network in a run folder.
+
+``begin`` checks everything and writes what defines the run; ``proceed`` does the work and can be
+called again after a kill, since it needs nothing but the folder.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from semivideo import build
+from semivideo.data.clips import ClipReader
+from semivideo.data.loader import training_loader
+from semivideo.data.manifest import Manifest
+from semivideo.data.splits import Split
+from semivideo.data.store import filled_store
+from semivideo.engine.checkpoint import settings_hash
+from semivideo.engine.loop import fit
+from semivideo.engine.runtime import Runtime
+from semivideo.engine.training import Plan
+from semivideo.errors import DataError, SemiVideoError
+from semivideo.evaluation import Recognizer
+from semivideo.evaluation import evaluate as evaluate_videos
+from semivideo.models.weights import save_network
+from semivideo.runfolder import RunFolder
+from semivideo.settings import EngineSettings, Settings
+
+Progress = Callable[[str, int, int, str], None]
+
+
+def begin(
+    run: RunFolder,
+    settings: Settings,
+    *,
+    manifest: Callable[[], Manifest],
+    split: Callable[[Manifest], Split],
+) -> RunFolder:
+    """Write settings, manifest and split of a new run; on bad input nothing of it stays.
+
+    Args:
+        run: A new, empty folder.
+        settings: Checked settings.
+        manifest: Finds the videos.
+        split: Says which of them are labelled, unlabelled and held out.
+
+    Raises:
+        SemiVideoError: As ``manifest`` and ``split``; or there is nothing to learn from.
+    """
+    try:
+        videos = manifest()
+        parts = split(videos)
+        _check_parts(settings, parts)
+        videos.write(run.manifest_file)
+        parts.write(run.split_file)
+        run.write_text(run.settings_file, settings.to_yaml())
+    except SemiVideoError:
+        shutil.rmtree(run.path)  # it was made empty by this call
+        raise
+    return run
+
+
+def proceed(run: RunFolder, *, progress: Progress | None = None) -> RunFolder:
+    """Train the run that ``begin`` wrote, from its last checkpoint if there is one.
+
+    Raises:
+        SemiVideoError: What stops a training; the run folder can be resumed.
+    """
+    settings, split = run.settings(), Split.read(run.split_file)
+    manifest = Manifest.read(run.manifest_file)
+    runtime = Runtime(precision=settings.engine.precision)
+    torch.manual_seed(settings.engine.seed)
+    method = build.build_method(settings, num_classes=len(manifest.classes))
+    streams = build.build_streams(settings, manifest=manifest, split=split)
+    num_steps = number_of_steps(
+        settings, num_labeled=len(streams.labeled), num_unlabeled=len(streams.unlabeled)
+    )
+    store = filled_store(
+        manifest,
+        sorted({*streams.labeled, *streams.unlabeled}),
+        settings=settings.data,
+        progress=_told(progress, "decode"),
+    )
+    reader = ClipReader(manifest, method.clips, settings=settings.data, store=store)
+    loader = partial(
+        training_loader,
+        reader,
+        streams,
+        seed=settings.engine.seed,
+        num_steps=num_steps,
+        rank=runtime.rank,
+        world_size=runtime.world_size,
+    )
+    card = build.build_card(settings, classes=manifest.classes)
+
+    def quick(network: nn.Module) -> dict[str, float]:
+        recognizer = Recognizer(network, card, precision=runtime.precision)
+        found = evaluate_videos(recognizer, manifest, split.test, protocol="1x1")
+        return {"top1": found.top1}
+
+    fitted = fit(
+        method,
+        batches=lambda start_step: loader(start_step=start_step),
+        plan=Plan(num_steps, settings.engine, split.hash, settings_hash(settings)),
+        run=run,
+        runtime=runtime,
+        evaluate=quick if split.test else None,
+        progress=_step_told(progress, num_steps),
+    )
+    if runtime.is_main:
+        save_network(run.model, fitted.network, card)
+    return run
+
+
+def number_of_steps(settings: Settings, *, num_labeled: int, num_unlabeled: int) -> int:
+    """Iterations of the run: as set, or from epochs of the stream they count.
+
+    Args:
+        settings: ``engine.steps``, or ``engine.epochs`` of ``engine.epoch_of``.
+        num_labeled: Labelled videos.
+        num_unlabeled: Videos in the unlabelled stream; if there are none, epochs count labelled.
+    """
+    engine: EngineSettings = settings.engine
+    if engine.steps is not None:
+        return engine.steps
+    if engine.epoch_of == "labeled" or num_unlabeled == 0:
+        return max(1, math.ceil(engine.epochs * num_labeled / settings.data.labeled_batch))
+    return max(1, math.ceil(engine.epochs * num_unlabeled / settings.data.unlabeled_batch))
+
+
+def _check_parts(settings: Settings, split: Split) -> None:
+    """Refuse a split that the method cannot learn from."""
+    if not split.labeled:
+        raise DataError("the split labels no video; label some, at least one of each class")
+    cls = build.method_class(settings.method.name)
+    if cls.uses_unlabeled and not split.unlabeled:
+        raise DataError(
+            f"method {settings.method.name!r} learns from unlabelled videos and there are none: all "
+            f"{len(split.labeled)} are labelled; add videos, draw a split with --labels-per-class, "
+            "or use --method supervised"
+        )
+
+
+def _told(progress: Progress | None, description: str) -> Callable[[int, int], None]:
+    def told(done: int, total: int) -> None:
+        if progress is not None:
+            progress(description, done, total, "")
+
+    return told
+
+
+def _step_told(
+    progress: Progress | None, num_steps: int
+) -> Callable[[int, dict[str, Any]], None] | None:
+    """A bar with the last loss, share kept and time spent waiting for data."""
+    if progress is None:
+        return None
+
+    def told(done: int, line: dict[str, Any]) -> None:
+        words = [f"loss {line['loss']:.2f}"] if "loss" in line else []
+        words += [f"kept {share:.0%}" for share in list(line.get("kept", {}).values())[:1]]
+        words += [f"waiting {line['waiting']:.0%}"] if "waiting" in line else []
+        progress("train", done, num_steps, "  ".join(words))
+
+    return told

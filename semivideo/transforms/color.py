@@ -1,0 +1,90 @@
+"""Colour operations of RandAugment on whole groups of clips, as Pillow defines them.
+
+Each takes float RGB clips (M, T, 3, H, W) in [0, 255] and one value per clip, (M, 1, 1, 1, 1), and
+returns clips of that shape and range; it may overwrite its input. The value is the same for all
+frames of a clip. Statistics (histogram, mean grey) are those of each frame, as Pillow would take
+them, so a still clip stays still. Fractions are kept where Pillow rounds to whole levels.
+
+==============  ============  ============================================
+operation       value         Pillow
+==============  ============  ============================================
+auto_contrast   none          ImageOps.autocontrast, each channel by itself
+brightness      factor        ImageEnhance.Brightness
+color           factor        ImageEnhance.Color
+contrast        factor        ImageEnhance.Contrast
+equalize        none          ImageOps.equalize, each channel by itself
+posterize       bits, 1 to 8  ImageOps.posterize
+sharpness       factor        ImageEnhance.Sharpness
+solarize        threshold     ImageOps.solarize
+==============  ============  ============================================
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, Pillow's conversion to "L"
+
+
+def auto_contrast(clips: Tensor, value: Tensor) -> Tensor:
+    """Stretch each channel (M, T, 3, H, W) of each frame to the full range; constant ones stay."""
+    low = clips.amin(dim=(-2, -1), keepdim=True).round()
+    spread = clips.amax(dim=(-2, -1), keepdim=True).round() - low
+    scale = torch.where(spread > 0, 255 / spread.clamp(min=1), 1.0)
+    return torch.addcmul(torch.where(spread > 0, -low * scale, 0.0), clips, scale).clamp_(0, 255)
+
+
+def brightness(clips: Tensor, value: Tensor) -> Tensor:
+    """Blend clips (M, T, 3, H, W) with black: factor 0 is black, 1 the clip."""
+    return clips.mul_(value).clamp_(0, 255)
+
+
+def color(clips: Tensor, value: Tensor) -> Tensor:
+    """Blend clips (M, T, 3, H, W) with their grey version: factor 0 is grey, 1 the clip."""
+    red, green, blue = clips.unbind(dim=2)
+    grey = (red * _LUMA[0]).add_(green, alpha=_LUMA[1]).add_(blue, alpha=_LUMA[2])
+    return clips.mul_(value).add_((grey.unsqueeze(2)).mul_(1 - value)).clamp_(0, 255)
+
+
+def contrast(clips: Tensor, value: Tensor) -> Tensor:
+    """Blend clips (M, T, 3, H, W) with the mean grey of each frame: factor 1 is the clip."""
+    luma = clips.new_tensor(_LUMA).view(3, 1, 1)
+    grey = (clips.mean(dim=(-2, -1), keepdim=True) * luma).sum(dim=2, keepdim=True).round()
+    return torch.addcmul(grey * (1 - value), clips, value).clamp_(0, 255)
+
+
+def equalize(clips: Tensor, value: Tensor) -> Tensor:
+    """Flatten the histogram of each channel of each frame of clips (M, T, 3, H, W)."""
+    num_histograms = clips.shape[0] * clips.shape[1] * clips.shape[2]
+    offset = 256 * torch.arange(num_histograms, device=clips.device).view(*clips.shape[:3], 1, 1)
+    level = clips.round_().long().add_(offset)
+    count = torch.bincount(level.flatten(), minlength=256 * num_histograms).view(-1, 256)
+    last = 255 - count.flip(1).bool().long().argmax(dim=1, keepdim=True)
+    step = (count.sum(dim=1, keepdim=True) - count.gather(1, last)) // 255
+    before = count.cumsum(dim=1) - count
+    table = ((before + step // 2) // step.clamp(min=1)).clamp_(max=255)
+    table = torch.where(step > 0, table, torch.arange(256, device=clips.device))
+    return table.to(clips.dtype).take(level)
+
+
+def posterize(clips: Tensor, value: Tensor) -> Tensor:
+    """Keep the highest bits of each level of clips (M, T, 3, H, W)."""
+    step = 2 ** (8 - value)
+    return clips.round_().div_(step).floor_().mul_(step)
+
+
+def sharpness(clips: Tensor, value: Tensor) -> Tensor:
+    """Blend clips (M, T, 3, H, W) with a smoothed version: factor 0 is smooth, 1 the clip."""
+    # Pillow smooths with (1 1 1; 1 5 1; 1 1 1) / 13 and leaves the outermost pixels as they are.
+    columns = clips[..., :-2, :] + clips[..., 1:-1, :] + clips[..., 2:, :]
+    box = columns[..., :-2] + columns[..., 1:-1] + columns[..., 2:]
+    inner = clips[..., 1:-1, 1:-1]
+    inner.mul_(value + (1 - value) * (4 / 13)).add_(box.mul_((1 - value) / 13)).clamp_(0, 255)
+    return clips
+
+
+def solarize(clips: Tensor, value: Tensor) -> Tensor:
+    """Invert levels of clips (M, T, 3, H, W) at or above the threshold."""
+    clips = clips.round_()
+    return torch.where(clips < value, clips, 255 - clips)

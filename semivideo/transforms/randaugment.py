@@ -1,0 +1,176 @@
+"""RandAugment (Cubuk et al., 2020) over FixMatch's pool of 14 operations, for whole batches.
+
+Each clip draws N operations (with replacement) and their signs. The magnitude M of 30 sets the
+level m = M / 30; ranges are those of FixMatch (Sohn et al., 2020, table 12), strongest at m = 1:
+
+======================================  ================================  =========
+operations                              value                             at M = 10
+======================================  ================================  =========
+AutoContrast, Equalize, Identity        none                              none
+Brightness, Color, Contrast, Sharpness  factor 0.95 - 0.90 m              0.65
+Posterize                               8 - round(4 m) bits               7
+Rotate                                  +-30 m degrees, random sign       +-10
+ShearX, ShearY                          +-0.3 m, random sign              +-0.1
+Solarize                                threshold 256 (1 - m)             170.7
+TranslateX, TranslateY                  +-0.3 m of the side, random sign  +-0.1
+======================================  ================================  =========
+
+One deviation from the sequence on paper: the geometric operations of a clip are composed into its
+crop and so come first (each pixel is interpolated once, and content that one operation pushes out
+and the next brings back survives); colour operations follow in the drawn order. Translations are
+rounded to whole pixels, as in FixMatch. What comes from outside the crop is grey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semivideo.randomness import uniform
+from semivideo.transforms.color import (
+    auto_contrast,
+    brightness,
+    color,
+    contrast,
+    equalize,
+    posterize,
+    sharpness,
+    solarize,
+)
+from semivideo.transforms.spatial import Floats, Integers
+
+OPERATIONS = (
+    "AutoContrast",
+    "Brightness",
+    "Color",
+    "Contrast",
+    "Equalize",
+    "Identity",
+    "Posterize",
+    "Rotate",
+    "Sharpness",
+    "ShearX",
+    "ShearY",
+    "Solarize",
+    "TranslateX",
+    "TranslateY",
+)
+"""Names in the order of the numbers that parameters hold."""
+
+COLOR_OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "AutoContrast": auto_contrast,
+    "Brightness": brightness,
+    "Color": color,
+    "Contrast": contrast,
+    "Equalize": equalize,
+    "Posterize": posterize,
+    "Sharpness": sharpness,
+    "Solarize": solarize,
+}
+"""Operations on levels; the others move pixels or do nothing."""
+
+GEOMETRIC_OPERATIONS = ("Rotate", "ShearX", "ShearY", "TranslateX", "TranslateY")
+"""Operations that move pixels; they are part of a clip's one affine map."""
+
+_SIGNED = np.isin(OPERATIONS, GEOMETRIC_OPERATIONS)
+
+
+def sample_operations(
+    keys: Integers, *, stream: str, num_ops: int, magnitude: float, random_magnitude: bool = False
+) -> tuple[Integers, Floats]:
+    """Draw the operations of each clip and their values.
+
+    Args:
+        keys: (N,), the clips' draw keys.
+        stream: Name of the stream; streams draw independently.
+        num_ops: S, operations per clip, >= 0.
+        magnitude: M in [0, 30].
+        random_magnitude: Draw each magnitude uniformly from [0, M].
+
+    Returns:
+        Operation numbers (N, S) into ``OPERATIONS``, and values (N, S) in the table's units.
+    """
+    draws = uniform(keys, "randaugment", stream, size=3 * num_ops).reshape(len(keys), num_ops, 3)
+    operation = (draws[..., 0] * len(OPERATIONS)).astype(np.int64)
+    level = np.full(operation.shape, magnitude / 30)
+    if random_magnitude:
+        level *= draws[..., 1]
+    value = np.choose(operation, [_value(name, level) for name in OPERATIONS])
+    is_negative = _SIGNED[operation] & (draws[..., 2] < 0.5)
+    return operation, np.where(is_negative, -value, value)
+
+
+def inverse_affine(operation: Integers, value: Floats, *, side: int) -> Floats:
+    """Compose the geometric operations of each clip.
+
+    Args:
+        operation: (N, S), numbers into ``OPERATIONS``, applied from the first to the last.
+        value: (N, S), their values.
+        side: Side of the view in pixels.
+
+    Returns:
+        Matrices (N, 3, 3) from coordinates (x, y, 1) of the result to those of the crop.
+    """
+    composed = np.tile(np.eye(3), (len(operation), 1, 1))
+    for slot in range(operation.shape[1]):
+        composed = composed @ _inverse_of_one(operation[:, slot], value[:, slot], side=side)
+    return composed
+
+
+def apply_colors(clips_NTCHW: Tensor, operation: Integers, value: Floats) -> Tensor:
+    """Apply the colour operations slot by slot, all clips with the same operation at once.
+
+    Args:
+        clips_NTCHW: float32 (N, T, 3, H, W) in [0, 255], overwritten.
+        operation: (N, S), numbers into ``OPERATIONS``.
+        value: (N, S), their values.
+
+    Returns:
+        ``clips_NTCHW``.
+    """
+    device = clips_NTCHW.device
+    for slot in range(operation.shape[1]):
+        for number in np.unique(operation[:, slot]):
+            apply = COLOR_OPERATIONS.get(OPERATIONS[number])
+            if apply is None:
+                continue
+            members = np.flatnonzero(operation[:, slot] == number)
+            values = torch.from_numpy(value[members, slot].astype(np.float32)).to(device)
+            index = torch.from_numpy(members).to(device)
+            changed = apply(clips_NTCHW.index_select(0, index), values.view(-1, 1, 1, 1, 1))
+            clips_NTCHW.index_copy_(0, index, changed)
+    return clips_NTCHW
+
+
+def _value(name: str, level: Floats) -> Floats:
+    """Value of an operation at ``level`` in [0, 1], without sign: the module's table."""
+    if name in ("Brightness", "Color", "Contrast", "Sharpness"):
+        return 0.95 - 0.90 * level
+    if name == "Posterize":
+        return 8 - np.rint(4 * level)
+    if name == "Rotate":
+        return 30 * level
+    if name == "Solarize":
+        return 256 * (1 - level)
+    return 0.3 * level if name in GEOMETRIC_OPERATIONS else np.zeros_like(level)
+
+
+def _inverse_of_one(operation: Integers, value: Floats, *, side: int) -> Floats:
+    """(N, 3, 3): Pillow's AFFINE coefficients of one operation (N,) per clip."""
+    matrix = np.tile(np.eye(3), (len(operation), 1, 1))
+    entries = {"ShearX": (0, 1), "ShearY": (1, 0), "TranslateX": (0, 2), "TranslateY": (1, 2)}
+    for name, (row, column) in entries.items():
+        chosen = operation == OPERATIONS.index(name)
+        amount = np.rint(value * side) if column == 2 else value
+        matrix[chosen, row, column] = amount[chosen]
+    chosen = operation == OPERATIONS.index("Rotate")
+    angle = np.deg2rad(value[chosen])  # counter-clockwise on screen, about the centre
+    cos, sin, center = np.cos(angle), np.sin(angle), side / 2
+    matrix[chosen, 0, 0], matrix[chosen, 0, 1] = cos, -sin
+    matrix[chosen, 1, 0], matrix[chosen, 1, 1] = sin, cos
+    matrix[chosen, 0, 2] = center * (1 - cos + sin)
+    matrix[chosen, 1, 2] = center * (1 - cos - sin)
+    return matrix

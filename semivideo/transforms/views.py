@@ -1,0 +1,273 @@
+"""Views of raw clips: parameters are sampled first, then applied to a whole batch on its device.
+
+A clip's parameters are a function of its ``draw`` key, the same for all its frames, and plain
+arrays that can be stored and replayed. Crop and flip do not depend on the stream: the networks of a
+method see the same crop of a clip. RandAugment and Cutout are drawn for each stream by itself.
+
+    uint8 (N, T, C, H, W) -> crop + flip + geometry, one pass -> colour -> normalise + cutout
+      -> float32 (N, C, T, crop, crop) in channels_last_3d
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semivideo.errors import ConfigError, DataError
+from semivideo.randomness import uniform
+from semivideo.records import Clips
+from semivideo.settings import ViewSettings
+from semivideo.transforms import spatial
+from semivideo.transforms.randaugment import (
+    GEOMETRIC_OPERATIONS,
+    OPERATIONS,
+    apply_colors,
+    inverse_affine,
+    sample_operations,
+)
+from semivideo.transforms.spatial import GREY, Floats, Integers
+
+Kind = Literal["standard", "weak", "strong"]
+_PART_LEVELS = 2**21  # levels of the canvas, 8 MB as float: twice as fast as all of a large batch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewParameters:
+    """All that was drawn for one view of N clips.
+
+    Attributes:
+        size: int64 (N, 2), height and width of the valid area.
+        box: float64 (N, 4), the crop's top, left, height and width in canvas pixels.
+        flip: bool (N,), whether the crop is mirrored left to right.
+        operation: int64 (N, S), RandAugment's operations, numbers into ``OPERATIONS``.
+        value: float64 (N, S), their values in the units of ``randaugment``'s table.
+        cutout: int64 (N, 4), the grey square's top, left, height and width in view pixels.
+    """
+
+    size: Integers
+    box: Floats
+    flip: NDArray[np.bool_]
+    operation: Integers
+    value: Floats
+    cutout: Integers
+
+    def __len__(self) -> int:
+        return len(self.box)
+
+    def __getitem__(self, index: slice | Integers | list[int]) -> ViewParameters:
+        """Return the parameters of some of the clips, in the order of ``index``."""
+        return ViewParameters(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
+class Views:
+    """Makes the views that methods and evaluation see.
+
+    Args:
+        settings: Sizes, ranges and strengths.
+
+    Raises:
+        ConfigError: If a range of the settings is empty or out of bounds.
+    """
+
+    def __init__(self, settings: ViewSettings) -> None:
+        _check(settings)
+        self.settings = settings
+
+    def standard(self, clips: Clips, stream: str) -> Tensor:
+        """Return the labelled view of one stream: float32 (N, C, T, crop, crop)."""
+        return self.apply(clips.frames[stream], self.sample("standard", clips, stream=stream))
+
+    def weak(self, clips: Clips, stream: str) -> Tensor:
+        """Return the view that pseudo-labels are made of: float32 (N, C, T, crop, crop)."""
+        return self.apply(clips.frames[stream], self.sample("weak", clips, stream=stream))
+
+    def strong(self, clips: Clips, stream: str) -> Tensor:
+        """Return the view that pseudo-labels are learned on: float32 (N, C, T, crop, crop)."""
+        return self.apply(clips.frames[stream], self.sample("strong", clips, stream=stream))
+
+    def sample(self, kind: Kind, clips: Clips, *, stream: str) -> ViewParameters:
+        """Draw the parameters of one view of each clip.
+
+        Args:
+            kind: Which view.
+            clips: N clips; only ``size`` and ``draw`` are read.
+            stream: Name of the stream; RandAugment and Cutout depend on it, crop and flip do not.
+        """
+        s, keys = self.settings, clips.draw.cpu().numpy()
+        size = clips.size.cpu().numpy().astype(np.int64)
+        num_ops = s.randaugment_ops if kind == "strong" else 0
+        operation, value = sample_operations(
+            keys,
+            stream=stream,
+            num_ops=num_ops,
+            magnitude=s.randaugment_magnitude,
+            random_magnitude=s.randaugment_random_magnitude,
+        )
+        cutout = spatial.cutout_box(
+            uniform(keys, "cutout", stream, size=3),
+            side=s.crop_size,
+            largest=s.cutout if kind == "strong" else 0.0,
+        )
+        is_centered = kind == "weak" and s.weak == "center"
+        is_flipped = s.flip and not is_centered
+        return ViewParameters(
+            size=size,
+            box=self._box(kind, size, keys),
+            flip=(uniform(keys, "flip", kind)[:, 0] < 0.5) & is_flipped,
+            operation=operation,
+            value=value,
+            cutout=cutout,
+        )
+
+    def apply(self, frames_NTCHW: Tensor, parameters: ViewParameters) -> Tensor:
+        """Make the views that ``parameters`` describe; nothing is drawn here.
+
+        Args:
+            frames_NTCHW: uint8 (N, T, 3, H, W), RGB, on any device.
+            parameters: What ``sample`` returned for these clips.
+
+        Returns:
+            float32 (N, 3, T, crop, crop), normalised, in channels_last_3d.
+
+        Raises:
+            DataError: If the frames are not uint8 (N, T, 3, H, W) with one clip per parameter.
+        """
+        _check_frames(frames_NTCHW, num_clips=len(parameters))
+        N, T, C = frames_NTCHW.shape[:3]
+        views = _empty((N, C, T), side=self.settings.crop_size, device=frames_NTCHW.device)
+        for part in _parts(frames_NTCHW):
+            made_NTCHW = self._view(frames_NTCHW[part], parameters[part])
+            views[part] = made_NTCHW.transpose(1, 2)
+        return views
+
+    def _view(self, frames_NTCHW: Tensor, p: ViewParameters) -> Tensor:
+        """Float (N, T, 3, crop, crop): the normalised views of a part of the batch."""
+        side = self.settings.crop_size
+        is_moved = np.isin(p.operation, [OPERATIONS.index(name) for name in GEOMETRIC_OPERATIONS])
+        views = None
+        if not is_moved.any() and not p.flip.any():
+            views = spatial.plain_crop(frames_NTCHW, p.box, side=side)
+        if views is None:
+            matrix = spatial.view_to_canvas(p.box, side=side, flip=p.flip)
+            matrix = matrix @ inverse_affine(p.operation, p.value, side=side)
+            box = p.box if is_moved.any() else None
+            views = spatial.warp(frames_NTCHW, matrix[:, None], size=p.size, side=side, box=box)
+        views = apply_colors(views, p.operation, p.value)
+        return self._normalized(views, p.cutout)
+
+    def test_crops(
+        self, frames_NTCHW: Tensor, size: Tensor, *, num_crops: int, crop_size: int
+    ) -> Tensor:
+        """Make the deterministic views of evaluation: the short side becomes ``crop_size``.
+
+        Args:
+            frames_NTCHW: uint8 (N, T, 3, H, W), RGB.
+            size: int64 (N, 2), height and width of the valid area.
+            num_crops: 1 for the centre; 3 for left, centre, right (portrait: top, centre, bottom).
+            crop_size: Side of the crops in pixels.
+
+        Returns:
+            float32 (N, num_crops, 3, T, crop_size, crop_size), normalised.
+
+        Raises:
+            ConfigError: If ``num_crops`` is neither 1 nor 3.
+            DataError: If the frames are not uint8 (N, T, 3, H, W) with one clip per size.
+        """
+        _check_frames(frames_NTCHW, num_clips=len(size))
+        sizes = size.cpu().numpy().astype(np.int64)
+        box = spatial.long_side_boxes(sizes, side=crop_size, num_crops=num_crops)
+        matrix = spatial.view_to_canvas(box, side=crop_size)
+        N, T, C = frames_NTCHW.shape[:3]
+        crops = _empty((N * num_crops, C, T), side=crop_size, device=frames_NTCHW.device)
+        crops = crops.view(N, num_crops, C, T, crop_size, crop_size)
+        for part in _parts(frames_NTCHW):
+            made = spatial.warp(frames_NTCHW[part], matrix[part], size=sizes[part], side=crop_size)
+            made_NTCKHW = self._normalized(made).view(-1, T, C, num_crops, crop_size, crop_size)
+            crops[part] = made_NTCKHW.permute(0, 3, 2, 1, 4, 5)
+        return crops
+
+    def _box(self, kind: Kind, size: Integers, keys: Integers) -> Floats:
+        """(N, 4): the crop of each clip, without regard to the stream."""
+        s = self.settings
+        if kind == "weak" and s.weak == "center":
+            return spatial.center_box(size, side=s.crop_size, scale=s.weak_scale)
+        if kind != "strong" and s.standard == "resized":
+            draws = uniform(keys, "crop", kind, size=22)
+            return spatial.resized_box(size, draws, area=s.resized_area, ratio=s.resized_ratio)
+        draws = uniform(keys, "crop", kind, size=3)
+        return spatial.jitter_box(size, draws, side=s.crop_size, scale=s.jitter_scale)
+
+    def _normalized(self, views_NTCHW: Tensor, cutout: Integers | None = None) -> Tensor:
+        """Grey the cutout squares, subtract the mean, divide by the deviation."""
+        std = views_NTCHW.new_tensor(self.settings.std).view(3, 1, 1)
+        mean = views_NTCHW.new_tensor(self.settings.mean).view(3, 1, 1)
+        scale, shift = 1 / (255 * std), -mean / std
+        if cutout is not None and cutout[:, 2:].all(axis=1).any():
+            # Folded into the affine map of levels: inside a square the scale is 0.
+            hidden = _squares(cutout, side=views_NTCHW.shape[-1]).to(views_NTCHW.device)
+            scale, shift = (
+                scale.where(~hidden, 0.0),
+                torch.where(hidden, GREY * scale + shift, shift),
+            )
+        return torch.addcmul(shift, views_NTCHW, scale)
+
+
+def _parts(frames_NTCHW: Tensor) -> list[slice]:
+    """Cut a batch into parts whose intermediate results stay in a processor's cache."""
+    num_clips, step = len(frames_NTCHW), max(1, len(frames_NTCHW))
+    if frames_NTCHW.device.type == "cpu":
+        step = max(torch.get_num_threads(), _PART_LEVELS // max(1, frames_NTCHW[:1].numel()))
+    return [slice(start, start + step) for start in range(0, num_clips, step)]
+
+
+def _empty(shape: tuple[int, int, int], *, side: int, device: torch.device) -> Tensor:
+    """Room for views, float32 (*shape, side, side), in the layout that convolutions prefer."""
+    layout = torch.channels_last_3d
+    return torch.empty((*shape, side, side), device=device, memory_format=layout)
+
+
+def _squares(box: Integers, *, side: int) -> Tensor:
+    """Bool (N, 1, 1, side, side): which pixels lie in the box of their clip."""
+    pixel = np.arange(side)
+    top, left, height, width = box.T[..., None]
+    rows = (pixel >= top) & (pixel < top + height)
+    columns = (pixel >= left) & (pixel < left + width)
+    return torch.from_numpy(rows[:, None, None, :, None] & columns[:, None, None, None, :])
+
+
+def _check(s: ViewSettings) -> None:
+    """Refuse ranges that no view can be drawn from."""
+    low, high = s.jitter_scale
+    if not 1 <= low <= high:
+        raise ConfigError(
+            f"views.jitter_scale must be two rising numbers of at least 1, "
+            f"got ({low:g}, {high:g}); "
+            "they are the short side before the crop as a multiple of crop_size"
+        )
+    for name, limit in (("resized_area", 1.0), ("resized_ratio", np.inf)):
+        low, high = getattr(s, name)
+        if not 0 < low <= high <= limit:
+            raise ConfigError(
+                f"views.{name} must be two rising numbers in (0, {limit:g}], "
+                f"got ({low:g}, {high:g}); exchange or correct them"
+            )
+    if min(s.std) <= 0:
+        raise ConfigError(
+            f"views.std must be positive in every channel, got {s.std}; "
+            "write the deviation of frames in [0, 1], such as 0.225"
+        )
+
+
+def _check_frames(frames: Tensor, *, num_clips: int) -> None:
+    """Refuse what is not a batch of raw clips."""
+    is_raw = frames.dtype == torch.uint8 and frames.ndim == 5 and frames.shape[2] == 3
+    if not is_raw or len(frames) != num_clips:
+        raise DataError(
+            f"views need raw clips, uint8 ({num_clips}, T, 3, H, W), got {frames.dtype} "
+            f"{tuple(frames.shape)}; pass the frames that the loader yields"
+        )

@@ -1,0 +1,86 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from semivideo.engine.optim import learning_rate, load_optimizer, parameter_groups, sgd
+from semivideo.settings import EngineSettings
+
+
+def test_learning_rate__is_half_a_cosine_without_warmup():
+    settings = EngineSettings(learning_rate=0.2)
+    rates = [learning_rate(step, 400, settings) for step in (0, 100, 200, 300, 400)]
+    root = math.sqrt(0.5)
+    assert rates == pytest.approx([0.2, 0.1 * (1 + root), 0.1, 0.1 * (1 - root), 0.0])
+
+
+def test_learning_rate__rises_linearly_from_a_tenth():
+    settings = EngineSettings(learning_rate=1.0, warmup=0.1)
+    rates = [learning_rate(step, 100, settings) for step in range(12)]
+    assert rates[:11] == pytest.approx([0.1 + 0.09 * step for step in range(11)])
+    assert rates[10] == 1.0
+    assert 0.99 < rates[11] < 1.0
+
+
+def test_learning_rate__of_warmup_only_never_falls():
+    settings = EngineSettings(learning_rate=1.0, warmup=1.0)
+    assert learning_rate(9, 10, settings) == pytest.approx(0.91)
+    assert learning_rate(10, 10, settings) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("exempt", "spared"),
+    [
+        ([], set()),
+        (["norm"], {"1.weight", "1.bias"}),
+        (["bias"], {"0.bias", "1.bias", "2.bias"}),
+        (["norm", "bias"], {"0.bias", "1.weight", "1.bias", "2.bias"}),
+    ],
+)
+def test_parameter_groups__decay_all_but_the_exempt(exempt, spared):
+    method = nn.Sequential(nn.Conv3d(1, 2, 1), nn.BatchNorm3d(2), nn.Linear(2, 2))
+    groups = parameter_groups(method, EngineSettings(decay_exempt=exempt, weight_decay=0.3))
+    decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    assert {name: decay[id(p)] for name, p in method.named_parameters()} == {
+        name: 0.0 if name in spared else 0.3 for name, _ in method.named_parameters()
+    }
+
+
+def test_parameter_groups__leave_frozen_ones_out_and_count_shared_ones_once():
+    shared = nn.Linear(2, 2, bias=False)
+    method = nn.ModuleList([shared, shared, nn.Linear(2, 2).requires_grad_(False)])
+    groups = parameter_groups(method, EngineSettings())
+    assert [group["params"] for group in groups] == [[shared.weight]]
+
+
+def test_sgd__follows_the_written_out_update():
+    weight = nn.Parameter(torch.tensor([2.0]))
+    method = nn.ParameterList([weight])
+    optimizer = sgd(method, EngineSettings(learning_rate=0.1, momentum=0.5, weight_decay=0.1))
+    w, v = 2.0, 0.0
+    for _ in range(3):
+        optimizer.zero_grad()
+        (3 * weight).sum().backward()
+        optimizer.step()
+        v = 0.5 * v + (3 + 0.1 * w)
+        w = w - 0.1 * v
+    assert weight.item() == pytest.approx(w)
+
+
+def test_load_optimizer__takes_string_keys_and_keeps_the_memory_format():
+    torch.manual_seed(0)
+    layer = nn.Conv3d(2, 3, 3).to(memory_format=torch.channels_last_3d)
+    optimizers = [sgd(layer, EngineSettings()) for _ in range(2)]
+    layer(torch.rand(1, 2, 3, 3, 3)).sum().backward()
+    optimizers[0].step()
+    state = optimizers[0].state_dict()
+    plain = {
+        str(number): {name: value.contiguous() for name, value in values.items()}
+        for number, values in state["state"].items()
+    }
+    load_optimizer(optimizers[1], {**state, "state": plain})
+    for one, other in zip(*(o.state.values() for o in optimizers), strict=True):
+        assert torch.equal(one["momentum_buffer"], other["momentum_buffer"])
+    buffer = optimizers[1].state[layer.weight]["momentum_buffer"]
+    assert buffer.stride() == layer.weight.stride()
