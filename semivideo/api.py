@@ -11,17 +11,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from semivideo import build, models
 from semivideo.data.manifest import Manifest
 from semivideo.data.scan import scan as scan_videos
 from semivideo.data.splits import Split, check_split, draw_split, practical_split
-from semivideo.errors import CheckpointError, ConfigError, DataError, nearest
+from semivideo.errors import CheckpointError, ConfigError, DataError
 from semivideo.evaluation import Evaluation, Prediction, Recognizer
 from semivideo.evaluation import evaluate as evaluate_videos
-from semivideo.methods import METHODS, Method
-from semivideo.recipes import RECIPES
+from semivideo.methods import Method
+from semivideo.recipes.resolve import resolve_settings
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
+from semivideo.training import begin, proceed
 
 Progress = Callable[[str, int, int, str], None]
 Videos = str | Path | Manifest
@@ -146,7 +146,7 @@ def train(
 
     Args:
         videos: A manifest, its file, or anything ``scan`` takes.
-        method: A name of ``METHODS``, ``module:Class`` or a class; None takes the recipe's, or cmpl.
+        method: A name of ``METHODS``, ``module:Class`` or a class; None takes the recipe's.
         split: A split or its file.
         labels_per_class: Draw a split with that many labels, seeded by ``seed``.
         recipe: A name of ``RECIPES`` to start from.
@@ -160,17 +160,19 @@ def train(
     Raises:
         SemiVideoError: Anything that cannot be used, before training starts where possible.
     """
-    from semivideo.training import begin, proceed
-
     if resume is not None:
         given = {"videos": videos, "method": method, "split": split, "recipe": recipe, "out": out}
         extra = [name for name, value in given.items() if value is not None]
         if extra:
-            raise ConfigError(f"resume takes everything from the run folder; leave out {extra[0]!r}")
+            raise ConfigError(
+                f"resume takes everything from the run folder; leave out {extra[0]!r}"
+            )
         return Run(proceed(RunFolder.open(resume), progress=progress))
     if videos is None or out is None:
         missing = "videos" if videos is None else "out"
-        raise ConfigError(f"train needs {missing!r}: the videos to learn from and a folder for the run")
+        raise ConfigError(
+            f"train needs {missing!r}: the videos to learn from and a folder for the run"
+        )
     if split is not None and labels_per_class is not None:
         raise ConfigError("both are given of split and labels_per_class; give one of them")
     resolved = resolve_settings(
@@ -210,8 +212,8 @@ def evaluate(
         manifest, ids = Manifest.read(folder.manifest_file), Split.read(folder.split_file).test
         if not ids:
             raise DataError(
-                f"the split of {folder.path} holds out no videos; name some with --videos, or train "
-                "with a split that has a test side"
+                f"the split of {folder.path} holds out no videos; name some with --videos, or "
+                "train with a split that has a test side"
             )
         target = folder.evaluation_file
     else:
@@ -224,7 +226,11 @@ def evaluate(
 
 
 def predict(
-    run: str | Path | Run, videos: Sequence[str | Path], *, top: int = 5, protocol: str | None = None
+    run: str | Path | Run,
+    videos: Sequence[str | Path],
+    *,
+    top: int = 5,
+    protocol: str | None = None,
 ) -> list[Prediction]:
     """Name the most probable classes of video files.
 
@@ -254,52 +260,6 @@ def load(folder: str | Path) -> Recognizer:
     if (path / "settings.yaml").is_file():
         return _trained(RunFolder.open(path))
     return Recognizer.load(path)
-
-
-def describe() -> list[tuple[str, str, str]]:
-    """Kind, name and one line of everything that can be trained and set."""
-    rows = [("method", name, _first_line(cls)) for name, cls in METHODS.items()]
-    rows += [("network", name, line) for name, line in models.describe().items()]
-    for name, field in Settings.model_fields.items():
-        keys = getattr(field.annotation, "model_fields", {})
-        rows.append(("settings", name, f"{field.description} Keys: {', '.join(keys)}"))
-    return rows
-
-
-def resolve_settings(
-    *,
-    recipe: str | None,
-    method: str | type[Method] | None,
-    steps: int | None,
-    seed: int | None,
-    settings: dict[str, Any] | Settings | None,
-) -> Settings:
-    """Put recipe, options and single keys together, later ones winning, and check the names.
-
-    Raises:
-        ConfigError: A name, key or value that does not exist or is not allowed.
-    """
-    if recipe is not None and recipe not in RECIPES:
-        raise ConfigError(
-            f"no recipe {recipe!r}{nearest(recipe, RECIPES)}; `semivideo recipes` lists them"
-        )
-    found = settings if isinstance(settings, Settings) else Settings()
-    if recipe is not None:
-        found = RECIPES[recipe].settings()
-    changes: dict[str, Any] = {}
-    if method is not None:
-        name = method if isinstance(method, str) else f"{method.__module__}:{method.__qualname__}"
-        if name != found.method.name:  # the options of another method would not fit
-            found = found.model_copy(update={"method": type(found.method)(name=name)})
-    if steps is not None:
-        changes["engine.steps"] = steps
-    if seed is not None:
-        changes["engine.seed"] = seed
-    if isinstance(settings, dict):
-        changes |= settings
-    found = found.updated(changes)
-    build.build_method(found, num_classes=2)  # every name and option is checked before any work
-    return found
 
 
 def as_manifest(videos: Videos, *, progress: Progress | None = None) -> Manifest:
@@ -335,7 +295,3 @@ def _trained(folder: RunFolder) -> Recognizer:
             f"semivideo train --resume {folder.path}"
         )
     return Recognizer.load(folder.model)
-
-
-def _first_line(cls: type) -> str:
-    return (cls.__doc__ or "").strip().partition("\n")[0]

@@ -38,7 +38,8 @@ def method_class(name: str) -> type[Method]:
         return METHODS[name]
     if ":" not in name:
         raise ConfigError(
-            f"no method {name!r}{nearest(name, METHODS)} [known: {', '.join(METHODS)}; or module:Class]"
+            f"no method {name!r}{nearest(name, METHODS)} [known: {', '.join(METHODS)}; "
+            "or module:Class]"
         )
     module, _, attribute = name.partition(":")
     try:
@@ -168,3 +169,16 @@ def build_card(settings: Settings, *, classes: list[str]) -> ModelCard:
         method=settings.method.name,
         weights_sha256="",
     )
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Kind, name and one line of everything that can be trained and set."""
+    rows = [
+        ("method", name, (cls.__doc__ or "").strip().partition("\n")[0])
+        for name, cls in METHODS.items()
+    ]
+    rows += [("network", name, line) for name, line in models.describe().items()]
+    for name, field in Settings.model_fields.items():
+        keys = getattr(field.annotation, "model_fields", {})
+        rows.append(("settings", name, f"{field.description} Keys: {', '.join(keys)}"))
+    return rows

@@ -45,11 +45,15 @@ def sentence(error: ValidationError, model: type[BaseModel], *, section: str = "
     if fault["type"] == "extra_forbidden":
         known = _fields_at(model, path[:-1])
         place = f"[{where}]" if where else "settings"
-        return f"{place} has no key {path[-1]!r}{nearest(path[-1], known)} [accepts: {', '.join(known)}]"
+        hint = f"{nearest(path[-1], known)} [accepts: {', '.join(known)}]"
+        return f"{place} has no key {path[-1]!r}{hint}"
     name = f"{where}.{path[-1]}" if where else path[-1]
     if fault["type"] == "value_error":
         return f"{name} {fault['ctx']['error']}"
-    return f"{name} = {fault.get('input')!r} is not allowed: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    if fault["type"] == "missing":
+        return f"{name} is missing; add it"
+    rule = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{name} = {fault.get('input')!r} is not allowed: {rule}"
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:

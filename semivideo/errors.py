@@ -51,6 +51,12 @@ class MissingExtraError(SemiVideoError, ImportError):
     exit_code = 1
 
 
+class WriteError(SemiVideoError):
+    """A file cannot be written, such as on a full disk; what was there is intact."""
+
+    exit_code = 1
+
+
 class TrainingError(SemiVideoError, RuntimeError):
     """Training cannot go on; the last good checkpoint is kept."""
 

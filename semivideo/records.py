@@ -43,7 +43,7 @@ class FrameTable:
     @property
     def seconds(self) -> np.ndarray:
         """float64 (num_frames,): time of each frame after the first one, in seconds."""
-        return (self.pts - self.pts[0]) * float(self.time_base)
+        return np.asarray((self.pts - self.pts[0]) * float(self.time_base))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +163,7 @@ class Batch:
 
         def move(clips: _C) -> _C:
             frames = {k: v.to(device, non_blocking=True) for k, v in clips.frames.items()}
-            moved = replace(
-                clips, frames=frames, video=clips.video.to(device, non_blocking=True)
-            )
+            moved = replace(clips, frames=frames, video=clips.video.to(device, non_blocking=True))
             if isinstance(moved, LabeledClips):
                 moved.label = moved.label.to(device, non_blocking=True)
             return moved

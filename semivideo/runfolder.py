@@ -7,17 +7,14 @@ off is ignored.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from semivideo.errors import CheckpointError, ConfigError
+from semivideo.files import not_written, write_bytes
 from semivideo.settings import Settings
 
 
@@ -76,7 +73,7 @@ class RunFolder:
         try:
             run.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _not_written(run.path, error) from error
+            raise not_written(run.path, error) from error
         return run
 
     @classmethod
@@ -98,56 +95,32 @@ class RunFolder:
             )
         return run
 
-    @contextmanager
-    def replacing(self, target: Path) -> Iterator[Path]:
-        """Give a temporary path to write to; it takes the place of ``target`` when all went well.
-
-        Raises:
-            CheckpointError: The disk is full or the file cannot be written; ``target`` is intact.
-        """
-        temporary = target.with_name(f".{target.name}.tmp")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            yield temporary
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except OSError as error:
-            raise _not_written(target, error) from error
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def write_bytes(self, target: Path, content: bytes) -> None:
-        """Write a file of this folder at once; raises as ``replacing``."""
-        with self.replacing(target) as temporary:
-            temporary.write_bytes(content)
-
     def write_text(self, target: Path, content: str) -> None:
-        """Write text as UTF-8 at once; raises as ``replacing``."""
-        self.write_bytes(target, content.encode())
+        """Write text as UTF-8 at once; raises as ``files.replacing``."""
+        write_bytes(target, content.encode())
 
     def write_json(self, target: Path, content: Any) -> None:
-        """Write an indented JSON file at once; raises as ``replacing``."""
+        """Write an indented JSON file at once; raises as ``files.replacing``."""
         self.write_text(target, json.dumps(content, indent=2) + "\n")
 
     def write_yaml(self, target: Path, content: Any) -> None:
-        """Write a YAML file at once, keys in the given order; raises as ``replacing``."""
+        """Write a YAML file at once, keys in the given order; raises as ``files.replacing``."""
         self.write_text(target, yaml.safe_dump(content, sort_keys=False))
 
     def append_metrics(self, line: dict[str, Any]) -> None:
         """Add one line to ``metrics.jsonl``.
 
         Raises:
-            CheckpointError: The disk is full or the file cannot be written.
+            WriteError: The disk is full or the file cannot be written.
         """
         try:
             with self.metrics_file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
-            raise _not_written(self.metrics_file, error) from error
+            raise not_written(self.metrics_file, error) from error
 
     def write_metrics(self, lines: list[dict[str, Any]]) -> None:
-        """Replace ``metrics.jsonl`` at once; raises as ``replacing``."""
+        """Replace ``metrics.jsonl`` at once; raises as ``files.replacing``."""
         self.write_text(self.metrics_file, "".join(json.dumps(line) + "\n" for line in lines))
 
     def settings(self) -> Settings:
@@ -229,14 +202,3 @@ def _text(path: Path, *, missing: str) -> str:
         raise CheckpointError(f"there is no {path}; {missing}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(f"cannot read {path}: {error}; check the file") from None
-
-
-def _not_written(path: Path, error: OSError) -> CheckpointError:
-    """Sentence for a write that failed; a failure on good input, so the exit code is 1."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        sentence = f"the disk is full while writing {path}; what was there is intact; free space"
-    else:
-        sentence = f"cannot write {path}: {error.strerror or error}; check the folder's permissions"
-    failure = CheckpointError(f"{sentence} and run the command again")
-    failure.exit_code = 1
-    return failure

@@ -35,7 +35,7 @@ class DataSettings(Section):
     balanced: bool = False
     """Draw labelled clips class by class instead of video by video (CMPL Table A3)."""
     workers: int | Literal["auto"] = "auto"
-    """Loader processes; auto: none if all frames fit the memory cache, else one per core up to 8."""
+    """Loader processes; auto: none if all frames fit in memory, else one per core up to 8."""
     memory_gb: float = Field(2.0, ge=0)
     """Decoded frames are kept in memory if all training videos fit in this many gigabytes."""
 
@@ -46,7 +46,7 @@ class ViewSettings(Section):
     crop_size: int = Field(224, ge=8)
     """Side of the square crop in pixels."""
     standard: Literal["jitter", "resized"] = "jitter"
-    """Labelled view; jitter: scale jitter + random crop (SlowFast); resized: random resized crop."""
+    """Labelled view; jitter: scale jitter and crop (SlowFast); resized: random resized crop."""
     jitter_scale: tuple[float, float] = (256 / 224, 320 / 224)
     """Range of the short side before the crop, as a multiple of crop_size."""
     resized_area: tuple[float, float] = (0.08, 1.0)
@@ -94,7 +94,7 @@ class NetworksSettings(Section):
     primary: NetworkSettings = Field(default_factory=NetworkSettings)
     """The network that is deployed."""
     auxiliary: NetworkSettings | None = None
-    """CMPL's second network; None takes the primary at a quarter of the width and twice the rate."""
+    """CMPL's second network; None takes the primary at a quarter of the width, twice the rate."""
 
 
 class MethodSettings(BaseModel):

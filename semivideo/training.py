@@ -141,9 +141,9 @@ def _check_parts(settings: Settings, split: Split) -> None:
     cls = build.method_class(settings.method.name)
     if cls.uses_unlabeled and not split.unlabeled:
         raise DataError(
-            f"method {settings.method.name!r} learns from unlabelled videos and there are none: all "
-            f"{len(split.labeled)} are labelled; add videos, draw a split with --labels-per-class, "
-            "or use --method supervised"
+            f"method {settings.method.name!r} learns from unlabelled videos and there are none: "
+            f"all {len(split.labeled)} are labelled; add videos, draw a split with "
+            "--labels-per-class, or use --method supervised"
         )
 
 

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from semivideo.errors import CheckpointError, ConfigError
+from semivideo.errors import CheckpointError, ConfigError, WriteError
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 
@@ -34,7 +34,7 @@ def test_create__refuses_what_is_not_an_empty_folder(tmp_path, make):
 
 def test_create__says_why_a_folder_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(CheckpointError, match=r"cannot write .*file/a: Not a directory") as caught:
+    with pytest.raises(WriteError, match=r"cannot write .*file/a: Not a directory") as caught:
         RunFolder.create(tmp_path / "file" / "a")
     assert caught.value.exit_code == 1
 
@@ -73,7 +73,7 @@ def test_write__full_disk_keeps_the_old_content(run, monkeypatch, broken):
     with monkeypatch.context() as patched:
         patched.setattr(os, broken, full)
         with pytest.raises(
-            CheckpointError, match=r"disk is full while writing .*summary.json; .* free space"
+            WriteError, match=r"disk is full while writing .*summary.json; .* free space"
         ) as caught:
             run.write_json(run.summary_file, {"top1": 0.9})
     assert caught.value.exit_code == 1
@@ -83,7 +83,7 @@ def test_write__full_disk_keeps_the_old_content(run, monkeypatch, broken):
 
 def test_append_metrics__full_disk_is_a_sentence(run):
     run.metrics_file.symlink_to("/dev/full")
-    with pytest.raises(CheckpointError, match=r"disk is full while writing .*metrics.jsonl"):
+    with pytest.raises(WriteError, match=r"disk is full while writing .*metrics.jsonl"):
         run.append_metrics({"step": 1})
 
 

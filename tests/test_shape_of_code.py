@@ -1,4 +1,4 @@
-"""The budgets: small files, short functions, few arguments, documented names. Exceptions are listed."""
+"""The budgets: small files, short functions, few arguments. Exceptions are listed."""
 
 import ast
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_shape__files_and_functions_stay_small(path):
 def test_shape__functions_take_few_arguments(path):
     for name, node in functions(path):
         if name not in EXCEPTIONS:
-            # Networks are the two positional arguments of a method; keywords are what one remembers.
+            # Networks are the positional arguments of a method; keywords are to be remembered.
             assert len(node.args.kwonlyargs) <= NUM_KEYWORDS, name
             assert len(node.args.args) <= NUM_KEYWORDS, name
 

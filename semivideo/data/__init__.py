@@ -1,0 +1,1 @@
+"""Videos to batches: sources, manifests, splits, exact decoding, index arithmetic, the loader."""

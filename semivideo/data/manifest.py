@@ -22,8 +22,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from semivideo.data.atomic import replacing
 from semivideo.errors import DataError
+from semivideo.files import replacing
 from semivideo.records import FrameTable, Video
 
 FORMAT = 1

@@ -15,9 +15,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from semivideo.data.atomic import replacing
 from semivideo.data.manifest import Manifest
 from semivideo.errors import SplitError
+from semivideo.files import replacing
 
 FORMAT = 1
 _LISTS = ("labeled", "unlabeled", "test")

@@ -7,8 +7,8 @@ files nor the platform changes it (``published`` has splits from published lists
    a time; or, if neither is given, the official test subset of the manifest ("test", else "val").
    A group is never on both sides. Unlabelled videos of test groups and videos of other official
    subsets ("unused") are left out; so are unreadable files everywhere.
-2. Labelled videos: for each class the first n in an order that visits its groups in turn, one
-   video each, before it takes a second one from any. Fewer labels of one seed are part of more.
+2. Labelled videos: for each class the first n in a drawn order, whatever their groups, as the
+   papers draw them. Fewer labels of one seed are part of more.
 3. Unlabelled videos: all other training videos, whether anybody knows their class or not.
 """
 
@@ -16,8 +16,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from operator import itemgetter
 
 import numpy as np
 
@@ -79,7 +77,7 @@ def draw_split(
     labeled = {
         row
         for label, members in by_class.items()
-        for row in _drawn_order(manifest, members, seed, label)[: wanted[label]]
+        for row in _drawn_order(manifest, members, seed)[: wanted[label]]
     }
     return Split(
         name=name or default,
@@ -251,20 +249,7 @@ def _proportional(by_class: dict[str, list[int]], fraction: float) -> dict[str, 
     return wanted
 
 
-def _drawn_order(manifest: Manifest, rows: list[int], seed: int, label: str) -> list[int]:
-    """Rows of one class in drawn order: one of each group, then a second of each, and so on."""
-
-    # The class is part of the key: the few labelled people should not be the same in each class.
-    def drawn(what: str, id: str) -> tuple[int, str]:
-        return key(seed, what, label, id), id
-
-    ids, groups = manifest.ids, manifest.groups
-    shuffled = sorted(
-        (drawn("group", groups[row] or ids[row]), drawn("video", ids[row]), row) for row in rows
-    )
-    turns = [
-        (turn, group, row)
-        for group, members in groupby(shuffled, key=itemgetter(0))
-        for turn, (_, _, row) in enumerate(members)
-    ]
-    return [row for _, _, row in sorted(turns)]
+def _drawn_order(manifest: Manifest, rows: Iterable[int], seed: int) -> list[int]:
+    """Rows of one class in drawn order."""
+    ids = manifest.ids
+    return sorted(rows, key=lambda row: (key(seed, "labeled", ids[row]), ids[row]))

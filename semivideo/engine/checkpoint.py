@@ -21,6 +21,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from semivideo.errors import CheckpointError
+from semivideo.files import write_bytes
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 
@@ -81,12 +82,12 @@ class Checkpoints:
         """Write a checkpoint and remove those that are too old.
 
         Raises:
-            CheckpointError: The disk is full; the earlier checkpoints are intact.
+            WriteError: The disk is full; the earlier checkpoints are intact.
         """
         content = _pack(checkpoint)
         digest = hashlib.sha256(content).hexdigest()[:16]
         target = self._run.checkpoints / f"step-{checkpoint.step:06d}-{digest}.safetensors"
-        self._run.write_bytes(target, content)
+        write_bytes(target, content)
         for _, old in self._files()[self._keep :]:
             old.unlink()
         return target

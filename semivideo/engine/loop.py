@@ -56,7 +56,8 @@ def fit(
 
     Raises:
         TrainingError: The loss is not finite; the last good checkpoint is kept.
-        CheckpointError: The run folder cannot be written, or its checkpoint does not fit.
+        WriteError: The run folder cannot be written.
+        CheckpointError: Its checkpoint does not fit.
     """
     training = Training(method, plan=plan, run=run, runtime=runtime)
     done = training.resume()

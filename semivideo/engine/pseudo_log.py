@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import torch
 
 from semivideo.engine.runtime import Runtime
+from semivideo.files import replacing
 from semivideo.records import PseudoLabels
 from semivideo.runfolder import RunFolder
 
@@ -94,7 +95,7 @@ class PseudoLabelLog:
         if not self._runtime.is_main or not self._parts():
             return
         with (
-            self._run.replacing(self._run.pseudo_labels_file) as temporary,
+            replacing(self._run.pseudo_labels_file) as temporary,
             pq.ParquetWriter(temporary, SCHEMA) as writer,
         ):
             for part in self._parts():
@@ -104,7 +105,7 @@ class PseudoLabelLog:
     def _write(self, table: Any, step: int) -> None:
         """Write one part."""
         target = self._run.pseudo_label_parts / f"part-{step:09d}.parquet"
-        with self._run.replacing(target) as temporary:
+        with replacing(target) as temporary:
             pq.write_table(table, temporary)
 
     def _parts(self) -> list[Path]:

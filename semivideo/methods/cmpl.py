@@ -10,10 +10,10 @@ the other would have confirmed.
     L_u^A = 1/U sum_i 1[max p^F_i >= threshold] H(argmax p^F_i, A(s(u_i)))
     L     = (L_s^F + L_s^A) + weight (L_u^F + L_u^A)
 
-Easy to get wrong: the mean runs over all U clips, kept or not, and each network's labelled, weak and
-strong clips share one forward. Where the paper is silent we take: F and A share crop and flip of a
-clip and draw RandAugment apart; the auxiliary's window moves by up to ``offset_seconds`` of its clip
-settings, uniformly, clamped to the video; no supervised warm-up, no EMA.
+Easy to get wrong: the mean runs over all U clips, kept or not, and each network's labelled, weak
+and strong clips share one forward. Where the paper is silent we take: F and A share crop and flip
+of a clip and draw RandAugment apart; the auxiliary's window moves by up to ``offset_seconds`` of
+its clip settings, uniformly, clamped to the video; no supervised warm-up, no EMA.
 Shapes: x, x_a (B, C, T, H, W), u_w, u_s, u_aw, u_as (U, C, T, H, W), logits (., K).
 """
 
@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from semivideo.checked import Share, Weight
 from semivideo.methods.base import Method, jointly, logged, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import (
@@ -35,7 +36,6 @@ from semivideo.objectives import (
     masked_cross_entropy,
 )
 from semivideo.records import Batch, ClipSpec, PseudoLabels, StepResult
-from semivideo.settings import Share, Weight
 from semivideo.transforms import Views
 
 Term = Literal["L_s^F", "L_s^A", "L_u^F", "L_u^A"]
@@ -54,7 +54,8 @@ class CMPL(Method):
         weight: Weight of the unlabelled terms, >= 0; the paper's 5 at 1 % labels, 2 at 10 %.
         scheme: Who teaches whom (appendix A); the paper's is "cross".
         terms: Terms of L that count (Table 6).
-        supervised_warmup: Share of the training before the unlabelled terms start, in [0, 1].
+        supervised_warmup: Share of the training before the unlabelled terms count, in [0, 1];
+            unlabelled clips take part in the batch statistics from the first step.
     """
 
     def __init__(
@@ -82,11 +83,14 @@ class CMPL(Method):
         self.supervised_warmup = supervised_warmup
 
     def forward(self, batch: Batch) -> StepResult:
-        """Return L; the labelled clips alone while the unlabelled terms have no weight."""
+        """Return L."""
         weight = after_warmup(self.weight, batch.progress, warmup=self.supervised_warmup)
         views, t, y = self.views, self.threshold, batch.labeled.label
-        x, x_a = views.standard(batch.labeled, "primary"), views.standard(batch.labeled, "auxiliary")
-        if weight == 0:
+        x, x_a = (
+            views.standard(batch.labeled, "primary"),
+            views.standard(batch.labeled, "auxiliary"),
+        )
+        if self.weight == 0:
             F_x, A_x = self.primary(x).float(), self.auxiliary(x_a).float()
             return self.total({"L_s^F": cross_entropy(F_x, y), "L_s^A": cross_entropy(A_x, y)}, 0.0)
         u = unlabeled(batch)
@@ -110,9 +114,7 @@ class CMPL(Method):
             logged("auxiliary", u, confident_labels(p_A, t)),
         )
 
-    def total(
-        self, losses: dict[str, Tensor], weight: float, *pseudo: PseudoLabels
-    ) -> StepResult:
+    def total(self, losses: dict[str, Tensor], weight: float, *pseudo: PseudoLabels) -> StepResult:
         """Return the weighted sum of the terms that count."""
         # A term switched off has weight 0 and stays in the sum: every parameter keeps a gradient,
         # which distributed training needs.

@@ -5,8 +5,8 @@
     L_u = 1/U sum_i 1[max p_i >= threshold] H(argmax p_i, F(s(u_i)))
     L   = L_s + weight L_u
 
-The decision that is easy to get wrong: labelled, weak and strong clips go through the network in one
-forward, so that batch statistics see all three (methods differ by tens of points here).
+The decision that is easy to get wrong: labelled, weak and strong clips go through the network in
+one forward, so that batch statistics see all three.
 Shapes: x (B, C, T, H, W), u_w and u_s (U, C, T, H, W), logits (., K).
 """
 
@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from torch.nn.functional import cross_entropy
 
+from semivideo.checked import Share, Weight
 from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, confident_labels, masked_cross_entropy
 from semivideo.records import Batch, ClipSpec, StepResult
-from semivideo.settings import Share, Weight
 from semivideo.transforms import Views
 
 
@@ -31,8 +31,9 @@ class FixMatch(Method):
         clips: The clips of the one stream, ``{"primary": ...}``.
         threshold: Least confidence of a pseudo-label, in [0, 1].
         weight: Weight of the unlabelled term, >= 0; at 0 this is supervised training.
-        supervised_warmup: Share of the training before the unlabelled term starts, in [0, 1].
-            The paper has none; from scratch on few labels it prevents collapse (docs).
+        supervised_warmup: Share of the training before the unlabelled term counts, in [0, 1];
+            unlabelled clips take part in the batch statistics from the first step. The paper has
+            none; from scratch on few labels it prevents collapse (docs).
     """
 
     def __init__(
@@ -54,10 +55,10 @@ class FixMatch(Method):
         self.supervised_warmup = supervised_warmup
 
     def forward(self, batch: Batch) -> StepResult:
-        """Return L; the labelled clips alone while the unlabelled term has no weight."""
+        """Return L."""
         weight = after_warmup(self.weight, batch.progress, warmup=self.supervised_warmup)
         x, y = self.views.standard(batch.labeled, "primary"), batch.labeled.label
-        if weight == 0:
+        if self.weight == 0:
             return supervised_loss({"L_s": self.primary(x)}, y)
         u = unlabeled(batch)
         u_w, u_s = self.views.weak(u, "primary"), self.views.strong(u, "primary")

@@ -19,11 +19,12 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from semivideo.checked import sentence
 from semivideo.errors import CheckpointError, ConfigError
+from semivideo.files import replacing
 from semivideo.models import create
 from semivideo.models.contract import Network
-from semivideo.runfolder import RunFolder
-from semivideo.settings import ModelCard, sentence
+from semivideo.settings import ModelCard
 
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
@@ -61,7 +62,7 @@ def save_network(folder: Path, network: Network, card: ModelCard) -> None:
         card: ``weights_sha256`` is filled in.
 
     Raises:
-        CheckpointError: The disk is full or the folder cannot be written.
+        WriteError: The disk is full or the folder cannot be written.
     """
     # A copy in plain layout: safetensors knows no channels_last and no shared storage.
     weights = {
@@ -70,14 +71,13 @@ def save_network(folder: Path, network: Network, card: ModelCard) -> None:
     }
     content = safetensors.torch.save(weights)
     card = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
-    writer = RunFolder(folder)
     # The weights are renamed first. A kill between the two leaves a pair that loading refuses.
     with (
-        writer.replacing(folder / CARD) as card_file,
-        writer.replacing(folder / WEIGHTS) as weights_file,
+        replacing(folder / CARD) as card_file,
+        replacing(folder / WEIGHTS) as weights_file,
     ):
-        _write(weights_file, content, target=folder / WEIGHTS)
-        _write(card_file, card.model_dump_json(indent=2).encode(), target=folder / CARD)
+        weights_file.write_bytes(content)
+        card_file.write_bytes(card.model_dump_json(indent=2).encode())
 
 
 def load_network(folder: Path) -> tuple[Network, ModelCard]:
@@ -164,19 +164,6 @@ def load_pretrained(network: Network, file: Path) -> PretrainedReport:
         )
     network.load_state_dict({name: found[name] for name in loaded}, strict=False)
     return PretrainedReport(tuple(loaded), tuple(missing), tuple(unexpected), tuple(reinitialized))
-
-
-def _write(temporary: Path, content: bytes, *, target: Path) -> None:
-    """Write a temporary file; the sentence of a failure names the target and the bytes needed."""
-    try:
-        temporary.write_bytes(content)
-    except OSError as error:
-        failure = CheckpointError(
-            f"cannot write {target} ({len(content)} bytes): {error.strerror}; what was there is "
-            "intact; free space or choose another folder and save again"
-        )
-        failure.exit_code = 1
-        raise failure from error
 
 
 def _read(path: Path) -> bytes:

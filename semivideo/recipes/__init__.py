@@ -42,5 +42,7 @@ RECIPES: dict[str, Recipe] = {
     "small-fixmatch": Recipe(
         "fixmatch", "small own data", "2 cores, minutes", "starting point", small.fixmatch
     ),
-    "small-cmpl": Recipe("cmpl", "small own data", "2 cores, minutes", "starting point", small.cmpl),
+    "small-cmpl": Recipe(
+        "cmpl", "small own data", "2 cores, minutes", "starting point", small.cmpl
+    ),
 }

@@ -4,9 +4,9 @@ Command, for any line of the table:
 
     semivideo train videos/ --split split.json --recipe cmpl-kinetics400-1 --out runs/cmpl
 
-All share batch 32 + 160, SGD 0.1 with cosine over 200 epochs of the unlabelled videos, momentum 0.9,
-weight decay 1e-4 (Kinetics-400) or 1e-3 (UCF-101), 8 x 8 frames at 224 (auxiliary 16 x 4), and
-10 x 3 views at test. CMPL: threshold 0.9, weight 5 at 1 % and 2 at 10 %, offset 10 seconds.
+All share batch 32 + 160, SGD 0.1 with cosine over 200 epochs of the unlabelled videos, momentum
+0.9, weight decay 1e-4 (Kinetics-400) or 1e-3 (UCF-101), 8 x 8 frames at 224 (auxiliary 16 x 4),
+and 10 x 3 views at test. CMPL: threshold 0.9, weight 5 at 1 % and 2 at 10 %, offset 10 seconds.
 The paper is silent on warm-up, clipping, EMA and dropout: none, none, none and 0.5 here.
 
 Cost is counted, not measured: passes over clips times the multiplications of the networks (51.5 G

@@ -11,7 +11,10 @@ from semivideo.settings import Settings
 
 K = 5
 # Group norm: no batch statistics, so that one clip's logits do not depend on its neighbors.
-NETWORK = {"name": "resnet3d10", "options": {"width": 0.125, "dropout": 0.0, "norm": "group"}}
+NETWORK = {
+    "name": "resnet3d10",
+    "options": {"width": 0.25, "dropout": 0.0, "norm": "group", "zero_init": False},
+}
 
 
 def make_settings(method: str, **options) -> Settings:

@@ -2,7 +2,6 @@
 
 import pickle
 import shutil
-import time
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from semivideo.data.atomic import replacing
 from semivideo.data.manifest import SCHEMA, Manifest
 from semivideo.errors import DataError
 from semivideo.records import FrameTable, Video
@@ -129,25 +127,7 @@ def test_manifest__opens_many_rows_without_an_object_each(tmp_path):
     Manifest(pa.concat_tables([one] * 100_000).combine_chunks(), root=tmp_path).write(
         tmp_path / "m"
     )
-    start = time.process_time()
     many = Manifest.read(tmp_path / "m")
     assert many.num_frames.sum() == 300_000
     assert many.usable.all()
     assert many[99_999].num_frames == 3
-    assert time.process_time() - start < 1.0
-
-
-def test_replacing__failure_keeps_the_old_file(tmp_path):
-    file = tmp_path / "f"
-    file.write_text("old")
-
-    def fill_the_disk() -> None:
-        with replacing(file) as new:
-            new.write_text("half")
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(DataError, match=r"disk is full while writing .*f; free some") as caught:
-        fill_the_disk()
-    assert caught.value.exit_code == 1
-    assert file.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["f"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from semivideo.engine import Plan, fit
-from semivideo.errors import CheckpointError, TrainingError
+from semivideo.errors import CheckpointError, TrainingError, WriteError
 from semivideo.runfolder import RunFolder
 from semivideo.settings import EngineSettings
 
@@ -87,7 +87,7 @@ def test_fit__full_disk_keeps_the_last_checkpoint(tiny, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        with pytest.raises(CheckpointError, match=r"disk is full while writing"):
+        with pytest.raises(WriteError, match=r"disk is full while writing"):
             tiny.train(tmp_path, num_steps=60)
     assert checkpoint_steps(tmp_path) == [20]
 

@@ -10,7 +10,9 @@ P_F = torch.tensor([[0.95, 0.03, 0.02], [0.50, 0.30, 0.20], [0.10, 0.85, 0.05], 
 P_A = torch.tensor([[0.10, 0.80, 0.10], [0.01, 0.01, 0.98], [0.02, 0.96, 0.02], [0.3, 0.4, 0.3]])
 
 
-def reference_masked_cross_entropy(logits: np.ndarray, label: np.ndarray, kept: np.ndarray) -> float:
+def reference_masked_cross_entropy(
+    logits: np.ndarray, label: np.ndarray, kept: np.ndarray
+) -> float:
     """1/N sum_i kept_i (log sum_k exp z_ik - z_i,label_i), row by row."""
     total = 0.0
     for z, k, use in zip(logits, label, kept, strict=True):

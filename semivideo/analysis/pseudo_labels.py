@@ -1,0 +1,85 @@
+"""Pseudo-labels of a training joined with the truth, which the training itself never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+UNKNOWN = -1
+"""Nobody knows the class of this video."""
+OTHER = -2
+"""The class is known and is none of the network's: every pseudo-label of the video is wrong."""
+
+QUALITY = pa.schema(
+    {
+        "step": pa.float64(),  # middle of the bin
+        "network": pa.string(),  # that gave the labels
+        "num_labels": pa.int64(),
+        "kept": pa.float64(),  # share of labels that were used
+        "precision": pa.float64(),  # share of right ones among the used; NaN if none was used
+        "correct": pa.float64(),  # share of all labels that were used and right (CMPL, figure 2)
+    }
+)
+"""Columns of ``pseudo_label_quality``."""
+
+
+def true_classes(labels: Sequence[str | None], classes: Sequence[str]) -> NDArray[np.int64]:
+    """Number the true classes as the network counts them.
+
+    Args:
+        labels: Class name of each video, or None.
+        classes: Class names in the order of the logits.
+
+    Returns:
+        int64 (num_videos,) in [0, K), ``UNKNOWN`` or ``OTHER``.
+    """
+    numbers: dict[str | None, int] = {name: number for number, name in enumerate(classes)}
+    numbers[None] = UNKNOWN
+    return np.array([numbers.get(label, OTHER) for label in labels], dtype=np.int64)
+
+
+def pseudo_label_quality(table: pa.Table, truth: NDArray[np.int64], *, num_bins: int) -> pa.Table:
+    """Judge the pseudo-labels of each network over the training.
+
+    Args:
+        table: Columns step, network, video (row of the manifest), label and kept, as in
+            ``pseudo_labels.parquet``. Rows of videos whose class is ``UNKNOWN`` do not count.
+        truth: int64 (num_videos,), the true class by row, as from ``true_classes``.
+        num_bins: Steps are put into this many equal spans from 0 to the last step, >= 1.
+
+    Returns:
+        Columns of ``QUALITY``, by network and step; spans without labels are left out.
+    """
+    step, video, label, kept = (
+        table[name].to_numpy() for name in ("step", "video", "label", "kept")
+    )
+    names = table["network"].combine_chunks().dictionary_encode()
+    networks = names.dictionary.to_pylist()
+    num_steps = int(step.max()) + 1 if len(step) else 1
+    span = step.astype(np.int64) * num_bins // num_steps
+    is_known = truth[video] != UNKNOWN
+
+    def counts(which: NDArray[np.bool_]) -> NDArray[np.int64]:
+        cells = names.indices.to_numpy()[which] * num_bins + span[which]
+        return np.bincount(cells, minlength=len(networks) * num_bins)
+
+    all_labels = counts(is_known)
+    used = counts(is_known & kept)
+    right = counts(is_known & kept & (label == truth[video]))
+    by_name = sorted(range(len(networks)), key=networks.__getitem__)
+    cells = [network * num_bins + b for network in by_name for b in range(num_bins)]
+    cells = [cell for cell in cells if all_labels[cell]]
+    columns = {
+        "step": [(cell % num_bins + 0.5) * num_steps / num_bins for cell in cells],
+        "network": [networks[cell // num_bins] for cell in cells],
+        "num_labels": all_labels[cells],
+        "kept": used[cells] / all_labels[cells],
+        "precision": np.divide(
+            right[cells], used[cells], out=np.full(len(cells), np.nan), where=used[cells] > 0
+        ),
+        "correct": right[cells] / all_labels[cells],
+    }
+    return pa.table(columns, schema=QUALITY)

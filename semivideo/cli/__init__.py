@@ -1,0 +1,71 @@
+"""The command ``semivideo``: one file a command, each a thin layer over ``semivideo.api``.
+
+Nothing heavy is imported before a command runs, so that ``semivideo --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from semivideo.cli import demo, evaluate, methods, predict, recipes, scan, split, train
+from semivideo.cli.console import run_plainly, show
+
+
+class _PlainGroup(TyperGroup):
+    """Ends every command in an exit code and, if need be, a sentence."""
+
+    def invoke(self, ctx: Any) -> Any:
+        if code := run_plainly(lambda: super(_PlainGroup, self).invoke(ctx)):
+            raise typer.Exit(code)
+
+
+app = typer.Typer(
+    cls=_PlainGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from semivideo import __version__
+
+        show(f"semivideo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def semivideo(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Train video action recognizers from few labels.
+
+    A folder with one sub-folder of videos per class is enough to begin:
+    scan it, split it, train, evaluate, predict. `semivideo demo` shows it all on rendered videos.
+    """
+
+
+for _command in (
+    scan.scan,
+    split.split,
+    train.train,
+    evaluate.evaluate,
+    predict.predict,
+    recipes.recipes,
+    methods.methods,
+    demo.demo,
+):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the command line on ``sys.argv`` and exit."""
+    app(prog_name="semivideo")

@@ -1,0 +1,192 @@
+"""``semivideo demo``: three methods learn from the same few labels, from video files to a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Column, Table
+
+from semivideo.cli.console import (
+    ProgressFunction,
+    note,
+    on_interrupt,
+    percent,
+    progress_bars,
+    show,
+)
+from semivideo.errors import ConfigError
+
+if TYPE_CHECKING:
+    from semivideo.api import Run
+    from semivideo.data.manifest import Manifest
+    from semivideo.data.splits import Split
+
+# What the demo costs and shows; tuned so that it ends within 6 minutes on 2 cores.
+VIDEOS_PER_CLASS = 48
+NUM_GROUPS = 12
+TEST_GROUPS = ("g08", "g09", "g10", "g11")
+LABELS_PER_CLASS = 3
+STEPS = 1000
+NUM_EVALUATIONS = 5
+PROTOCOL = "3x1"
+METHODS = {"supervised": "small-supervised", "fixmatch": "small-fixmatch", "cmpl": "small-cmpl"}
+SETTINGS: dict[str, Any] = {
+    "data.short_side": 46,
+    "data.labeled_batch": 8,
+    "data.unlabeled_batch": 24,
+    "views.crop_size": 40,
+    "views.flip": True,
+    "evaluation.crop_size": 40,
+}
+"""Changes to the recipes of ``METHODS``, the same for all three."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came out of one method; shares lie in [0, 1], NaN where there is none."""
+
+    method: str
+    top1: float
+    kept: float
+    right: float
+    minutes: float
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for videos, runs and the figure.")] = Path(
+        "demo"
+    ),
+    steps: Annotated[int, typer.Option(min=1, help="Iterations of each method.")] = STEPS,
+    seed: Annotated[int, typer.Option(min=0, help="Of videos, split and training.")] = 0,
+) -> None:
+    """Train three methods on rendered videos with few labels, and compare them on held-out ones."""
+    from semivideo import analysis, api
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} exists and is not empty; remove it or choose another --out")
+    rows, runs = [], {}
+    with on_interrupt(lambda: f"remove {out} to start again"), progress_bars() as progress:
+        manifest, split = _data(out, seed=seed, progress=progress)
+        for method, recipe in METHODS.items():
+            run = api.train(
+                manifest,
+                recipe=recipe,
+                split=split,
+                steps=steps,
+                seed=seed,
+                settings=SETTINGS | {"engine.evaluate_every": max(1, steps // NUM_EVALUATIONS)},
+                out=out / method,
+                progress=_named(method, progress),
+            )
+            found = api.evaluate(run, protocol=PROTOCOL, progress=_named(method, progress))
+            kept, right = _pseudo_labels(run, manifest)
+            minutes = run.summary["seconds"] / 60
+            rows.append(Row(method, found.top1, kept, right, minutes))
+            runs[method] = run.path
+    show(_table(rows, num_test=len(split.test)))
+    note(_verdict(rows))
+    analysis.learning_curves(list(runs.values()), out=out / "learning.png")
+    _label_new_clip(runs["cmpl"], folder=out / "new", seed=seed)
+    show(f"Figure: {out / 'learning.png'}. Networks: {out}/<method>/model.")
+
+
+def _data(out: Path, *, seed: int, progress: ProgressFunction | None) -> tuple[Manifest, Split]:
+    """Render the videos, look at them, and draw the split; whole groups are held out."""
+    from semivideo import api
+    from semivideo.data.synthetic import GROUP_PATTERN, render
+
+    def told(done: int, total: int) -> None:
+        if progress is not None:
+            progress("render", done, total, "")
+
+    videos = out / "videos"
+    render(
+        videos, videos_per_class=VIDEOS_PER_CLASS, seed=seed, num_groups=NUM_GROUPS, progress=told
+    )
+    manifest = api.scan(
+        videos, out=out / "manifest.parquet", group_pattern=GROUP_PATTERN, progress=progress
+    )
+    split = api.split(
+        manifest,
+        labels_per_class=LABELS_PER_CLASS,
+        seed=seed,
+        test_groups=TEST_GROUPS,
+        out=out / "split.json",
+    )
+    show(
+        f"{len(manifest)} videos of {len(manifest.classes)} actions: {len(split.labeled)} labeled, "
+        f"{len(split.unlabeled)} unlabeled, {len(split.test)} held out (other scenes and actors)"
+    )
+    return manifest, split
+
+
+def _named(method: str, progress: ProgressFunction | None) -> ProgressFunction | None:
+    """A progress function whose descriptions begin with the method."""
+    if progress is None:
+        return None
+    report: Callable[..., None] = progress
+    return lambda description, *rest: report(f"{method}: {description}", *rest)
+
+
+def _pseudo_labels(run: Run, manifest: Manifest) -> tuple[float, float]:
+    """Share kept, and share of right ones among them, in the last fifth; mean of the networks."""
+    if not run.folder.pseudo_labels_file.exists():  # the supervised run
+        return float("nan"), float("nan")
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from semivideo.analysis.pseudo_labels import pseudo_label_quality, true_classes
+
+    table = pq.read_table(run.folder.pseudo_labels_file)
+    if len(table) == 0:
+        return float("nan"), float("nan")
+    truth = true_classes(manifest.labels, manifest.classes)
+    quality = pseudo_label_quality(table, truth, num_bins=5).to_pylist()
+    last = max(line["step"] for line in quality)
+    lines = [line for line in quality if line["step"] == last]
+    kept, right = (float(np.mean([line[key] for line in lines])) for key in ("kept", "precision"))
+    return kept, right
+
+
+def _table(rows: list[Row], *, num_test: int) -> Table:
+    """One line a method."""
+    names = ("top-1 %", "pseudo-labels kept %", "of these right %", "minutes")
+    columns = [Column(name, justify="right") for name in names]
+    title = f"{LABELS_PER_CLASS} labels per class, {num_test} held-out videos"
+    table = Table("method", *columns, title=title)
+    for row in rows:
+        shares = (row.top1, row.kept, row.right)
+        table.add_row(row.method, *map(percent, shares), f"{row.minutes:.1f}")
+    return table
+
+
+def _verdict(rows: list[Row]) -> str:
+    """Say what the table says, whatever it says."""
+    top1 = {row.method: row.top1 for row in rows}
+    gain = 100 * (max(top1["fixmatch"], top1["cmpl"]) - top1["supervised"])
+    ahead = 100 * (top1["cmpl"] - top1["fixmatch"])
+    order = "ahead of" if ahead > 0 else "not ahead of"
+    return (
+        f"Unlabeled video changes top-1 by {gain:+.1f} points; CMPL is {order} FixMatch here "
+        f"({ahead:+.1f} points, one seed)."
+    )
+
+
+def _label_new_clip(run: Path, *, folder: Path, seed: int) -> None:
+    """Render a clip of a scene that no method has seen, and name what happens in it."""
+    from semivideo import api
+    from semivideo.data.synthetic import render
+
+    [clip] = render(
+        folder, videos_per_class=1, seed=seed + 1, classes=["jumping_jack"], num_groups=1
+    )
+    [found] = api.predict(run, [clip], top=3)
+    words = [
+        f"{name} {percent(share)} %"
+        for name, share in zip(found.classes, found.probabilities, strict=True)
+    ]
+    show(f"New clip {clip}: {', '.join(words)}")

@@ -1,0 +1,55 @@
+"""``semivideo split``: draw what the learner may know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semivideo.cli.console import show
+
+
+def split(
+    manifest: Annotated[Path, typer.Argument(help="Manifest of `semivideo scan`.")],
+    out: Annotated[Path, typer.Option(help="Where to write the split (JSON).")],
+    labels_per_class: Annotated[
+        int | None, typer.Option(min=1, help="Labeled videos of each class.")
+    ] = None,
+    labeled_fraction: Annotated[
+        float | None, typer.Option(help="Share of the training videos with a label, in (0, 1].")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws other videos.")] = 0,
+    test_groups: Annotated[
+        list[str] | None,
+        typer.Option(help="Groups held out for testing: a,b,c; can be repeated."),
+    ] = None,
+    test_fraction: Annotated[
+        float | None,
+        typer.Option(help="Share of videos held out for testing, whole groups, in (0, 1)."),
+    ] = None,
+    allow_fewer: Annotated[
+        bool,
+        typer.Option("--allow-fewer", help="Label all videos of a class that has too few."),
+    ] = False,
+) -> None:
+    """Draw the labeled videos, and hold out videos for testing.
+
+    Give --labels-per-class or --labeled-fraction. A split file is never overwritten.
+    """
+    from semivideo import api
+
+    drawn = api.split(
+        manifest,
+        labels_per_class=labels_per_class,
+        labeled_fraction=labeled_fraction,
+        seed=seed,
+        test_groups=[name for names in test_groups or () for name in names.split(",") if name],
+        test_fraction=test_fraction,
+        allow_fewer=allow_fewer,
+        out=out,
+    )
+    show(
+        f"{drawn.name}: {len(drawn.labeled)} labeled, {len(drawn.unlabeled)} unlabeled, "
+        f"{len(drawn.test)} test videos, hash {drawn.short_hash}, written to {out}"
+    )

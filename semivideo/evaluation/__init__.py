@@ -1,0 +1,15 @@
+"""Scores: clips x crops, metrics, and the recognizer that labels new video."""
+
+from semivideo.evaluation.held_out import evaluate
+from semivideo.evaluation.infer import Prediction, Recognizer
+from semivideo.evaluation.metrics import Evaluation
+from semivideo.evaluation.views import parse_protocol, with_protocol
+
+__all__ = [
+    "Evaluation",
+    "Prediction",
+    "Recognizer",
+    "evaluate",
+    "parse_protocol",
+    "with_protocol",
+]

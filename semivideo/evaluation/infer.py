@@ -1,0 +1,238 @@
+"""A network with its preprocessing: videos in, class probabilities out.
+
+    file or row -> clips, uint8 -> test crops -> network -> softmax -> mean over clips x crops
+
+The views of all videos form one stream that is cut into batches of a fixed size, whichever video
+they belong to; in evaluation mode a view's score does not depend on its neighbors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from semivideo.data.clips import ClipReader, StoredFrames, testing_clips
+from semivideo.data.decode import Image, probe
+from semivideo.data.manifest import Manifest
+from semivideo.errors import CheckpointError, ConfigError
+from semivideo.evaluation.metrics import Scores
+from semivideo.evaluation.views import crop_side, with_protocol
+from semivideo.models.weights import load_network
+from semivideo.records import ClipSpec
+from semivideo.settings import EvaluationSettings, ModelCard
+from semivideo.transforms import Views
+
+STREAM = "primary"
+"""What the deployed network's clips are called."""
+Precision = Literal["fp32", "bf16", "fp16"]
+_DTYPE = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The most probable classes of one video.
+
+    Attributes:
+        path: The file.
+        classes: Class names, the most probable first.
+        probabilities: Probability of each, in [0, 1].
+    """
+
+    path: str
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+
+class Recognizer:
+    """Scores videos with one network, in the way its card says.
+
+    Args:
+        network: Maps clips to logits; left on its device, and in its mode (training or
+            evaluation) after each call.
+        card: What the network wants to see, and its classes.
+        precision: What forward passes compute in; fp32 gives the same scores for any batch size
+            up to rounding, bf16 is faster where the processor has it.
+
+    Attributes:
+        network: The network.
+        card: The card.
+        precision: As given.
+    """
+
+    def __init__(
+        self, network: nn.Module, card: ModelCard, *, precision: Precision = "fp32"
+    ) -> None:
+        self.network = network
+        self.card = card
+        self.precision = precision
+        self._clip = ClipSpec(card.network.num_frames, card.network.stride_frames)
+        self._views = Views(card.views)
+
+    def reader(self, manifest: Manifest, *, store: StoredFrames | None = None) -> ClipReader:
+        """Return a reader of the clips that the network wants.
+
+        Args:
+            manifest: The videos.
+            store: Decoded frames by row of the manifest, to take instead of the files.
+        """
+        data = self.card.data
+        return ClipReader(manifest, {STREAM: self._clip}, settings=data, store=store)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        device: str | torch.device | None = None,
+        precision: Precision = "fp32",
+    ) -> Recognizer:
+        """Load a saved network.
+
+        Args:
+            folder: Such as ``RUN/model``.
+            device: Where to compute; None takes an accelerator if there is one, else the CPU.
+            precision: As for the class.
+
+        Raises:
+            CheckpointError: The folder holds no usable network.
+        """
+        network, card = load_network(Path(folder))
+        if device is None:
+            device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+        return cls(network.to(device), card, precision=precision)
+
+    def predict(self, path: str | Path, top: int = 5, *, protocol: str | None = None) -> Prediction:
+        """Name the classes of a video file: any container, length and rotation.
+
+        Args:
+            path: The file.
+            top: How many classes to name, >= 1; at most all of them.
+            protocol: Clips x crops, such as "10x3"; None takes the card's.
+
+        Raises:
+            DataError: The file cannot be read.
+            ConfigError: ``protocol`` or ``top`` is not allowed.
+        """
+        if top < 1:
+            raise ConfigError(f"top must be at least 1, got {top}; it is how many classes to name")
+        scores_K = torch.from_numpy(self.scores(path, protocol=protocol))
+        best = scores_K.topk(min(top, len(scores_K)))
+        return Prediction(
+            path=str(path),
+            classes=tuple(self.card.classes[number] for number in best.indices.tolist()),
+            probabilities=tuple(best.values.tolist()),
+        )
+
+    def scores(self, path: str | Path, *, protocol: str | None = None) -> Scores:
+        """Return the probability of each class for a video file: float32 (K,).
+
+        Raises:
+            DataError: The file cannot be read.
+            ConfigError: ``protocol`` is not allowed.
+        """
+        settings = with_protocol(self.card.evaluation, protocol)
+        path, data = Path(path), self.card.data
+        clips = testing_clips(
+            path, probe(path), spec=self._clip, settings=data, num_clips=settings.num_clips
+        )
+        (scores_K,) = self.scores_of_clips([clips], settings=settings)
+        return scores_K
+
+    def scores_of_clips(
+        self, clips: Iterable[Image], *, settings: EvaluationSettings | None = None
+    ) -> Iterator[Scores]:
+        """Score videos from their clips, as they come.
+
+        Args:
+            clips: For each video uint8 (num_clips, T, C, H, W); H and W may differ between videos.
+            settings: The protocol, the average and the batch size; None takes the card's.
+
+        Yields:
+            For each video float32 (K,): the mean over its views of the probabilities (or the
+            softmax of the mean of the logits, where the settings say so).
+
+        Raises:
+            CheckpointError: The network gives scores that are not finite.
+        """
+        settings = settings or self.card.evaluation
+        views_of_video = settings.num_clips * settings.num_crops
+        batches = _regrouped(self._crops(clips, settings), settings.batch_clips)
+        logits = (self._logits(views) for views in batches)
+        for logits_VK in _regrouped(logits, views_of_video):
+            yield self._averaged(logits_VK, settings)
+
+    def _crops(self, clips: Iterable[Image], settings: EvaluationSettings) -> Iterator[Tensor]:
+        """Test crops (few, C, T, side, side) of one video after the other, on the device."""
+        device = next(self.network.parameters()).device
+        side = crop_side(settings, self.card.views)
+        # All views of a long protocol at once may be gigabytes: cut as many clips as a batch needs.
+        num_clips = max(1, settings.batch_clips // settings.num_crops)
+        for video in clips:
+            if len(video) != settings.num_clips:
+                raise ValueError(f"expected {settings.num_clips} clips a video, got {len(video)}")
+            for start in range(0, len(video), num_clips):
+                frames = torch.from_numpy(video[start : start + num_clips])
+                size = torch.tensor(frames.shape[-2:]).repeat(len(frames), 1)
+                crops = self._views.test_crops(
+                    frames.to(device), size, num_crops=settings.num_crops, crop_size=side
+                )
+                yield crops.flatten(0, 1)
+
+    def _logits(self, views_NCTHW: Tensor) -> Tensor:
+        """Float32 (N, K) of one batch, on the CPU."""
+        device = views_NCTHW.device.type
+        enabled = self.precision != "fp32"
+        views_NCTHW = views_NCTHW.contiguous(memory_format=torch.channels_last_3d)
+        with (
+            _evaluating(self.network),
+            torch.no_grad(),
+            torch.autocast(device, dtype=_DTYPE[self.precision], enabled=enabled),
+        ):
+            logits: Tensor = self.network(views_NCTHW)
+            return logits.float().cpu()
+
+    def _averaged(self, logits_VK: Tensor, settings: EvaluationSettings) -> Scores:
+        """One video's probabilities from the logits of its views."""
+        if not logits_VK.isfinite().all():
+            raise CheckpointError(
+                f"the network gives scores that are not finite, computed in {self.precision}; "
+                "its weights are broken: take an earlier checkpoint"
+                + ("" if self.precision == "fp32" else ", or evaluate in fp32")
+            )
+        if settings.average == "logits":
+            average_K = logits_VK.mean(dim=0).softmax(dim=0)
+        else:
+            average_K = logits_VK.softmax(dim=1).mean(dim=0)
+        scores_K: Scores = average_K.numpy()
+        return scores_K
+
+
+def _regrouped(parts: Iterable[Tensor], size: int) -> Iterator[Tensor]:
+    """Cut a stream of rows into parts of ``size`` rows; the last one may be smaller."""
+    waiting: Tensor | None = None
+    for part in parts:
+        rest = part if waiting is None else torch.cat([waiting, part])
+        while len(rest) >= size:
+            yield rest[:size]
+            rest = rest[size:]
+        waiting = rest if len(rest) else None
+    if waiting is not None:
+        yield waiting
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Put a network in evaluation mode, and each of its modules back into its own mode after."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

@@ -1,0 +1,200 @@
+"""Scores of test videos to figures, and the file that keeps both.
+
+Every figure is computed from the scores, never stored beside them as a second truth. All shares lie
+in [0, 1]. Shape letters: V videos, K classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semivideo.errors import CheckpointError
+from semivideo.files import write_bytes
+from semivideo.runfolder import RunFolder
+
+Scores = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+
+def accuracy(scores_VK: Scores, labels_V: Labels, *, top: int = 1) -> float:
+    """Share of videos whose class is among the ``top`` best scored ones.
+
+    Of equal scores the smaller class number is the better one, as in ``argmax``: a network that
+    gives every class the same score is right for class 0 only.
+
+    Args:
+        scores_VK: float (V, K), V >= 1, finite.
+        labels_V: int64 (V,) in [0, K).
+        top: >= 1; K and more give 1.0.
+    """
+    own_V1 = np.take_along_axis(scores_VK, labels_V[:, None], axis=1)
+    is_smaller_class = np.arange(scores_VK.shape[1]) < labels_V[:, None]
+    rank_V = ((scores_VK > own_V1) | ((scores_VK == own_V1) & is_smaller_class)).sum(axis=1)
+    return float((rank_V < top).mean())
+
+
+def confusion_matrix(scores_VK: Scores, labels_V: Labels) -> Labels:
+    """Count videos by true class (row) and best scored class (column).
+
+    Args:
+        scores_VK: float (V, K).
+        labels_V: int64 (V,) in [0, K).
+
+    Returns:
+        int64 (K, K); a row sums to the number of videos of its class.
+    """
+    num_classes = scores_VK.shape[1]
+    cells = labels_V * num_classes + scores_VK.argmax(axis=1)
+    counts = np.bincount(cells, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes).astype(np.int64)
+
+
+def class_accuracy(confusion_KK: Labels) -> NDArray[np.float64]:
+    """Share of right videos in each class.
+
+    Args:
+        confusion_KK: int64 (K, K) of ``confusion_matrix``.
+
+    Returns:
+        float64 (K,), NaN for a class without test videos.
+    """
+    num_videos_K = confusion_KK.sum(axis=1)
+    right_K = np.diagonal(confusion_KK).astype(np.float64)
+    shares_K: NDArray[np.float64] = np.full(len(right_K), np.nan)
+    np.divide(right_K, num_videos_K, out=shares_K, where=num_videos_K > 0)
+    return shares_K
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Scores of test videos under one protocol, and the figures that follow from them.
+
+    Attributes:
+        protocol: Views of each video, such as "10x3": clips x crops.
+        classes: Class names in the order of the scores.
+        ids: V names of the videos, as in the manifest.
+        scores: float32 (V, K), the averaged probabilities of each video.
+        labels: int64 (V,), the true classes.
+        skipped: Name of a video that could not be read to the reason; such videos are in no figure.
+    """
+
+    protocol: str
+    classes: tuple[str, ...]
+    ids: tuple[str, ...]
+    scores: Scores = field(repr=False)
+    labels: Labels = field(repr=False)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def num_videos(self) -> int:
+        """Number of videos with scores: V."""
+        return len(self.ids)
+
+    @property
+    def top1(self) -> float:
+        """Share of videos whose class is scored best."""
+        return accuracy(self.scores, self.labels)
+
+    @property
+    def top5(self) -> float:
+        """Share of videos whose class is among the best five; 1.0 for five classes or fewer."""
+        return accuracy(self.scores, self.labels, top=5)
+
+    @property
+    def mean_class(self) -> float:
+        """Mean over the classes that have test videos of the share of right videos."""
+        return float(np.nanmean(self.class_accuracy))
+
+    @property
+    def class_accuracy(self) -> NDArray[np.float64]:
+        """float64 (K,), share of right videos in each class, NaN for one without test videos."""
+        return class_accuracy(self.confusion)
+
+    @cached_property
+    def confusion(self) -> Labels:
+        """int64 (K, K), videos by true class (row) and best scored class (column)."""
+        return confusion_matrix(self.scores, self.labels)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the scores and labels of each video as JSON types."""
+        per_class = {
+            name: None if np.isnan(share) else float(share)
+            for name, share in zip(self.classes, self.class_accuracy, strict=True)
+        }
+        return {
+            "protocol": self.protocol,
+            "num_videos": self.num_videos,
+            "top1": self.top1,
+            "top5": self.top5,
+            "mean_class": self.mean_class,
+            "class_accuracy": per_class,
+            "num_skipped": len(self.skipped),
+            "skipped": dict(self.skipped),
+            "classes": list(self.classes),
+            "confusion": self.confusion.tolist(),
+        }
+
+    def write(self, path: str | Path) -> None:
+        """Write ``path`` (JSON) and beside it the scores of each video (``.npz``), never half.
+
+        The scores file holds ``ids`` (V,), ``scores`` (V, K) and ``labels`` (V,).
+
+        Args:
+            path: Such as ``RUN/evaluation.json``; the scores go to ``RUN/evaluation.npz``.
+
+        Raises:
+            WriteError: The disk is full or the folder cannot be written.
+        """
+        path = Path(path)
+        folder = RunFolder(path.parent)
+        archive = io.BytesIO()
+        ids = np.array(self.ids, dtype=np.str_)
+        np.savez_compressed(archive, ids=ids, scores=self.scores, labels=self.labels)
+        content = archive.getvalue()
+        # The digest ties the two files: a kill between the two writes does not go unnoticed.
+        digest = hashlib.sha256(content).hexdigest()
+        write_bytes(path.with_suffix(".npz"), content)
+        folder.write_json(path, {**self.to_json(), "scores_sha256": digest})
+
+    @classmethod
+    def read(cls, path: str | Path) -> Evaluation:
+        """Read what ``write`` wrote.
+
+        Raises:
+            CheckpointError: A file is missing or broken, or the two do not belong together.
+        """
+        path = Path(path)
+        missing = "run `semivideo evaluate` first"
+        stated = RunFolder(path.parent).read_json(path, missing=missing)
+        scores_file = path.with_suffix(".npz")
+        again = f"of {path}; evaluate again"
+        try:
+            content = scores_file.read_bytes()
+        except OSError as error:
+            sentence = f"cannot read {scores_file}, the scores {again} ({error.strerror})"
+            raise CheckpointError(sentence) from None
+        if hashlib.sha256(content).hexdigest() != stated.get("scores_sha256"):
+            raise CheckpointError(f"{scores_file} does not hold the scores {again}")
+        return cls._from(stated, content)
+
+    @classmethod
+    def _from(cls, stated: dict[str, Any], content: bytes) -> Evaluation:
+        """Put the two files together; the figures in ``stated`` are computed anew."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return cls(
+                protocol=stated["protocol"],
+                classes=tuple(stated["classes"]),
+                ids=tuple(arrays["ids"].tolist()),
+                scores=arrays["scores"],
+                labels=arrays["labels"],
+                skipped=stated["skipped"],
+            )

@@ -1,0 +1,69 @@
+"""Settings for small data and a CPU: frames of 64 pixels, networks of a few million weights.
+
+    semivideo train videos/ --recipe small-cmpl --labels-per-class 4 --out runs/a
+
+Clips are spread over the whole video, so that short clips of one action are seen from begin to end.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from semivideo.settings import Settings
+
+
+def supervised() -> Settings:
+    """Return the baseline."""
+    return _settings({"name": "supervised"})
+
+
+def fixmatch() -> Settings:
+    """Return FixMatch with a supervised warm-up."""
+    return _settings(
+        {"name": "fixmatch", "threshold": 0.9, "weight": 1.0, "supervised_warmup": 0.2}
+    )
+
+
+def cmpl() -> Settings:
+    """Return CMPL with a supervised warm-up and an auxiliary network at half the width."""
+    return _settings({"name": "cmpl", "threshold": 0.9, "weight": 1.0, "supervised_warmup": 0.2})
+
+
+def _settings(method: dict[str, Any]) -> Settings:
+    """What the three share; only the method differs."""
+    network = {"name": "resnet3d10", "options": {"width": 0.25, "dropout": 0.1}}
+    return Settings.from_mapping(
+        {
+            "data": {
+                "short_side": 64,
+                "sampling": "segments",
+                "labeled_batch": 16,
+                "unlabeled_batch": 24,
+            },
+            "views": {
+                "crop_size": 56,
+                "flip": False,
+                "jitter_scale": (1.0, 1.25),
+                "weak_scale": 1.1,
+            },
+            "networks": {
+                "primary": {**network, "num_frames": 8, "stride_frames": 8},
+                "auxiliary": {
+                    **network,
+                    "num_frames": 16,
+                    "stride_frames": 4,
+                    "options": {"width": 0.125, "dropout": 0.1},
+                },
+            },
+            "method": method,
+            "engine": {
+                "steps": 2000,
+                "learning_rate": 0.05,
+                "weight_decay": 5e-4,
+                "warmup": 0.05,
+                "clip_gradient": 5.0,
+                "evaluate_every": None,
+            },
+            "evaluation": {"num_clips": 3, "num_crops": 1, "crop_size": 56},
+        }
+    )

@@ -1,0 +1,142 @@
+"""What holds for every command: fast help, frozen flags, sentences instead of tracebacks."""
+
+import errno
+import logging
+import subprocess
+import sys
+import warnings
+
+import pytest
+import typer
+
+from semivideo import __version__
+from semivideo.cli import app
+from semivideo.errors import ConfigError, TrainingError
+
+FLAGS = {
+    "scan": "videos --out --list --group-pattern --window-frames --workers",
+    "split": "manifest --out --labels-per-class --labeled-fraction --seed --test-groups "
+    "--test-fraction --allow-fewer",
+    "train": "videos --method --split --labels-per-class --recipe --steps --seed --set --out "
+    "--resume",
+    "evaluate": "run --protocol --videos --per-class",
+    "predict": "run videos --top --json",
+    "recipes": "",
+    "methods": "",
+    "demo": "--out --steps --seed",
+}
+
+
+def test_app__flags_are_frozen():
+    commands = typer.main.get_command(app).commands
+    flags = {
+        name: [opt for param in command.params for opt in param.opts]
+        for name, command in commands.items()
+    }
+    assert flags == {name: text.split() for name, text in FLAGS.items()}
+
+
+def test_help__imports_nothing_heavy():
+    heavy = "{'torch', 'av', 'cv2', 'numpy', 'pyarrow', 'pydantic', 'matplotlib'}"
+    code = (
+        "import sys; from semivideo.cli import app\n"
+        "try: app(['--help'], prog_name='semivideo')\n"
+        f"finally: print('LOADED', sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("LOADED []")
+    assert all(f" {name} " in done.stdout for name in FLAGS)
+
+
+def test_version__is_the_packages(run):
+    result = run("--version")
+    assert (result.code, result.out) == (0, f"semivideo {__version__}\n")
+
+
+def test_no_command__shows_the_help(run):
+    result = run()
+    assert result.code == 2
+    assert "Commands" in result.out + result.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["trian"], ["evaluate"], ["predict", "r", "v", "--top", "0"], ["split", "m"]]
+)
+def test_usage_errors__exit_2_without_a_traceback(run, arguments):
+    result = run(*arguments)
+    assert result.code == 2
+    assert "Usage" in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (ConfigError("[method] has no key 'x' [accepts: y]"), 2, "[method] has no key 'x'"),
+        (TrainingError("the loss is\nnot finite"), 1, "error: the loss is not finite\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "a/b"), 1, "left on device (a/b); free"),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), 1, "Permission denied (x)"),
+        (KeyError("bug"), 1, "unexpected KeyError: 'bug'; this is a fault of semivideo"),
+    ],
+)
+def test_errors__are_one_line_on_stderr(run, api, error, code, sentence):
+    def describe():
+        raise error
+
+    api.describe = describe
+    result = run("methods")
+    assert result.code == code
+    assert sentence in result.err
+    assert result.err.count("\n") == 1
+    assert result.out == ""
+
+
+def test_errors__show_the_traceback_when_debugging(run, api, monkeypatch):
+    def describe():
+        raise ConfigError("why")
+
+    api.describe = describe
+    monkeypatch.setenv("SEMIVIDEO_DEBUG", "1")
+    assert isinstance(run("methods").exception, ConfigError)
+
+
+def test_interrupt__exits_130(run, api):
+    def describe():
+        raise KeyboardInterrupt
+
+    api.describe = describe
+    result = run("methods")
+    assert (result.code, result.err) == (130, "interrupted\n")
+
+
+def test_warnings__are_one_line_each(run, api):
+    def describe():
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("a bad [file]", UserWarning, stacklevel=1)
+        logging.getLogger("semivideo").warning("skipped %s", "b.mp4")
+        return [("method", "cmpl", "two networks")]
+
+    api.describe = describe
+    result = run("methods")
+    assert result.err == "warning: a bad [file]\nwarning: skipped b.mp4\n"
+    assert "cmpl" in result.out
+
+
+def test_methods__lists_kind_name_and_line(run, api):
+    api.describe = lambda: [
+        ("method", "cmpl", "A."),
+        ("method", "fixmatch", "B."),
+        ("net", "r", "C."),
+    ]
+    lines = [line.replace("│", "").split() for line in run("methods").out.splitlines()]
+    for row in (["method", "cmpl", "A."], ["fixmatch", "B."], ["net", "r", "C."]):
+        assert row in lines
+
+
+def test_recipes__lists_every_recipe(run):
+    from semivideo.recipes import RECIPES
+
+    result = run("recipes")
+    assert result.code == 0
+    assert all(name in result.out and row.paper in result.out for name, row in RECIPES.items())

@@ -1,0 +1,155 @@
+"""scan, split, evaluate and predict on a stand-in for the API."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from semivideo.data.manifest import Manifest
+from semivideo.errors import DataError
+from semivideo.records import FrameTable, Video
+
+
+def video(name, *, num_frames, error=None):
+    pts, keys = np.arange(num_frames), np.arange(num_frames) == 0
+    frames = FrameTable(pts, keys, Fraction(1, 25))
+    label, group = (name[0], "g1") if error is None else (None, None)
+    return Video(name, name, label, group, 64, 48, 25.0, 0, frames, error)
+
+
+def rows_of(table):
+    """Cells of a printed table."""
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines()]
+
+
+def test_scan__reports_what_is_there(run, api, tmp_path):
+    videos = [video("a.mp4", num_frames=100), video("b.mp4", num_frames=20)]
+    videos += [video(f"c{n:02d}.mp4", num_frames=0, error="it is empty") for n in range(22)]
+    calls = []
+
+    def scan(folder, **options):
+        calls.append((folder, options))
+        return Manifest.from_videos(videos, root=tmp_path)
+
+    api.scan = scan
+    result = run("scan", "v", "--list", "l.txt", "--group-pattern", "g.", "--window-frames", 50)
+    assert result.code == 0
+    [(folder, options)] = calls
+    assert (folder, options["out"]) == (Path("v"), Path("manifest.parquet"))
+    assert (options["lists"], options["group_pattern"]) == ([Path("l.txt")], "g.")
+    lines = [line.split(maxsplit=1) for line in result.out.splitlines()[:7]]
+    assert [[count, what.strip()] for count, what in lines] == [
+        ["24", "videos"],
+        ["2", "with a label"],
+        ["2", "classes"],
+        ["1", "groups"],
+        ["0.00", "hours"],
+        ["22", "unreadable"],
+        ["1", "shorter than 50 frames"],
+    ]
+    table = rows_of(result.out)
+    assert ["c19.mp4", "it is empty"] in table
+    assert ["... and 2 more", ""] in table
+    assert "c20.mp4" not in result.out
+    assert result.err == "wrote manifest.parquet\n"
+
+
+def test_split__passes_options_and_says_what_was_drawn(run, api):
+    calls = []
+
+    def split(manifest, **options):
+        calls.append((manifest, options))
+        ids = {"labeled": "ab", "unlabeled": "cde", "test": "f"}
+        return SimpleNamespace(name="2-per-class-seed1", short_hash="0123", **ids)
+
+    api.split = split
+    result = run(
+        *("split", "m.parquet", "--labels-per-class", 2, "--seed", 1, "--out", "s.json"),
+        *("--test-groups", "g1,g2", "--test-groups", "g3", "--allow-fewer"),
+    )
+    [(manifest, options)] = calls
+    assert manifest == Path("m.parquet")
+    assert options == {
+        "labels_per_class": 2,
+        "labeled_fraction": None,
+        "seed": 1,
+        "test_groups": ["g1", "g2", "g3"],
+        "test_fraction": None,
+        "allow_fewer": True,
+        "out": Path("s.json"),
+    }
+    assert result.out == (
+        "2-per-class-seed1: 2 labeled, 3 unlabeled, 1 test videos, hash 0123, written to s.json\n"
+    )
+
+
+@pytest.fixture
+def evaluated(api):
+    found = SimpleNamespace(
+        protocol="10x3",
+        top1=0.5,
+        top5=0.875,
+        mean_class=0.25,
+        num_videos=8,
+        skipped={"x.mp4": "it is empty"},
+        classes=("run", "sit", "fly"),
+        class_accuracy=np.array([0.75, 0.25, np.nan]),
+        confusion=np.array([[3, 1, 0], [3, 1, 0], [0, 0, 0]]),
+    )
+    calls = []
+    api.evaluate = lambda run, **options: calls.append((run, options)) or found
+    return calls
+
+
+def test_evaluate__prints_the_figures(run, evaluated):
+    result = run("evaluate", "RUN", "--protocol", "10x3")
+    assert ["10x3", "50.0", "87.5", "25.0", "8", "1"] in rows_of(result.out)
+    assert "1 of the test videos could not be read and are in no figure" in result.err
+    assert evaluated == [(Path("RUN"), {"protocol": "10x3", "videos": None, "progress": None})]
+
+
+def test_evaluate__per_class_names_the_confusion(run, evaluated):
+    table = rows_of(run("evaluate", "RUN", "--per-class").out)
+    assert ["run", "4", "75.0", "sit (1)"] in table
+    assert ["sit", "4", "25.0", "run (3)"] in table
+    assert ["fly", "0", "-", ""] in table
+
+
+@pytest.fixture
+def recognizer(api):
+    def predict(path, top):
+        if path.name == "bad.mp4":
+            raise DataError("bad.mp4 is empty; remove it", path="bad.mp4")
+        names, shares = ("run", "sit"), (0.75, 0.25)
+        return SimpleNamespace(path=str(path), classes=names[:top], probabilities=shares[:top])
+
+    api.load = lambda folder: SimpleNamespace(predict=predict)
+
+
+def test_predict__json_is_all_there_is_on_stdout(run, recognizer):
+    result = run("predict", "RUN", "a.mp4", "b.avi", "--top", 1, "--json")
+    best = [{"class": "run", "probability": 0.75}]
+    assert json.loads(result.out) == [
+        {"path": "a.mp4", "predictions": best},
+        {"path": "b.avi", "predictions": best},
+    ]
+    assert (result.code, result.err) == (0, "")
+
+
+def test_predict__prints_a_table(run, recognizer):
+    table = rows_of(run("predict", "RUN", "a.mp4").out)
+    assert table[3:5] == [["a.mp4", "run", "75.0"], ["", "sit", "25.0"]]
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_predict__a_broken_file_does_not_lose_the_others(run, recognizer, flags):
+    result = run("predict", "RUN", "bad.mp4", "a.mp4", *flags)
+    assert result.code == 2
+    assert result.err == "error: bad.mp4 is empty; remove it\n"
+    assert "a.mp4" in result.out
+    if flags:
+        sentence = "bad.mp4 is empty; remove it"
+        assert json.loads(result.out)[0] == {"path": "bad.mp4", "error": sentence}

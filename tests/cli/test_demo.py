@@ -1,0 +1,110 @@
+import sys
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import semivideo
+from semivideo.cli import demo
+from semivideo.data import synthetic
+
+TOP1 = {"supervised": 0.5, "fixmatch": 0.625, "cmpl": 0.75}
+
+
+@pytest.fixture
+def stage(api, monkeypatch):
+    """A demo without work: everything it calls only takes notes."""
+    calls = SimpleNamespace(render=[], train=[], figure=[])
+    split = SimpleNamespace(labeled="ab", unlabeled="cdef", test="gh")
+
+    def train(manifest, *, out, **options):
+        calls.train.append(options)
+        folder = SimpleNamespace(pseudo_labels_file=out / "none.parquet")
+        return SimpleNamespace(path=out, folder=folder, summary={"seconds": 30})
+
+    def render(folder, **options):
+        calls.render.append(options)
+        return [folder / "clip.mp4"]
+
+    api.scan = lambda *_, **__: type("M", (), {"classes": "xyz", "__len__": lambda _: 8})()
+    api.split = lambda *_, **__: split
+    api.train = train
+    api.evaluate = lambda run, **_: SimpleNamespace(top1=TOP1[run.path.name])
+    api.predict = lambda *_, **__: [SimpleNamespace(classes=["kick"], probabilities=[0.9])]
+    analysis = SimpleNamespace(learning_curves=lambda runs, out: calls.figure.append((runs, out)))
+    monkeypatch.setattr(synthetic, "render", render)
+    monkeypatch.setitem(sys.modules, "semivideo.analysis", analysis)
+    monkeypatch.setattr(semivideo, "analysis", analysis, raising=False)
+    calls.split = split
+    return calls
+
+
+def test_demo__gives_three_methods_the_same_labels_and_steps(run, stage, tmp_path):
+    result = run("demo", "--out", tmp_path / "d", "--steps", 20, "--seed", 5)
+    assert result.code == 0, result.err
+    assert [call["recipe"] for call in stage.train] == list(demo.METHODS.values())
+    for call in stage.train:
+        assert call["split"] is stage.split
+        assert (call["steps"], call["seed"]) == (20, 5)
+        assert call["settings"] == stage.train[0]["settings"]
+    assert stage.figure == [([tmp_path / "d" / name for name in TOP1], tmp_path / "d/learning.png")]
+
+
+def test_demo__prints_whatever_came_out(run, stage, tmp_path):
+    result = run("demo", "--out", tmp_path / "d")
+    rows = [line.replace("│", "").split() for line in result.out.splitlines()]
+    assert ["supervised", "50.0", "-", "-", "0.5"] in rows
+    assert ["cmpl", "75.0", "-", "-", "0.5"] in rows
+    assert "kick 90.0 %" in result.out
+    assert "CMPL is ahead of FixMatch here (+12.5 points, one seed)" in result.err
+
+
+def test_demo__the_new_clip_has_another_seed(run, stage, tmp_path):
+    run("demo", "--out", tmp_path / "d", "--seed", 5)
+    assert [call["seed"] for call in stage.render] == [5, 6]
+
+
+def test_demo__refuses_a_folder_with_something_in_it(run, stage, tmp_path):
+    (tmp_path / "file").touch()
+    result = run("demo", "--out", tmp_path)
+    assert result.code == 2
+    assert "exists and is not empty; remove it or choose another --out" in result.err
+    assert stage.render == []
+
+
+def test_verdict__admits_that_cmpl_is_not_ahead():
+    rows = [
+        demo.Row(name, top1, 0.5, 0.5, 1) for name, top1 in zip(TOP1, (0.5, 0.6, 0.55), strict=True)
+    ]
+    assert demo._verdict(rows) == (
+        "Unlabeled video changes top-1 by +10.0 points; CMPL is not ahead of FixMatch here "
+        "(-5.0 points, one seed)."
+    )
+
+
+def test_demo__held_out_groups_are_rendered():
+    names = {f"g{number:02d}" for number in range(demo.NUM_GROUPS)}
+    assert set(demo.TEST_GROUPS) < names
+    in_a_group = demo.VIDEOS_PER_CLASS / demo.NUM_GROUPS
+    assert in_a_group * (demo.NUM_GROUPS - len(demo.TEST_GROUPS)) > 5 * demo.LABELS_PER_CLASS
+
+
+def test_pseudo_labels__are_judged_over_the_last_fifth(tmp_path):
+    # Ten steps, two videos of classes x and y; in the last fifth primary is right, auxiliary not.
+    rows = [
+        {"step": step, "network": network, "video": video, "label": label, "kept": kept}
+        for step in range(10)
+        for network, video, label, kept in [
+            ("primary", 0, 0 if step >= 8 else 1, True),
+            ("primary", 1, 1, False),
+            ("auxiliary", 0, 0, True),
+            ("auxiliary", 1, 0, True),
+        ]
+    ]
+    file = tmp_path / "pseudo_labels.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    run = SimpleNamespace(folder=SimpleNamespace(pseudo_labels_file=file))
+    manifest = SimpleNamespace(labels=["x", "y"], classes=["x", "y"])
+    kept, right = demo._pseudo_labels(run, manifest)
+    assert (kept, right) == (0.75, 0.75)  # means of (1/2, 1) and of (1, 1/2)

@@ -1,0 +1,137 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multiclass_confusion_matrix,
+)
+
+from semivideo.errors import CheckpointError
+from semivideo.evaluation.metrics import Evaluation, accuracy, class_accuracy, confusion_matrix
+
+# Six videos of classes a a a b b c out of a..d; the best scored: a a b b a c.
+SCORES = np.array(
+    [
+        [0.7, 0.1, 0.1, 0.1],
+        [0.4, 0.3, 0.2, 0.1],
+        [0.3, 0.6, 0.1, 0.0],
+        [0.1, 0.8, 0.1, 0.0],
+        [0.5, 0.2, 0.3, 0.0],
+        [0.2, 0.1, 0.6, 0.1],
+    ],
+    dtype=np.float32,
+)
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+
+
+def evaluation(**changed) -> Evaluation:
+    ids = tuple(f"{name}.mp4" for name in "uvwxyz")
+    given = {
+        "protocol": "2x3",
+        "classes": tuple("abcd"),
+        "ids": ids,
+        "scores": SCORES,
+        "labels": LABELS,
+        "skipped": {"broken.mp4": "cannot use broken.mp4"},
+    }
+    return Evaluation(**given | changed)
+
+
+def random_scores(seed: int, *, videos: int = 200, classes: int = 12):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(videos, classes))
+    scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return scores.astype(np.float32), rng.integers(0, classes - 1, videos)  # the last has no video
+
+
+def test_evaluation__equals_a_table_counted_by_hand():
+    found = evaluation()
+    assert found.num_videos == 6
+    assert found.top1 == pytest.approx(4 / 6)
+    assert found.confusion.tolist() == [[2, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    assert found.class_accuracy[:3].tolist() == pytest.approx([2 / 3, 1 / 2, 1.0])
+    assert np.isnan(found.class_accuracy[3])
+    assert found.mean_class == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
+
+
+def test_accuracy__of_the_first_two_equals_a_table_counted_by_hand():
+    # Second best: video 2 has a (right), video 4 has c (wrong).
+    assert accuracy(SCORES, LABELS, top=2) == pytest.approx(5 / 6)
+    assert accuracy(SCORES, LABELS, top=3) == 1.0
+
+
+@pytest.mark.parametrize("top", [1, 5])
+def test_accuracy__agrees_with_torchmetrics(top):
+    scores, labels = random_scores(top)
+    given = {"num_classes": 12, "top_k": top, "average": "micro"}
+    expected = multiclass_accuracy(torch.from_numpy(scores), torch.from_numpy(labels), **given)
+    assert accuracy(scores, labels, top=top) == pytest.approx(expected.item())
+    assert 0.05 < accuracy(scores, labels, top=top) < 0.95
+
+
+def test_confusion_matrix__agrees_with_torchmetrics():
+    scores, labels = random_scores(3)
+    expected = multiclass_confusion_matrix(
+        torch.from_numpy(scores), torch.from_numpy(labels), num_classes=12
+    )
+    assert (confusion_matrix(scores, labels) == expected.numpy()).all()
+
+
+def test_class_accuracy__agrees_with_one_class_at_a_time():
+    scores, labels = random_scores(4)
+    found = class_accuracy(confusion_matrix(scores, labels))
+    right = scores.argmax(axis=1) == labels
+    for number in range(11):
+        assert found[number] == pytest.approx(right[labels == number].mean())
+    assert np.isnan(found[11])
+
+
+def test_accuracy__of_equal_scores_is_that_of_the_first_classes():
+    scores = np.full((4, 4), 0.25, dtype=np.float32)
+    labels = np.arange(4)
+    assert accuracy(scores, labels) == 1 / 4
+    assert accuracy(scores, labels, top=2) == 2 / 4
+
+
+def test_evaluation__top5_of_few_classes_is_one():
+    assert evaluation().top5 == 1.0
+
+
+def test_evaluation__is_read_as_it_was_written(tmp_path):
+    file = tmp_path / "evaluation.json"
+    evaluation().write(file)
+    found = Evaluation.read(file)
+    assert found.to_json() == evaluation().to_json()
+    assert found.ids == evaluation().ids
+    assert (found.scores == SCORES).all()
+    assert (found.labels == LABELS).all()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["evaluation.json", "evaluation.npz"]
+
+
+def test_evaluation__json_holds_the_figures(tmp_path):
+    evaluation().write(tmp_path / "evaluation.json")
+    stated = json.loads((tmp_path / "evaluation.json").read_text())
+    assert stated["top1"] == pytest.approx(4 / 6)
+    assert stated["class_accuracy"]["d"] is None
+    assert stated["num_skipped"] == 1
+    assert stated["skipped"] == {"broken.mp4": "cannot use broken.mp4"}
+
+
+def test_evaluation__without_its_scores_says_what_to_do(tmp_path):
+    file = tmp_path / "evaluation.json"
+    with pytest.raises(CheckpointError, match=r"evaluation.json; run `semivideo evaluate` first"):
+        Evaluation.read(file)
+    evaluation().write(file)
+    (tmp_path / "evaluation.npz").unlink()
+    with pytest.raises(CheckpointError, match=r"cannot read .*evaluation.npz.*; evaluate again"):
+        Evaluation.read(file)
+
+
+def test_evaluation__refuses_scores_of_another_one(tmp_path):
+    evaluation().write(tmp_path / "a.json")
+    evaluation(scores=SCORES[::-1]).write(tmp_path / "b.json")
+    (tmp_path / "b.npz").replace(tmp_path / "a.npz")
+    with pytest.raises(CheckpointError, match=r"a.npz does not hold the scores of .*a.json"):
+        Evaluation.read(tmp_path / "a.json")

@@ -1,0 +1,28 @@
+"""A failed write leaves what was there, says why, and leaves no temporary file."""
+
+import pytest
+
+from semivideo.errors import WriteError
+from semivideo.files import replacing, write_bytes
+
+
+def test_replacing__failure_keeps_the_old_file(tmp_path):
+    file = tmp_path / "f"
+    file.write_text("old")
+
+    def fill_the_disk() -> None:
+        with replacing(file) as new:
+            new.write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(WriteError, match=r"disk is full while writing .*f; what was") as caught:
+        fill_the_disk()
+    assert caught.value.exit_code == 1
+    assert file.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_replacing__a_file_where_a_folder_should_be_is_a_sentence(tmp_path):
+    (tmp_path / "f").write_text("a file")
+    with pytest.raises(WriteError, match=r"cannot write .*f/g: .*; check the folder's permissions"):
+        write_bytes(tmp_path / "f" / "g", b"")
