@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +27,7 @@ from semivideo.analysis.pseudo_labels import pseudo_label_quality, true_classes
 from semivideo.data.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.errors import ConfigError
+from semivideo.evaluation.metrics import Evaluation
 from semivideo.files import replacing
 from semivideo.runfolder import RunFolder
 
@@ -122,9 +122,7 @@ def _read(run: RunFolder, truth: Mapping[str, str] | None) -> _Run:
     settings, lines = run.settings(), run.metrics()
     manifest, split = Manifest.read(run.manifest_file), Split.read(run.split_file)
     last_step = max((line["step"] for line in lines), default=0)
-    final: dict[str, Any] = {}
-    if run.evaluation_file.exists():
-        final = run.read_json(run.evaluation_file)
+    final = Evaluation.read(run.evaluation_file) if run.evaluation_file.exists() else None
     quality = _quality(run, manifest=manifest, split=split, truth=truth)
     return _Run(
         name=run.path.name,
@@ -134,8 +132,8 @@ def _read(run: RunFolder, truth: Mapping[str, str] | None) -> _Run:
         accuracy={
             line["step"]: line["evaluation"]["top1"] for line in lines if "evaluation" in line
         },
-        final={last_step: final["top1"]} if final else {},
-        protocol=final.get("protocol", ""),
+        final={last_step: final.top1} if final else {},
+        protocol=final.protocol if final else "",
         kept=dict(zip(quality["step"].to_pylist(), quality["kept"].to_pylist(), strict=True)),
         correct=dict(zip(quality["step"].to_pylist(), quality["correct"].to_pylist(), strict=True)),
     )

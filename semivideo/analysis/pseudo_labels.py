@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from semivideo.data.manifest import Manifest
+from semivideo.runfolder import RunFolder
 
 UNKNOWN = -1
 """Nobody knows the class of this video."""
@@ -39,6 +45,39 @@ def true_classes(labels: Sequence[str | None], classes: Sequence[str]) -> NDArra
     numbers: dict[str | None, int] = {name: number for number, name in enumerate(classes)}
     numbers[None] = UNKNOWN
     return np.array([numbers.get(label, OTHER) for label in labels], dtype=np.int64)
+
+
+class LateLabels(NamedTuple):
+    """Pseudo-labels of the last fifth of a training, mean over the networks; NaN where none.
+
+    Attributes:
+        kept: Share of labels that were used.
+        right: Share of right ones among the used.
+    """
+
+    kept: float
+    right: float
+
+
+def late_labels(run: RunFolder, manifest: Manifest) -> LateLabels:
+    """Judge what a run learned from at its end.
+
+    Args:
+        run: A finished run.
+        manifest: Knows the classes that the run did not see.
+    """
+    if not run.pseudo_labels_file.exists():  # the method gives none
+        return LateLabels(math.nan, math.nan)
+    truth = true_classes(manifest.labels, manifest.classes)
+    table = pq.read_table(run.pseudo_labels_file)
+    quality = pseudo_label_quality(table, truth, num_bins=5).to_pylist()
+    last = max((line["step"] for line in quality), default=math.nan)
+    lines = [line for line in quality if line["step"] == last]
+    if not lines:
+        return LateLabels(math.nan, math.nan)
+    return LateLabels(
+        *(float(np.mean([line[key] for line in lines])) for key in ("kept", "precision"))
+    )
 
 
 def pseudo_label_quality(table: pa.Table, truth: NDArray[np.int64], *, num_bins: int) -> pa.Table:

@@ -133,10 +133,9 @@ def _named(method: str, progress: ProgressFunction | None) -> ProgressFunction |
 
 
 def _pseudo_labels(run: Run, manifest: Manifest) -> tuple[float, float]:
-    """Share kept, and share of right ones among them, in the last fifth; mean of the networks."""
+    """Share kept, and share of right ones among them, in the last fifth, of all networks."""
     if not run.folder.pseudo_labels_file.exists():  # the supervised run
         return float("nan"), float("nan")
-    import numpy as np
     import pyarrow.parquet as pq
 
     from semivideo.analysis.pseudo_labels import pseudo_label_quality, true_classes
@@ -148,8 +147,11 @@ def _pseudo_labels(run: Run, manifest: Manifest) -> tuple[float, float]:
     quality = pseudo_label_quality(table, truth, num_bins=5).to_pylist()
     last = max(line["step"] for line in quality)
     lines = [line for line in quality if line["step"] == last]
-    kept, right = (float(np.mean([line[key] for line in lines])) for key in ("kept", "precision"))
-    return kept, right
+    given = sum(line["num_labels"] for line in lines)
+    kept, right = (
+        sum(line[key] * line["num_labels"] for line in lines) for key in ("kept", "correct")
+    )
+    return kept / given, right / kept if kept else float("nan")
 
 
 def _table(rows: list[Row], *, num_test: int) -> Table:

@@ -11,10 +11,10 @@ from semivideo.cli.console import show
 
 def methods() -> None:
     """List methods, networks and the sections of the settings, one line each."""
-    from semivideo import api
+    from semivideo import build
 
     table = Table("kind", "name", "what it is")
-    for kind, rows in groupby(api.describe(), key=lambda row: row[0]):
+    for kind, rows in groupby(build.describe(), key=lambda row: row[0]):
         for number, (_, name, line) in enumerate(rows):
             table.add_row("" if number else kind, name, line)
         table.add_section()

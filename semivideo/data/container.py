@@ -30,12 +30,8 @@ class EndOfFramesError(DataError):
         num_frames: Frames that can be read, from 0.
     """
 
-    def __init__(self, path: Path, *, index: int, num_frames: int) -> None:
-        super().__init__(
-            f"cannot decode frame {index} of {path.name} (file ends at frame {num_frames}); "
-            "re-encode it or leave it out",
-            path=str(path),
-        )
+    def __init__(self, message: str, *, path: str | None = None, num_frames: int = 0) -> None:
+        super().__init__(message, path=path)
         self.num_frames = num_frames
 
 
@@ -79,7 +75,7 @@ def probe(path: Path) -> Probe:
         except av.error.FFmpegError as error:
             if first is None:
                 raise unusable(path, f"its first frame cannot be decoded ({why(error)})") from None
-        if first is None:
+        if first is None or not packets:
             raise unusable(path, "it has no video frame")
         header_rate = stream.average_rate or stream.guessed_rate
         has_times = container.format.name not in _NO_TIMES

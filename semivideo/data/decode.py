@@ -244,7 +244,12 @@ def _count_frames(path: Path, wanted: list[int], *, develop: _Developer) -> dict
                 return found
     except av.error.FFmpegError as error:
         log.debug("%s breaks after %d frames: %s", path, num_frames, why(error))
-    raise EndOfFramesError(path, index=wanted[len(found)], num_frames=num_frames)
+    raise EndOfFramesError(
+        f"cannot decode frame {wanted[len(found)]} of {path.name} (file ends at frame "
+        f"{num_frames}); re-encode it or leave it out",
+        path=str(path),
+        num_frames=num_frames,
+    )
 
 
 def _scaled(width: int, height: int, short_side: int | None) -> tuple[int, int]:

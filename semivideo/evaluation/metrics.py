@@ -184,7 +184,10 @@ class Evaluation:
             raise CheckpointError(sentence) from None
         if hashlib.sha256(content).hexdigest() != stated.get("scores_sha256"):
             raise CheckpointError(f"{scores_file} does not hold the scores {again}")
-        return cls._from(stated, content)
+        try:
+            return cls._from(stated, content)
+        except KeyError as error:
+            raise CheckpointError(f"{path} has no key {error}; evaluate again") from None
 
     @classmethod
     def _from(cls, stated: dict[str, Any], content: bytes) -> Evaluation:

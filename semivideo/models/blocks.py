@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from semivideo.errors import ConfigError
@@ -63,8 +64,23 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, T, H, W) to (N, C', T', H', W')."""
-        normalized: Tensor = self.norm(self.conv(x))
+        normalized: Tensor = self.norm(convolved(self.conv, x))
         return normalized
+
+
+def convolved(conv: nn.Conv3d, x: Tensor) -> Tensor:
+    """Return ``conv(x)``; on a CPU in fp32 where the clip is smaller than the kernel.
+
+    There, torch 2.13's bf16 kernels give wrong weight gradients (often not finite) or crash: seen
+    with 2 to 4 frames under a kernel of 5, 2 under 3, and 1x1 pixel under 3x3. fp32 is right.
+    """
+    is_smaller = any(size < k for size, k in zip(x.shape[2:], conv.kernel_size, strict=True))
+    if x.device.type == "cpu" and is_smaller and torch.is_autocast_enabled("cpu"):
+        with torch.autocast("cpu", enabled=False):
+            y: Tensor = conv(x.float())
+            return y
+    y = conv(x)
+    return y
 
 
 class Residual(nn.Module):

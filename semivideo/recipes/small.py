@@ -20,13 +20,13 @@ def supervised() -> Settings:
 def fixmatch() -> Settings:
     """Return FixMatch with a supervised warm-up."""
     return _settings(
-        {"name": "fixmatch", "threshold": 0.9, "weight": 1.0, "supervised_warmup": 0.2}
+        {"name": "fixmatch", "threshold": 0.8, "weight": 1.0, "supervised_warmup": 0.2}
     )
 
 
 def cmpl() -> Settings:
     """Return CMPL with a supervised warm-up and an auxiliary network at half the width."""
-    return _settings({"name": "cmpl", "threshold": 0.9, "weight": 1.0, "supervised_warmup": 0.2})
+    return _settings({"name": "cmpl", "threshold": 0.8, "weight": 1.0, "supervised_warmup": 0.2})
 
 
 def _settings(method: dict[str, Any]) -> Settings:
@@ -35,16 +35,18 @@ def _settings(method: dict[str, Any]) -> Settings:
     return Settings.from_mapping(
         {
             "data": {
-                "short_side": 64,
+                "short_side": 56,
                 "sampling": "segments",
                 "labeled_batch": 16,
                 "unlabeled_batch": 24,
             },
             "views": {
-                "crop_size": 56,
+                "crop_size": 48,
                 "flip": False,
-                "jitter_scale": (1.0, 1.25),
-                "weak_scale": 1.1,
+                "jitter_scale": (1.02, 1.2),
+                "weak_scale": 1.02,
+                "randaugment_magnitude": 15,
+                "randaugment_random_magnitude": True,
             },
             "networks": {
                 "primary": {**network, "num_frames": 8, "stride_frames": 8},
@@ -57,13 +59,13 @@ def _settings(method: dict[str, Any]) -> Settings:
             },
             "method": method,
             "engine": {
-                "steps": 2000,
+                "steps": 1200,
                 "learning_rate": 0.05,
                 "weight_decay": 5e-4,
-                "warmup": 0.05,
-                "clip_gradient": 5.0,
+                "warmup": 0.1,
+                "decay_exempt": ["norm", "bias"],
                 "evaluate_every": None,
             },
-            "evaluation": {"num_clips": 3, "num_crops": 1, "crop_size": 56},
+            "evaluation": {"num_clips": 3, "num_crops": 1, "crop_size": None},
         }
     )

@@ -8,13 +8,22 @@ import semivideo
 from semivideo.cli import app
 
 
+def stand_in(monkeypatch, name):
+    """Replace a heavy module by an object that tests put functions into."""
+    fake = SimpleNamespace()
+    monkeypatch.setitem(sys.modules, f"semivideo.{name}", fake)
+    monkeypatch.setattr(semivideo, name, fake, raising=False)
+    return fake
+
+
 @pytest.fixture
 def api(monkeypatch):
-    """A stand-in for semivideo.api: tests put in the functions they need."""
-    fake = SimpleNamespace()
-    monkeypatch.setitem(sys.modules, "semivideo.api", fake)
-    monkeypatch.setattr(semivideo, "api", fake, raising=False)
-    return fake
+    return stand_in(monkeypatch, "api")
+
+
+@pytest.fixture
+def build(monkeypatch):
+    return stand_in(monkeypatch, "build")
 
 
 @pytest.fixture

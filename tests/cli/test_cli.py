@@ -79,11 +79,11 @@ def test_usage_errors__exit_2_without_a_traceback(run, arguments):
         (KeyError("bug"), 1, "unexpected KeyError: 'bug'; this is a fault of semivideo"),
     ],
 )
-def test_errors__are_one_line_on_stderr(run, api, error, code, sentence):
+def test_errors__are_one_line_on_stderr(run, build, error, code, sentence):
     def describe():
         raise error
 
-    api.describe = describe
+    build.describe = describe
     result = run("methods")
     assert result.code == code
     assert sentence in result.err
@@ -91,25 +91,25 @@ def test_errors__are_one_line_on_stderr(run, api, error, code, sentence):
     assert result.out == ""
 
 
-def test_errors__show_the_traceback_when_debugging(run, api, monkeypatch):
+def test_errors__show_the_traceback_when_debugging(run, build, monkeypatch):
     def describe():
         raise ConfigError("why")
 
-    api.describe = describe
+    build.describe = describe
     monkeypatch.setenv("SEMIVIDEO_DEBUG", "1")
     assert isinstance(run("methods").exception, ConfigError)
 
 
-def test_interrupt__exits_130(run, api):
+def test_interrupt__exits_130(run, build):
     def describe():
         raise KeyboardInterrupt
 
-    api.describe = describe
+    build.describe = describe
     result = run("methods")
     assert (result.code, result.err) == (130, "interrupted\n")
 
 
-def test_warnings__are_one_line_each(run, api):
+def test_warnings__are_one_line_each(run, build):
     def describe():
         with warnings.catch_warnings():
             warnings.simplefilter("always")
@@ -117,14 +117,14 @@ def test_warnings__are_one_line_each(run, api):
         logging.getLogger("semivideo").warning("skipped %s", "b.mp4")
         return [("method", "cmpl", "two networks")]
 
-    api.describe = describe
+    build.describe = describe
     result = run("methods")
     assert result.err == "warning: a bad [file]\nwarning: skipped b.mp4\n"
     assert "cmpl" in result.out
 
 
-def test_methods__lists_kind_name_and_line(run, api):
-    api.describe = lambda: [
+def test_methods__lists_kind_name_and_line(run, build):
+    build.describe = lambda: [
         ("method", "cmpl", "A."),
         ("method", "fixmatch", "B."),
         ("net", "r", "C."),

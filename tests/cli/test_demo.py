@@ -107,4 +107,4 @@ def test_pseudo_labels__are_judged_over_the_last_fifth(tmp_path):
     run = SimpleNamespace(folder=SimpleNamespace(pseudo_labels_file=file))
     manifest = SimpleNamespace(labels=["x", "y"], classes=["x", "y"])
     kept, right = demo._pseudo_labels(run, manifest)
-    assert (kept, right) == (0.75, 0.75)  # means of (1/2, 1) and of (1, 1/2)
+    assert (kept, right) == pytest.approx((3 / 4, 2 / 3))

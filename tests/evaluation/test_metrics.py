@@ -135,3 +135,13 @@ def test_evaluation__refuses_scores_of_another_one(tmp_path):
     (tmp_path / "b.npz").replace(tmp_path / "a.npz")
     with pytest.raises(CheckpointError, match=r"a.npz does not hold the scores of .*a.json"):
         Evaluation.read(tmp_path / "a.json")
+
+
+def test_evaluation__with_a_key_removed_by_hand_is_refused(tmp_path):
+    file = tmp_path / "evaluation.json"
+    evaluation().write(file)
+    stated = json.loads(file.read_text())
+    del stated["classes"]
+    file.write_text(json.dumps(stated))
+    with pytest.raises(CheckpointError, match=r"evaluation.json has no key 'classes'; evaluate"):
+        Evaluation.read(file)

@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from semivideo.errors import ConfigError
-from semivideo.models import NETWORKS, R3D, ResNet3D, SlowResNet
+from semivideo.models import NETWORKS, R3D, ResNet3D, SlowResNet, create
 
 
 def on_meta(make, *args, **options):
@@ -340,3 +340,22 @@ def test_options__out_of_range_are_named(options, sentence):
 def test_r3d__has_no_bottlenecks():
     with pytest.raises(ConfigError, match=r"depth must be one of 10, 18, 34, got 50"):
         R3D(5, depth=50)
+
+
+@pytest.mark.parametrize(("num_frames", "side"), [(2, 24), (4, 24), (3, 16), (8, 16)])
+def test_network__bf16_gradients_are_right_for_clips_smaller_than_a_kernel(num_frames, side):
+    """The weight gradient of the stem, which sees two to four frames under five, and of the end."""
+    torch.manual_seed(0)
+    network = create("resnet3d10", 3, width=0.25, dropout=0.0, zero_init=False, norm="group")
+    clip = torch.randn(4, 3, num_frames, side, side)
+
+    def gradients(dtype):
+        network.zero_grad()
+        with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+            logits = network(clip)
+        logits.float().logsumexp(1).sum().backward()
+        return {name: p.grad.clone() for name, p in network.named_parameters() if p.ndim == 5}
+
+    expected = gradients(torch.float32)
+    for name, found in gradients(torch.bfloat16).items():
+        assert (found - expected[name]).norm() < 0.3 * expected[name].norm(), name
