@@ -10,11 +10,11 @@ stop the program at any time and start it again, and it goes on where it was.
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -22,7 +22,7 @@ from rich.table import Table
 
 import semivideo
 from semivideo.analysis.pseudo_labels import late_labels
-from semivideo.cli.console import percent, progress_bars, run_plainly
+from semivideo.cli.console import ProgressFunction, percent, progress_bars, run_plainly
 from semivideo.data.manifest import Manifest
 from semivideo.errors import ConfigError, nearest
 from semivideo.evaluation.compare import paired_difference
@@ -31,13 +31,22 @@ from semivideo.files import write_bytes
 from semivideo.runfolder import RunFolder
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-DATASETS: dict[str, dict[str, Any]] = {
-    "utd-mhad": {
-        "videos": SHARED / "utd-mhad" / "videos",
-        "group_pattern": r"(s\d+)_t",
-        "test_groups": ["s2", "s4", "s6", "s8"],
-        "recipe": "small-{method}",
-    },
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Where the videos are, who is held out, and which recipes suit them."""
+
+    videos: Path
+    group_pattern: str
+    test_groups: tuple[str, ...]
+    recipe: str
+
+
+DATASETS = {
+    "utd-mhad": Dataset(
+        SHARED / "utd-mhad" / "videos", r"(s\d+)_t", ("s2", "s4", "s6", "s8"), "small-{method}"
+    ),
 }
 METHODS = ("supervised", "fixmatch", "cmpl")
 
@@ -54,13 +63,12 @@ def main(
     """Train and test every method on every seed, then print and write the table."""
     if dataset not in DATASETS:
         raise ConfigError(f"no data set {dataset!r}{nearest(dataset, DATASETS)} [{list(DATASETS)}]")
-    chosen = DATASETS[dataset]
-    folder = out / f"{dataset}-{labels}-labels"
-    cells: dict[str, list[dict[str, Any]]] = {}
+    chosen, folder = DATASETS[dataset], out / f"{dataset}-{labels}-labels"
+    cells: dict[str, list[Cell]] = {method: [] for method in methods.split(",")}
     with progress_bars() as progress:
         manifest = semivideo.scan(
-            chosen["videos"],
-            group_pattern=chosen["group_pattern"],
+            chosen.videos,
+            group_pattern=chosen.group_pattern,
             out=folder / "manifest.parquet",
             progress=progress,
         )
@@ -68,88 +76,114 @@ def main(
             split = semivideo.split(
                 manifest,
                 labels_per_class=labels,
-                test_groups=chosen["test_groups"],
+                test_groups=chosen.test_groups,
                 seed=seed,
                 out=folder / f"split-{seed}.json",
             )
-            for method in methods.split(","):
+            for method, done in cells.items():
                 run = folder / f"{method}-{seed}"
-                recipe = chosen["recipe"].format(method=method)
-
-                def told(what: str, *rest: Any, name: str = run.name) -> None:
-                    if progress is not None:
-                        progress(f"{name}: {what}", *rest)
-
+                told = progress and named(run.name, progress)
+                if not (run / "settings.yaml").exists():
+                    semivideo.train(
+                        manifest,
+                        recipe=chosen.recipe.format(method=method),
+                        split=split,
+                        seed=seed,
+                        steps=steps,
+                        out=run,
+                        progress=told,
+                    )
+                elif not (run / "model" / "card.json").exists():
+                    semivideo.train(resume=run, progress=told)
                 if not (run / "evaluation.json").exists():
-                    if (run / "settings.yaml").exists():
-                        semivideo.train(resume=run, progress=told)
-                    else:
-                        semivideo.train(
-                            manifest,
-                            recipe=recipe,
-                            split=split,
-                            seed=seed,
-                            steps=steps,
-                            out=run,
-                            progress=told,
-                        )
                     semivideo.evaluate(run, progress=told)
-                cells.setdefault(method, []).append(cell(run, manifest))
+                done.append(Cell.of(run, manifest))
     report(cells, title=f"{dataset}, {labels} labels per class", folder=folder)
 
 
-def cell(run: Path, manifest: Manifest) -> dict[str, Any]:
-    """What came out of one run."""
-    folder = RunFolder.open(run)
-    summary, late = folder.summary(), late_labels(folder, manifest)
-    return {
-        "evaluation": Evaluation.read(folder.evaluation_file),
-        "minutes": summary["seconds"] / 60,
-        "steps": summary["steps"],
-        "waiting": summary["waiting"],
-        "memory_mb": summary["peak_memory_mb"],
-        "kept": late.kept,
-        "right": late.right,
-    }
+@dataclass(frozen=True)
+class Cell:
+    """What came out of one run; shares lie in [0, 1], NaN where there is none."""
 
+    evaluation: Evaluation
+    steps: float
+    minutes: float
+    waiting: float
+    memory_gb: float
+    kept: float
+    right: float
 
-def report(cells: dict[str, list[dict[str, Any]]], *, title: str, folder: Path) -> None:
-    """Print the table and write it as Markdown and JSON."""
-    names = ["method", "top-1 %", "over seeds", "gain over supervised (95 %)", "kept %", "right %"]
-    names += ["steps", "minutes a run", "waiting %"]
-    rows, record = [], {}
-    for method, runs in cells.items():
-        top1 = [100 * run["evaluation"].top1 for run in runs]
-        deviation = f"+- {statistics.stdev(top1):.1f}" if len(top1) > 1 else "(one seed)"
-        gain = "-"
-        if method != "supervised" and len(cells.get("supervised", [])) == len(runs):
-            base = [run["evaluation"] for run in cells["supervised"]]
-            found = paired_difference([run["evaluation"] for run in runs], base)
-            value, low, high = (100 * share for share in found)
-            gain = f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
-        mean = {
-            key: statistics.fmean(run[key] for run in runs)
-            for key in runs[0]
-            if key != "evaluation"
-        }
-        rows.append(
-            [
-                method,
-                f"{statistics.fmean(top1):.1f} {deviation}",
-                ", ".join(f"{t:.1f}" for t in top1),
-            ]
-            + [gain, percent(mean["kept"]), percent(mean["right"])]
-            + [f"{mean['steps']:.0f}", f"{mean['minutes']:.1f}", percent(mean["waiting"])]
+    @classmethod
+    def of(cls, run: Path, manifest: Manifest) -> Cell:
+        """Read a finished and evaluated run."""
+        folder = RunFolder.open(run)
+        summary, late = folder.summary(), late_labels(folder, manifest)
+        return cls(
+            evaluation=Evaluation.read(folder.evaluation_file),
+            steps=summary["steps"],
+            minutes=summary["seconds"] / 60,
+            waiting=summary["waiting"],
+            memory_gb=summary["peak_memory_mb"] / 1000,
+            kept=late.kept,
+            right=late.right,
         )
-        record[method] = {"top1": top1, **mean}
-    table = Table(*names, title=title)
+
+
+COLUMNS = ("method", "top-1 %", "by seed", "over supervised (95 %)", "over the line above (95 %)")
+COLUMNS += ("labels kept %", "of these right %", "steps", "minutes", "waiting %", "memory GB")
+
+
+def report(cells: dict[str, list[Cell]], *, title: str, folder: Path) -> None:
+    """Print the table and write it as Markdown."""
+    rows, above = [], None
+    for method, runs in cells.items():
+        rows.append(line(method, runs, base=cells.get("supervised"), above=above))
+        above = runs
+    table = Table(*COLUMNS, title=title)
     for row in rows:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
-    lines = [names, ["---"] * len(names), *rows]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    Console(width=None if sys.stdout.isatty() else 180).print(table)
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *rows]
+    text = "".join("| " + " | ".join(line) + " |\n" for line in lines)
     write_bytes(folder / "table.md", text.encode())
-    write_bytes(folder / "table.json", json.dumps(record, indent=2).encode())
+
+
+def line(
+    method: str, runs: list[Cell], *, base: list[Cell] | None, above: list[Cell] | None
+) -> list[str]:
+    """One line of the table: means over seeds, and paired gains with their intervals."""
+    top1 = [100 * run.evaluation.top1 for run in runs]
+    deviation = f" +- {statistics.stdev(top1):.1f}" if len(top1) > 1 else " (one seed)"
+
+    def mean(name: str) -> float:
+        return statistics.fmean(getattr(run, name) for run in runs)
+
+    return [
+        method,
+        f"{statistics.fmean(top1):.1f}{deviation}",
+        " ".join(f"{share:.1f}" for share in top1),
+        gain(runs, base),
+        gain(runs, above),
+        *(percent(mean(name)) for name in ("kept", "right")),
+        f"{mean('steps'):.0f}",
+        f"{mean('minutes'):.1f}",
+        percent(mean("waiting")),
+        f"{mean('memory_gb'):.1f}",
+    ]
+
+
+def gain(runs: list[Cell], other: list[Cell] | None) -> str:
+    """Difference in points with its interval over test videos; "-" without another method."""
+    if other is None or other is runs:
+        return "-"
+    found = paired_difference([run.evaluation for run in runs], [run.evaluation for run in other])
+    value, low, high = (100 * share for share in found)
+    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def named(name: str, progress: ProgressFunction) -> ProgressFunction:
+    """A progress function whose descriptions begin with the run's name."""
+    return lambda what, *rest: progress(f"{name}: {what}", *rest)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from semivideo.checked import Section, sentence
+from semivideo.checked import Section, Share, sentence
 from semivideo.errors import ConfigError, nearest
 
 
@@ -49,6 +49,8 @@ class ViewSettings(Section):
     """Labelled view; jitter: scale jitter and crop (SlowFast); resized: random resized crop."""
     jitter_scale: tuple[float, float] = (256 / 224, 320 / 224)
     """Range of the short side before the crop, as a multiple of crop_size."""
+    crop_shift: Share = 1.0
+    """How far jittered crops stray from the centre: 1 anywhere in the frame, 0 not at all."""
     resized_area: tuple[float, float] = (0.08, 1.0)
     """Range of the cropped share of the area for 'resized'."""
     resized_ratio: tuple[float, float] = (3 / 4, 4 / 3)
@@ -163,6 +165,8 @@ class EvaluationSettings(Section):
     """1: centre; 3: along the longer side."""
     crop_size: int | None = Field(None, ge=8)
     """Side of the crop; None: crop_size * weak_scale of the views (256 for 224)."""
+    scale: float = Field(1.0, ge=1)
+    """Short side before the crop, as a multiple of the crop; 1 covers the whole short side."""
     average: Literal["probabilities", "logits"] = "probabilities"
     """What is averaged over the views."""
     batch_clips: int = Field(16, ge=1)

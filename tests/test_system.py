@@ -151,8 +151,7 @@ def test_load__gives_the_network_with_its_classes(trained):
     assert recognizer.card.classes == ["jumping_jack", "squat", "wave"]
 
 
-def test_train__skips_broken_videos_and_counts_them(data, tmp_path):
-    _, split, _ = data
+def test_train__skips_broken_videos_and_counts_them(tmp_path):
     folder = tmp_path / "videos"
     render(folder, videos_per_class=4, seed=3, classes=["wave", "squat"], num_groups=2)
     clips = sorted(folder.glob("wave/*.mp4"))

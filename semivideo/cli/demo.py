@@ -38,6 +38,11 @@ SETTINGS: dict[str, Any] = {
     "data.short_side": 46,
     "data.labeled_batch": 8,
     "data.unlabeled_batch": 24,
+    # Windows of 1.3 seconds, about one cycle of an action, at one rate for all videos.
+    "data.sampling": "window",
+    "data.frame_rate": 12.0,
+    "networks.primary.stride_frames": 2,
+    "networks.auxiliary.stride_frames": 1,
     "views.crop_size": 40,
     "views.flip": True,
     "evaluation.crop_size": 40,

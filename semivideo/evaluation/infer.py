@@ -180,7 +180,11 @@ class Recognizer:
                 frames = torch.from_numpy(video[start : start + num_clips])
                 size = torch.tensor(frames.shape[-2:]).repeat(len(frames), 1)
                 crops = self._views.test_crops(
-                    frames.to(device), size, num_crops=settings.num_crops, crop_size=side
+                    frames.to(device),
+                    size,
+                    num_crops=settings.num_crops,
+                    crop_size=side,
+                    scale=settings.scale,
                 )
                 yield crops.flatten(0, 1)
 

@@ -31,7 +31,7 @@ def cmpl() -> Settings:
 
 def _settings(method: dict[str, Any]) -> Settings:
     """What the three share; only the method differs."""
-    network = {"name": "resnet3d10", "options": {"width": 0.25, "dropout": 0.1}}
+    network = {"name": "resnet3d10", "options": {"width": 0.25, "dropout": 0.1, "zero_init": False}}
     return Settings.from_mapping(
         {
             "data": {
@@ -44,7 +44,8 @@ def _settings(method: dict[str, Any]) -> Settings:
                 "crop_size": 48,
                 "flip": False,
                 "jitter_scale": (1.02, 1.2),
-                "weak_scale": 1.02,
+                "crop_shift": 0.4,
+                "weak_scale": 1.12,
                 "randaugment_magnitude": 15,
                 "randaugment_random_magnitude": True,
             },
@@ -54,7 +55,7 @@ def _settings(method: dict[str, Any]) -> Settings:
                     **network,
                     "num_frames": 16,
                     "stride_frames": 4,
-                    "options": {"width": 0.125, "dropout": 0.1},
+                    "options": {"width": 0.125, "dropout": 0.1, "zero_init": False},
                 },
             },
             "method": method,
@@ -66,6 +67,6 @@ def _settings(method: dict[str, Any]) -> Settings:
                 "decay_exempt": ["norm", "bias"],
                 "evaluate_every": None,
             },
-            "evaluation": {"num_clips": 3, "num_crops": 1, "crop_size": None},
+            "evaluation": {"num_clips": 3, "num_crops": 1, "crop_size": 48, "scale": 1.12},
         }
     )

@@ -92,16 +92,17 @@ def resized_box(
     return np.concatenate([start, shape], axis=1)
 
 
-def long_side_boxes(size: Integers, *, side: int, num_crops: int) -> Floats:
-    """Scale the short side to ``side`` and take squares along the longer side (SlowFast).
+def long_side_boxes(size: Integers, *, side: int, num_crops: int, scale: float = 1.0) -> Floats:
+    """Scale the short side to ``scale * side``, take squares along the longer side (SlowFast).
 
     Args:
         size: (N, 2), height and width of the valid area.
         side: Side of the crop in view pixels.
         num_crops: 1 for the centre; 3 for left, centre, right (portrait: top, centre, bottom).
+        scale: Short side before the crop as a multiple of ``side``, >= 1.
 
     Returns:
-        Boxes (N, num_crops, 4).
+        Boxes (N, num_crops, 4), centred along the short side.
 
     Raises:
         ConfigError: If ``num_crops`` is neither 1 nor 3.
@@ -111,10 +112,11 @@ def long_side_boxes(size: Integers, *, side: int, num_crops: int) -> Floats:
             f"num_crops must be 1 or 3, got {num_crops}; "
             "1 is the centre, 3 lie along the longer side"
         )
-    short = np.full((len(size), 1), float(side))
+    short = np.full((len(size), 1), np.rint(scale * side))
+    is_longer = np.stack([size[:, 0] > size[:, 1], size[:, 0] <= size[:, 1]], axis=1)
     positions = [0.5] if num_crops == 1 else [0.0, 0.5, 1.0]
     boxes = [
-        _crop_of_scaled(size, short, side=side, position=np.full((len(size), 2), position))
+        _crop_of_scaled(size, short, side=side, position=np.where(is_longer, position, 0.5))
         for position in positions
     ]
     return np.stack(boxes, axis=1)

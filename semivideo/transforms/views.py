@@ -161,15 +161,22 @@ class Views:
         return self._normalized(views, p.cutout)
 
     def test_crops(
-        self, frames_NTCHW: Tensor, size: Tensor, *, num_crops: int, crop_size: int
+        self,
+        frames_NTCHW: Tensor,
+        size: Tensor,
+        *,
+        num_crops: int,
+        crop_size: int,
+        scale: float = 1.0,
     ) -> Tensor:
-        """Make the deterministic views of evaluation: the short side becomes ``crop_size``.
+        """Make the deterministic views of evaluation.
 
         Args:
             frames_NTCHW: uint8 (N, T, 3, H, W), RGB.
             size: int64 (N, 2), height and width of the valid area.
             num_crops: 1 for the centre; 3 for left, centre, right (portrait: top, centre, bottom).
             crop_size: Side of the crops in pixels.
+            scale: Short side before the crop as a multiple of ``crop_size``, >= 1.
 
         Returns:
             float32 (N, num_crops, 3, T, crop_size, crop_size), normalised.
@@ -180,7 +187,7 @@ class Views:
         """
         _check_frames(frames_NTCHW, num_clips=len(size))
         sizes = size.cpu().numpy().astype(np.int64)
-        box = spatial.long_side_boxes(sizes, side=crop_size, num_crops=num_crops)
+        box = spatial.long_side_boxes(sizes, side=crop_size, num_crops=num_crops, scale=scale)
         matrix = spatial.view_to_canvas(box, side=crop_size)
         N, T, C = frames_NTCHW.shape[:3]
         crops = _empty((N * num_crops, C, T), side=crop_size, device=frames_NTCHW.device)
@@ -200,6 +207,7 @@ class Views:
             draws = uniform(keys, "crop", kind, size=22)
             return spatial.resized_box(size, draws, area=s.resized_area, ratio=s.resized_ratio)
         draws = uniform(keys, "crop", kind, size=3)
+        draws[:, 1:] = 0.5 + s.crop_shift * (draws[:, 1:] - 0.5)
         return spatial.jitter_box(size, draws, side=s.crop_size, scale=s.jitter_scale)
 
     def _normalized(self, views_NTCHW: Tensor, cutout: Integers | None = None) -> Tensor:

@@ -143,3 +143,9 @@ def test_plain_crop__equals_resampling_where_it_applies() -> None:
 def test_plain_crop__declines_what_needs_resampling(box: list[list[float]]) -> None:
     frames = torch.zeros(2, 1, 3, 40, 50, dtype=torch.uint8)
     assert spatial.plain_crop(frames, np.array(box, dtype=np.float64), side=32) is None
+
+
+def test_long_side_boxes__with_a_scale_leave_a_margin_and_stay_in_the_middle() -> None:
+    """A 50 x 100 frame scaled to 60 x 120: crops of 40 start 10 lower, at 0, 40 and 80."""
+    box = spatial.long_side_boxes(np.array([[50, 100]]), side=40, num_crops=3, scale=1.5)[0]
+    np.testing.assert_allclose(box * 60 / 50, [[10, x, 40, 40] for x in (0, 40, 80)], atol=1.2)
