@@ -54,6 +54,7 @@ def scan(
     out: str | Path | None = None,
     lists: Sequence[str | Path] = (),
     group_pattern: str | None = None,
+    allow_missing: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -64,6 +65,7 @@ def scan(
         out: Where to keep the manifest (parquet); None keeps it in memory only.
         lists: Published lists that name classes and subsets of the videos.
         group_pattern: Regular expression whose group names what must stay on one side of a split.
+        allow_missing: Leave out listed videos that are not there, which is usual for Kinetics.
         workers: Files looked at side by side; None takes one per core.
         progress: See the module.
 
@@ -80,6 +82,7 @@ def scan(
         out=None if out is None else Path(out),
         lists=[Path(each) for each in lists],
         group_pattern=group_pattern,
+        allow_missing=allow_missing,
         workers=workers,
         progress=told,
     )

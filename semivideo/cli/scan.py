@@ -32,6 +32,9 @@ def scan(
         str | None,
         typer.Option(help="Regular expression that finds the group (scene, person) in a path."),
     ] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Leave out listed videos that are not there.")
+    ] = False,
     window_frames: Annotated[
         int, typer.Option(min=1, help="Count the videos with fewer frames than this.")
     ] = 64,
@@ -50,6 +53,7 @@ def scan(
             out=out,
             lists=lists or (),
             group_pattern=group_pattern,
+            allow_missing=allow_missing,
             workers=workers,
             progress=progress,
         )

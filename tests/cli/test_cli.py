@@ -14,7 +14,7 @@ from semivideo.cli import app
 from semivideo.errors import ConfigError, TrainingError
 
 FLAGS = {
-    "scan": "videos --out --list --group-pattern --window-frames --workers",
+    "scan": "videos --out --list --group-pattern --allow-missing --window-frames --workers",
     "split": "manifest --out --labels-per-class --labeled-fraction --seed --test-groups "
     "--test-fraction --allow-fewer",
     "train": "videos --method --split --labels-per-class --recipe --steps --seed --set --out "

@@ -244,6 +244,7 @@ def test_apply__refuses_frames_that_are_not_raw(views: Views, clips_of: MakeClip
 @pytest.mark.parametrize("shift", [0.0, 0.5, 1.0])
 def test_views__crops_stray_from_the_center_as_far_as_allowed(shift) -> None:
     views = Views(ViewSettings(crop_size=32, jitter_scale=(1.0, 1.0), crop_shift=shift))
-    clips = Clips({}, torch.tensor([[32, 96]]).repeat(4000, 1), torch.zeros(4000), torch.arange(4000))
+    size = torch.tensor([[32, 96]]).repeat(4000, 1)
+    clips = Clips({}, size, video=torch.zeros(4000), draw=torch.arange(4000))
     left = views.sample("standard", clips, stream="primary").box[:, 1]
     assert abs(left - 32).max() == pytest.approx(32 * shift, abs=1)
