@@ -1,8 +1,15 @@
-"""Settings for small data and a CPU: frames of 64 pixels, networks of a few million weights.
+"""Settings for small data and a CPU: crops of 48 pixels, networks of half a million weights.
 
     semivideo train videos/ --recipe small-cmpl --labels-per-class 4 --out runs/a
 
-Clips are spread over the whole video, so that short clips of one action are seen from begin to end.
+Clips are spread over the whole video, so that short clips of one action are seen from begin to
+end. Tuned on one held-out training subject of UTD-MHAD at 4 labels per class; what mattered, in
+points of top-1 there (one seed each, so about):
+
+* testing at the size of training crops (a larger test crop, usual at 224, cost 28 here);
+* crops near the centre: anywhere in the frame, they cut off the arms (10);
+* no zero initialisation of the residual branches, with which 1200 steps are too few (7);
+* unlabelled clips in the batch statistics from the first step on.
 """
 
 from __future__ import annotations
@@ -30,7 +37,7 @@ def cmpl() -> Settings:
 
 
 def _settings(method: dict[str, Any]) -> Settings:
-    """What the three share; only the method differs."""
+    """Return what the three share; only the method differs."""
     network = {"name": "resnet3d10", "options": {"width": 0.25, "dropout": 0.1, "zero_init": False}}
     return Settings.from_mapping(
         {
