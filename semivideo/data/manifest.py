@@ -108,7 +108,7 @@ class Manifest:
         """Write the manifest; a file of that name is replaced at once or not at all.
 
         Raises:
-            DataError: It cannot be written.
+            WriteError: It cannot be written.
         """
         folder = path.resolve().parent
         is_below = self.root.is_relative_to(folder)

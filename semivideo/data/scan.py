@@ -88,7 +88,8 @@ def scan(
         with a reason.
 
     Raises:
-        DataError: The source has no video or does not fit its lists, or ``out`` cannot be written.
+        DataError: The source has no video or does not fit its lists.
+        WriteError: ``out`` cannot be written.
     """
     if out is not None and out.is_dir():
         raise DataError(f"{out} is a folder; give the name of a file, such as manifest.parquet")

@@ -79,7 +79,7 @@ class Split:
 
         Raises:
             SplitError: A file of that name exists and is another split, or no split.
-            DataError: It cannot be written.
+            WriteError: It cannot be written.
         """
         if path.exists():
             try:

@@ -15,7 +15,7 @@ import pytest
 from semivideo.data import decode
 from semivideo.data.manifest import Manifest
 from semivideo.data.scan import report, scan
-from semivideo.errors import DataError
+from semivideo.errors import DataError, WriteError
 
 HARD = Path(__file__).parents[2].parent / "shared" / "data" / "hard-videos"
 
@@ -183,7 +183,7 @@ def test_scan__does_not_overwrite_other_files(videos, tmp_path):
 
 def test_scan__place_that_cannot_be_written_shows_before_the_work(videos, tmp_path, probed):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"cannot write .*; choose another place"):
+    with pytest.raises(WriteError, match=r"cannot write .* or choose another place"):
         scan(videos, out=tmp_path / "file" / "m.parquet")
     assert probed == []
 
