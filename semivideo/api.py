@@ -182,7 +182,7 @@ def train(
         recipe=recipe, method=method, steps=steps, seed=seed, settings=settings
     )
     run = begin(
-        RunFolder.create(out),
+        out,
         resolved,
         manifest=lambda: as_manifest(videos, progress=progress),
         split=lambda manifest: _chosen_split(manifest, split, labels_per_class, seed or 0),

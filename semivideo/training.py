@@ -10,6 +10,7 @@ import math
 import shutil
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ Progress = Callable[[str, int, int, str], None]
 
 
 def begin(
-    run: RunFolder,
+    out: str | Path,
     settings: Settings,
     *,
     manifest: Callable[[], Manifest],
@@ -44,15 +45,33 @@ def begin(
 ) -> RunFolder:
     """Write settings, manifest and split of a new run; on bad input nothing of it stays.
 
+    Of several processes one writes and the others wait for it.
+
     Args:
-        run: A new, empty folder.
+        out: The run folder; must not exist or be empty.
         settings: Checked settings.
         manifest: Finds the videos.
         split: Says which of them are labelled, unlabelled and held out.
 
     Raises:
-        SemiVideoError: As ``manifest`` and ``split``; or there is nothing to learn from.
+        SemiVideoError: As ``manifest`` and ``split``; the folder is taken; or there is nothing to
+            learn from.
     """
+    runtime = Runtime(precision=settings.engine.precision)
+    if runtime.is_main:
+        _write(RunFolder.create(out), settings, manifest=manifest, split=split)
+    runtime.wait_for_all()
+    return RunFolder.open(out)
+
+
+def _write(
+    run: RunFolder,
+    settings: Settings,
+    *,
+    manifest: Callable[[], Manifest],
+    split: Callable[[Manifest], Split],
+) -> None:
+    """Fill an empty run folder, or remove it."""
     try:
         videos = manifest()
         parts = split(videos)
@@ -63,7 +82,6 @@ def begin(
     except SemiVideoError:
         shutil.rmtree(run.path)  # it was made empty by this call
         raise
-    return run
 
 
 def proceed(run: RunFolder, *, progress: Progress | None = None) -> RunFolder:

@@ -15,10 +15,11 @@ LAYER = {
     **dict.fromkeys(["engine", "evaluation"], 3),
     **dict.fromkeys(["analysis"], 4),
     **dict.fromkeys(["build", "training"], 6),
-    **dict.fromkeys(["recipes", "api", "cli", "__init__"], 7),
+    **dict.fromkeys(["recipes", "api", "cli", "__init__", "__main__"], 7),
 }
 # Inside a layer only these may lean on a neighbor.
 INSIDE = {
+    ("__main__", "cli"),
     ("cli", "api"),
     ("cli", "recipes"),
     ("cli", "__init__"),

@@ -21,7 +21,6 @@ from semivideo.cli.console import (
 from semivideo.errors import ConfigError
 
 if TYPE_CHECKING:
-    from semivideo.api import Run
     from semivideo.data.manifest import Manifest
     from semivideo.data.splits import Split
 
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 VIDEOS_PER_CLASS = 48
 NUM_GROUPS = 12
 TEST_GROUPS = ("g08", "g09", "g10", "g11")
-LABELS_PER_CLASS = 3
-STEPS = 1000
+LABELS_PER_CLASS = 5
+STEPS = 800
 NUM_EVALUATIONS = 5
 PROTOCOL = "3x1"
 METHODS = {"supervised": "small-supervised", "fixmatch": "small-fixmatch", "cmpl": "small-cmpl"}
@@ -70,6 +69,7 @@ def demo(
 ) -> None:
     """Train three methods on rendered videos with few labels, and compare them on held-out ones."""
     from semivideo import analysis, api
+    from semivideo.analysis.pseudo_labels import late_labels
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists and is not empty; remove it or choose another --out")
@@ -88,9 +88,9 @@ def demo(
                 progress=_named(method, progress),
             )
             found = api.evaluate(run, protocol=PROTOCOL, progress=_named(method, progress))
-            kept, right = _pseudo_labels(run, manifest)
+            labels = late_labels(run.folder, manifest)
             minutes = run.summary["seconds"] / 60
-            rows.append(Row(method, found.top1, kept, right, minutes))
+            rows.append(Row(method, found.top1, labels.kept, labels.right, minutes))
             runs[method] = run.path
     show(_table(rows, num_test=len(split.test)))
     note(_verdict(rows))
@@ -135,28 +135,6 @@ def _named(method: str, progress: ProgressFunction | None) -> ProgressFunction |
         return None
     report: Callable[..., None] = progress
     return lambda description, *rest: report(f"{method}: {description}", *rest)
-
-
-def _pseudo_labels(run: Run, manifest: Manifest) -> tuple[float, float]:
-    """Share kept, and share of right ones among them, in the last fifth, of all networks."""
-    if not run.folder.pseudo_labels_file.exists():  # the supervised run
-        return float("nan"), float("nan")
-    import pyarrow.parquet as pq
-
-    from semivideo.analysis.pseudo_labels import pseudo_label_quality, true_classes
-
-    table = pq.read_table(run.folder.pseudo_labels_file)
-    if len(table) == 0:
-        return float("nan"), float("nan")
-    truth = true_classes(manifest.labels, manifest.classes)
-    quality = pseudo_label_quality(table, truth, num_bins=5).to_pylist()
-    last = max(line["step"] for line in quality)
-    lines = [line for line in quality if line["step"] == last]
-    given = sum(line["num_labels"] for line in lines)
-    kept, right = (
-        sum(line[key] * line["num_labels"] for line in lines) for key in ("kept", "correct")
-    )
-    return kept / given, right / kept if kept else float("nan")
 
 
 def _table(rows: list[Row], *, num_test: int) -> Table:

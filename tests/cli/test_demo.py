@@ -1,8 +1,6 @@
 import sys
 from types import SimpleNamespace
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import semivideo
@@ -20,8 +18,7 @@ def stage(api, monkeypatch):
 
     def train(manifest, *, out, **options):
         calls.train.append(options)
-        folder = SimpleNamespace(pseudo_labels_file=out / "none.parquet")
-        return SimpleNamespace(path=out, folder=folder, summary={"seconds": 30})
+        return SimpleNamespace(path=out, folder=None, summary={"seconds": 30})
 
     def render(folder, **options):
         calls.render.append(options)
@@ -34,7 +31,10 @@ def stage(api, monkeypatch):
     api.predict = lambda *_, **__: [SimpleNamespace(classes=["kick"], probabilities=[0.9])]
     analysis = SimpleNamespace(learning_curves=lambda runs, out: calls.figure.append((runs, out)))
     monkeypatch.setattr(synthetic, "render", render)
+    shares = SimpleNamespace(kept=0.5, right=float("nan"))
+    pseudo_labels = SimpleNamespace(late_labels=lambda *_: shares)
     monkeypatch.setitem(sys.modules, "semivideo.analysis", analysis)
+    monkeypatch.setitem(sys.modules, "semivideo.analysis.pseudo_labels", pseudo_labels)
     monkeypatch.setattr(semivideo, "analysis", analysis, raising=False)
     calls.split = split
     return calls
@@ -54,8 +54,8 @@ def test_demo__gives_three_methods_the_same_labels_and_steps(run, stage, tmp_pat
 def test_demo__prints_whatever_came_out(run, stage, tmp_path):
     result = run("demo", "--out", tmp_path / "d")
     rows = [line.replace("│", "").split() for line in result.out.splitlines()]
-    assert ["supervised", "50.0", "-", "-", "0.5"] in rows
-    assert ["cmpl", "75.0", "-", "-", "0.5"] in rows
+    assert ["supervised", "50.0", "50.0", "-", "0.5"] in rows
+    assert ["cmpl", "75.0", "50.0", "-", "0.5"] in rows
     assert "kick 90.0 %" in result.out
     assert "CMPL is ahead of FixMatch here (+12.5 points, one seed)" in result.err
 
@@ -88,23 +88,3 @@ def test_demo__held_out_groups_are_rendered():
     assert set(demo.TEST_GROUPS) < names
     in_a_group = demo.VIDEOS_PER_CLASS / demo.NUM_GROUPS
     assert in_a_group * (demo.NUM_GROUPS - len(demo.TEST_GROUPS)) > 5 * demo.LABELS_PER_CLASS
-
-
-def test_pseudo_labels__are_judged_over_the_last_fifth(tmp_path):
-    # Ten steps, two videos of classes x and y; in the last fifth primary is right, auxiliary not.
-    rows = [
-        {"step": step, "network": network, "video": video, "label": label, "kept": kept}
-        for step in range(10)
-        for network, video, label, kept in [
-            ("primary", 0, 0 if step >= 8 else 1, True),
-            ("primary", 1, 1, False),
-            ("auxiliary", 0, 0, True),
-            ("auxiliary", 1, 0, True),
-        ]
-    ]
-    file = tmp_path / "pseudo_labels.parquet"
-    pq.write_table(pa.Table.from_pylist(rows), file)
-    run = SimpleNamespace(folder=SimpleNamespace(pseudo_labels_file=file))
-    manifest = SimpleNamespace(labels=["x", "y"], classes=["x", "y"])
-    kept, right = demo._pseudo_labels(run, manifest)
-    assert (kept, right) == pytest.approx((3 / 4, 2 / 3))

@@ -21,7 +21,7 @@ from semivideo.runfolder import RunFolder
 from semivideo.settings import EngineSettings
 
 K = 3
-B, U, T, H, W = 4, 8, 2, 6, 6
+B, U, T, H, W = 4, 8, 3, 6, 6
 
 
 class TinyNetwork(Network):
