@@ -11,6 +11,7 @@ STAMP := .venv/.installed
 .PHONY: demo test check accuracy accuracy-quick decode-benchmark clean
 
 demo: $(STAMP)
+	rm -rf demo
 	$(BIN)/semivideo demo --out demo
 
 test: $(STAMP)

@@ -48,7 +48,7 @@ def true_classes(labels: Sequence[str | None], classes: Sequence[str]) -> NDArra
 
 
 class LateLabels(NamedTuple):
-    """Pseudo-labels of the last fifth of a training, mean over the networks; NaN where none.
+    """Pseudo-labels of the last fifth of a training, all networks together; NaN where none.
 
     Attributes:
         kept: Share of labels that were used.
@@ -73,11 +73,11 @@ def late_labels(run: RunFolder, manifest: Manifest) -> LateLabels:
     quality = pseudo_label_quality(table, truth, num_bins=5).to_pylist()
     last = max((line["step"] for line in quality), default=math.nan)
     lines = [line for line in quality if line["step"] == last]
-    if not lines:
-        return LateLabels(math.nan, math.nan)
-    return LateLabels(
-        *(float(np.mean([line[key] for line in lines])) for key in ("kept", "precision"))
-    )
+    # Networks weigh as many labels as they used: one that used none says nothing of precision.
+    given = sum(line["num_labels"] for line in lines)
+    used = sum(line["num_labels"] * line["kept"] for line in lines)
+    right = sum(line["num_labels"] * line["correct"] for line in lines)
+    return LateLabels(used / given if given else math.nan, right / used if used else math.nan)
 
 
 def pseudo_label_quality(table: pa.Table, truth: NDArray[np.int64], *, num_bins: int) -> pa.Table:

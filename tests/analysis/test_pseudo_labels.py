@@ -1,10 +1,14 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from semivideo.analysis.pseudo_labels import (
     OTHER,
     UNKNOWN,
+    late_labels,
     pseudo_label_quality,
     true_classes,
 )
@@ -85,3 +89,39 @@ def test_quality__agrees_with_counting_row_by_row():
 def test_quality__of_no_labels_is_empty():
     empty = labels((0, "primary", 3, 0, True)).slice(0, 0)
     assert pseudo_label_quality(empty, TRUTH, num_bins=4).num_rows == 0
+
+
+@pytest.fixture
+def run_with(tmp_path):
+    """Writes pseudo-labels into a run folder of videos 0 (class a) and 1 (class b)."""
+
+    def write(*rows):
+        file = tmp_path / "pseudo_labels.parquet"
+        pq.write_table(labels(*rows), file)
+        return SimpleNamespace(pseudo_labels_file=file), SimpleNamespace(
+            labels=["a", "b"], classes=["a", "b"]
+        )
+
+    return write
+
+
+def test_late_labels__weigh_networks_by_the_labels_they_used(run_with):
+    early = [(step, "primary", 0, 1, True) for step in range(8)]  # all wrong, long ago
+    late = [
+        (9, "primary", 0, 0, True),
+        (9, "primary", 1, 1, True),
+        (9, "auxiliary", 0, 1, True),
+        (9, "auxiliary", 1, 1, False),
+    ]
+    found = late_labels(*run_with(*early, *late))
+    assert found == (pytest.approx(3 / 4), pytest.approx(2 / 3))
+
+
+def test_late_labels__of_a_network_that_used_none_do_not_hide_the_others(run_with):
+    found = late_labels(*run_with((0, "primary", 0, 0, True), (0, "auxiliary", 0, 0, False)))
+    assert found == (0.5, 1.0)
+
+
+def test_late_labels__are_unknown_without_a_file(tmp_path):
+    found = late_labels(SimpleNamespace(pseudo_labels_file=tmp_path / "none"), None)
+    assert all(np.isnan(found))
