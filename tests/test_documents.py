@@ -1,0 +1,77 @@
+"""What the README and the docs tell people to type works."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from semivideo.build import build_method
+from semivideo.cli import app
+from semivideo.data.synthetic import render
+from semivideo.recipes import RECIPES, Recipe
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TINY = {
+    "data.short_side": 32,
+    "data.labeled_batch": 2,
+    "data.unlabeled_batch": 2,
+    "views.crop_size": 24,
+    "evaluation.crop_size": 24,
+    "networks.primary.num_frames": 2,
+    "networks.auxiliary.num_frames": 4,
+    "engine.steps": 2,
+}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.M | re.S)
+
+
+def commands(page: Path) -> list[str]:
+    """Lines of code blocks, and code in text, that begin with the program's name."""
+    text = page.read_text()
+    lines = [line for block in blocks(page, "") for line in block.splitlines()]
+    found = lines + re.findall(r"`(semivideo [^`]+)`", text)
+    return [line.split("#")[0].strip() for line in found if line.startswith("semivideo ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_documents__name_only_commands_and_options_that_exist(page):
+    for line in commands(page):
+        name = line.split()[1]
+        result = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+        assert result.exit_code == 0, line
+        for option in re.findall(r"(?<!\S)--[a-z-]+", line):
+            assert option in result.stdout, f"{page.name}: {line}: {option}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_documents__link_to_files_that_exist(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_readme__six_lines_of_python_run(tmp_path, monkeypatch):
+    render(tmp_path / "videos", videos_per_class=8, seed=0, classes=["wave", "squat"], num_groups=8)
+    clip = next((tmp_path / "videos" / "wave").glob("*.mp4"))
+    (tmp_path / "new.mp4").write_bytes(clip.read_bytes())
+    tiny = RECIPES["small-cmpl"].settings().updated(TINY)
+    recipe = Recipe("cmpl", data="", cost="", paper="", settings=lambda: tiny)
+    monkeypatch.setitem(RECIPES, "small-cmpl", recipe)
+    monkeypatch.chdir(tmp_path)
+    [code] = blocks(ROOT / "README.md", "python")
+    assert len([line for line in code.splitlines() if line]) == 6
+    exec(code, {"print": lambda *_: None})
+    assert (tmp_path / "runs/a/evaluation.json").exists()
+
+
+def test_recipes__are_complete_and_named_in_the_table():
+    for name, recipe in RECIPES.items():
+        settings = recipe.settings()
+        assert settings.method.name == recipe.method, name
+        with torch.device("meta"):  # shapes without memory
+            build_method(settings, num_classes=5)
+        assert settings == type(settings).from_mapping(settings.model_dump(mode="json")), name
