@@ -43,6 +43,11 @@ class Run:
         return self.folder.path
 
     @cached_property
+    def split(self) -> Split:
+        """What the learner was allowed to know, and which videos were held out."""
+        return Split.read(self.folder.split_file)
+
+    @cached_property
     def summary(self) -> dict[str, Any]:
         """What ``summary.json`` says."""
         return self.folder.summary()

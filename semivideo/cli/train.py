@@ -72,7 +72,7 @@ def train(
     arguments: dict[str, Any] = {"resume": resume} if resume else given
     with on_interrupt(how_to_go_on), progress_bars() as progress:
         run = api.train(**arguments, progress=progress)
-    show(_outcome(run.summary, run.path))
+    show(_outcome(run.summary, run.path, is_tested=bool(run.split.test)))
 
 
 def parse_settings(assignments: list[str]) -> dict[str, Any]:
@@ -128,10 +128,10 @@ def _run_folder(given: dict[str, Any], resume: Path | None) -> Path:
     return out
 
 
-def _outcome(summary: dict[str, Any], path: Path) -> str:
+def _outcome(summary: dict[str, Any], path: Path, *, is_tested: bool) -> str:
     """One line on a finished training."""
     words = [f"finished: {summary['steps']} steps in {summary['seconds'] / 60:.1f} minutes"]
     if skipped := summary.get("skipped_videos"):
         words.append(f"{len(skipped)} videos could not be read (see {path / 'summary.json'})")
-    words.append(f"next: semivideo evaluate {path}")
+    words.append(f"next: semivideo {'evaluate' if is_tested else 'predict'} {path}")
     return "; ".join(words)

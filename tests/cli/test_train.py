@@ -16,7 +16,7 @@ def trained(api):
 
     def train(**arguments):
         calls.append(arguments)
-        return SimpleNamespace(summary=SUMMARY, path=Path("RUN"))
+        return SimpleNamespace(summary=SUMMARY, path=Path("RUN"), split=SimpleNamespace(test=["v"]))
 
     api.train = train
     return calls
