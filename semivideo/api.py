@@ -66,7 +66,7 @@ def scan(
     """Look at every video once and return the manifest.
 
     Args:
-        videos: A folder per class, a folder with ``labels.csv``, a CSV file, or a plain folder.
+        videos: A folder or a CSV file, see ``data.sources``.
         out: Where to keep the manifest (parquet); None keeps it in memory only.
         lists: Published lists that name classes and subsets of the videos.
         group_pattern: Regular expression whose group names what must stay on one side of a split.
@@ -149,8 +149,7 @@ def train(
 ) -> Run:
     """Train a recogniser and leave a run folder.
 
-    Without ``split`` and ``labels_per_class`` every label there is may be used, and all other
-    videos are unlabelled: the practical case.
+    Without ``split`` and ``labels_per_class`` every label there is may be used.
 
     Args:
         videos: A manifest, its file, or anything ``scan`` takes.
@@ -214,7 +213,7 @@ def evaluate(
         CheckpointError: The run has no trained network yet.
         DataError: There is nothing to score.
     """
-    folder = _folder_of(run)
+    folder = run.folder if isinstance(run, Run) else RunFolder.open(run)
     recognizer = _trained(folder)
     if videos is None:
         manifest, ids = Manifest.read(folder.manifest_file), Split.read(folder.split_file).test
@@ -289,10 +288,6 @@ def _chosen_split(
     found = given if isinstance(given, Split) else Split.read(Path(given))
     check_split(found, manifest)
     return found
-
-
-def _folder_of(run: str | Path | Run) -> RunFolder:
-    return run.folder if isinstance(run, Run) else RunFolder.open(run)
 
 
 def _trained(folder: RunFolder) -> Recognizer:
