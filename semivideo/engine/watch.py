@@ -12,6 +12,8 @@ _LOG = logging.getLogger("semivideo")
 
 LONG = 0.1
 """Share of the training that a state must last before it is reported."""
+LONG_NOTHING = 0.3
+"""The same for "nothing" kept, which is how every training begins and a supervised warm-up goes."""
 MIN_LINES = 3
 """And at least this many lines."""
 NOTHING_KEPT = 0.001
@@ -91,7 +93,8 @@ class CollapseWatch:
             return
         since, lines = self._lasting.get(fault, (self._last_step, 0))
         self._lasting[fault] = (since, lines + 1)
-        is_long = lines + 1 >= MIN_LINES and step - since >= LONG * self._num_steps
+        share = LONG_NOTHING if fault[1] == "nothing" else LONG
+        is_long = lines + 1 >= MIN_LINES and step - since >= share * self._num_steps
         if is_long and fault not in self._reported:
             self._reported.add(fault)
             self.warnings.append(f"steps {since} to {step}: {sentence}")

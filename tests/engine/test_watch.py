@@ -20,7 +20,7 @@ def watch():
 def test_watch__reports_nothing_kept_once(watch, caplog):
     feed(watch, [(0.0, 0.0)] * 20)
     assert watch.warnings == [
-        "steps 0 to 30: primary keeps none of its pseudo-labels; lower method.threshold or raise "
+        "steps 0 to 90: primary keeps none of its pseudo-labels; lower method.threshold or raise "
         "method.supervised_warmup"
     ]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -55,16 +55,16 @@ def test_watch__trusts_no_class_count_of_few_labels(watch):
     assert watch.warnings == []
 
 
-def test_watch__waits_for_a_tenth_of_a_long_training():
+def test_watch__waits_for_a_third_of_the_training_before_it_says_nothing_is_kept():
     watch = CollapseWatch(num_steps=3000, num_classes=10)
-    feed(watch, [(0.0, 0.0)] * 29)
+    feed(watch, [(0.0, 0.0)] * 89)
     assert watch.warnings == []
-    watch.look({"step": 300, "kept": {"primary": 0.0}})
+    watch.look({"step": 900, "kept": {"primary": 0.0}})
     assert len(watch.warnings) == 1
 
 
 def test_watch__keeps_old_warnings_silently_when_resumed(watch, caplog):
-    for step in (10, 20, 30, 40):
+    for step in range(10, 110, 10):
         watch.look({"step": step, "kept": {"primary": 0.0}}, is_new=False)
     assert len(watch.warnings) == 1
     assert caplog.text == ""
