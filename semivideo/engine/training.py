@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from semivideo.engine.checkpoint import Checkpoint, Checkpoints
-from semivideo.engine.ema import WeightAverage
 from semivideo.engine.log import MetricsLog
 from semivideo.engine.optim import learning_rate, load_optimizer, set_learning_rate, sgd
 from semivideo.engine.precise_bn import recompute_batch_statistics
@@ -22,6 +21,7 @@ from semivideo.engine.runtime import Runtime
 from semivideo.engine.watch import CollapseWatch
 from semivideo.errors import CheckpointError, TrainingError
 from semivideo.methods.base import Method
+from semivideo.methods.ema import WeightAverage
 from semivideo.randomness import key
 from semivideo.records import Batch
 from semivideo.runfolder import RunFolder

@@ -3,12 +3,25 @@
 from semivideo.methods.base import Method, jointly
 from semivideo.methods.cmpl import CMPL
 from semivideo.methods.fixmatch import FixMatch
+from semivideo.methods.mean_teacher import MeanTeacher
+from semivideo.methods.pseudo_label import PseudoLabel
 from semivideo.methods.supervised import Supervised
 
 METHODS: dict[str, type[Method]] = {
     "supervised": Supervised,
+    "pseudo_label": PseudoLabel,
+    "mean_teacher": MeanTeacher,
     "fixmatch": FixMatch,
     "cmpl": CMPL,
 }
 
-__all__ = ["CMPL", "METHODS", "FixMatch", "Method", "Supervised", "jointly"]
+__all__ = [
+    "CMPL",
+    "METHODS",
+    "FixMatch",
+    "MeanTeacher",
+    "Method",
+    "PseudoLabel",
+    "Supervised",
+    "jointly",
+]

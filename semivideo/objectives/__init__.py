@@ -7,7 +7,7 @@ from semivideo.objectives.pseudo import (
     label_sources,
     masked_cross_entropy,
 )
-from semivideo.objectives.schedules import after_warmup
+from semivideo.objectives.schedules import after_warmup, ramped
 
 __all__ = [
     "ConfidentLabels",
@@ -16,4 +16,5 @@ __all__ = [
     "confident_labels",
     "label_sources",
     "masked_cross_entropy",
+    "ramped",
 ]

@@ -15,3 +15,17 @@ def after_warmup(weight: float, progress: float, *, warmup: float) -> float:
     [0.0, 0.0, 2.0, 2.0]
     """
     return weight if progress >= warmup else 0.0
+
+
+def ramped(weight: float, progress: float, *, ramp: float) -> float:
+    """Return ``weight`` rising linearly from 0 over the first ``ramp`` of the training.
+
+    Args:
+        weight: Weight after the ramp, >= 0.
+        progress: Share of the training done, in [0, 1).
+        ramp: Share of the training over which it rises, in [0, 1]; 0 for no ramp.
+
+    >>> [ramped(50.0, p, ramp=0.4) for p in (0.0, 0.1, 0.4, 0.9)]
+    [0.0, 12.5, 50.0, 50.0]
+    """
+    return weight if progress >= ramp else weight * progress / ramp

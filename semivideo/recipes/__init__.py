@@ -36,13 +36,14 @@ RECIPES: dict[str, Recipe] = {
         name: Recipe(method, data, cmpl_paper.COST[method], paper, settings)
         for name, (method, data, paper, settings) in cmpl_paper.TABLE.items()
     },
-    "small-supervised": Recipe(
-        "supervised", "small own data", "2 cores, minutes", "baseline", small.supervised
-    ),
-    "small-fixmatch": Recipe(
-        "fixmatch", "small own data", "2 cores, minutes", "starting point", small.fixmatch
-    ),
-    "small-cmpl": Recipe(
-        "cmpl", "small own data", "2 cores, minutes", "starting point", small.cmpl
-    ),
+    **{
+        f"small-{method}": Recipe(method, "small own data", "2 cores, minutes", purpose, settings)
+        for method, purpose, settings in (
+            ("supervised", "baseline", small.supervised),
+            ("pseudo_label", "baseline", small.pseudo_label),
+            ("mean_teacher", "baseline", small.mean_teacher),
+            ("fixmatch", "starting point", small.fixmatch),
+            ("cmpl", "starting point", small.cmpl),
+        )
+    },
 }

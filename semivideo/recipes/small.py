@@ -24,6 +24,16 @@ def supervised() -> Settings:
     return _settings({"name": "supervised"})
 
 
+def pseudo_label() -> Settings:
+    """Return Pseudo-Label with FixMatch's threshold and its own ramp."""
+    return _settings({"name": "pseudo_label", "threshold": 0.8, "weight": 1.0, "ramp": 0.4})
+
+
+def mean_teacher() -> Settings:
+    """Return Mean Teacher; the decay suits a thousand steps."""
+    return _settings({"name": "mean_teacher", "weight": 50.0, "ramp": 0.4, "decay": 0.99})
+
+
 def fixmatch() -> Settings:
     """Return FixMatch with a supervised warm-up."""
     return _settings(

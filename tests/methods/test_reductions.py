@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from semivideo.methods import CMPL, FixMatch, Supervised
+from semivideo.methods import CMPL, FixMatch, MeanTeacher, PseudoLabel, Supervised
 from semivideo.records import Batch, Clips, ClipSpec, LabeledClips
 
 SPEC = {"primary": ClipSpec(1, 1), "auxiliary": ClipSpec(1, 1)}
@@ -15,6 +15,7 @@ X = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.5, 0.0]])
 Y = torch.tensor([0, 2])
 U_WEAK = torch.tensor([[4.0, 0.0, 0.0], [0.3, 0.2, 0.1], [-1.0, 3.5, 0.0], [0.0, 0.5, 3.0]])
 U_STRONG = torch.tensor([[1.0, 0.5, 0.0], [0.0, 0.0, 1.0], [0.2, -0.4, 0.9], [1.0, 1.0, 1.0]])
+U_OTHER = torch.tensor([[3.0, 0.5, 0.0], [0.1, 0.4, 0.2], [-0.5, 2.5, 0.5], [0.5, 0.0, 2.0]])
 
 
 class TableViews:
@@ -24,7 +25,7 @@ class TableViews:
         self.equal = equal
 
     def standard(self, clips, stream):
-        return X
+        return X if isinstance(clips, LabeledClips) else U_OTHER
 
     def weak(self, clips, stream):
         return U_WEAK
@@ -125,18 +126,76 @@ def test_cmpl__counts_only_labelled_terms_during_the_warmup():
 
 
 def test_fixmatch__with_equal_views_is_pseudo_label():
+    options = {"clips": SPEC, "threshold": 0.8, "weight": 3.0}
     network = Scaled(F_FACTORS)
-    method = FixMatch(network, views=TableViews(equal=True), clips=SPEC, threshold=0.8, weight=1.0)
-    z = U_WEAK.numpy() * np.float32(F_FACTORS)
-    p = softmax(z)
-    expected = (cross_entropy(z, p.argmax(1)) * (p.max(1) >= 0.8)).sum() / 4
-    assert method(batch()).terms["L_u"].item() == pytest.approx(expected, rel=1e-6)
+    fixmatch = FixMatch(network, views=TableViews(equal=True), **options)
+    pseudo_label = PseudoLabel(network, views=TableViews(), ramp=0.4, **options)
+    torch.testing.assert_close(fixmatch(batch()).loss, pseudo_label(batch()).loss)
+
+
+@pytest.mark.parametrize(("ramp", "factor"), [(0.0, 1.0), (0.4, 1.0), (1.0, 0.5)])
+def test_pseudo_label__equals_its_equations_in_numpy(ramp, factor):
+    method = PseudoLabel(
+        Scaled(F_FACTORS), views=TableViews(), clips=SPEC, threshold=0.8, weight=2.0, ramp=ramp
+    )
+    x, w = X.numpy() * np.float32(F_FACTORS), U_WEAK.numpy() * np.float32(F_FACTORS)
+    p = softmax(w)
+    L_u = (cross_entropy(w, p.argmax(1)) * (p.max(1) >= 0.8)).sum() / 4
+    expected = cross_entropy(x, Y.numpy()).mean() + 2.0 * factor * L_u  # half way in training
+    assert method(batch()).loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+def mean_teacher(**options) -> MeanTeacher:
+    return MeanTeacher(Scaled(F_FACTORS), views=TableViews(), clips=SPEC, **options)
+
+
+def test_mean_teacher__equals_its_equations_in_numpy():
+    method = mean_teacher(weight=10.0, ramp=1.0)
+    method.primary.factors.data = torch.tensor(A_FACTORS)  # the teacher stays where it was
+    x, a = X.numpy() * np.float32(A_FACTORS), U_OTHER.numpy() * np.float32(A_FACTORS)
+    q = softmax(U_WEAK.numpy() * np.float32(F_FACTORS))
+    expected = cross_entropy(x, Y.numpy()).mean() + 10.0 * 0.5 * ((softmax(a) - q) ** 2).mean()
+    assert method(batch()).loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_mean_teacher__has_a_loss_and_a_gradient_that_are_not_zero():
+    """A widely used implementation compares the teacher with itself: no loss, no gradient."""
+    method = mean_teacher(weight=50.0, ramp=0.0)
+    with_consistency, supervised = method(batch()), mean_teacher(weight=0.0)(batch())
+    assert with_consistency.terms["L_u"] > 1e-3
+    for loss in (with_consistency.loss, supervised.loss):
+        loss.backward()
+    gradient = method.primary.factors.grad
+    assert (gradient.abs() > 0).all()
+    assert with_consistency.loss > supervised.loss
+
+
+def test_mean_teacher__with_decay_zero_is_the_student_against_itself_detached():
+    method = mean_teacher(decay=0.0)
+    method.primary.factors.data = torch.tensor(A_FACTORS)
+    method.after_step()
+    torch.testing.assert_close(method.deployed.factors.data, method.primary.factors.data)
+    z = U_OTHER * method.primary.factors
+    q = (U_WEAK * method.primary.factors).softmax(1).detach()
+    expected = ((z.softmax(1) - q) ** 2).mean()
+    torch.testing.assert_close(method(batch()).terms["L_u"], expected.detach())
 
 
 def test_supervised__equals_cross_entropy_in_numpy():
     method = Supervised(Scaled(F_FACTORS), views=TableViews(), clips=SPEC)
     expected = cross_entropy(X.numpy() * np.float32(F_FACTORS), Y.numpy()).mean()
     assert method(batch()).loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_mean_teacher__follows_the_student_slowly():
+    method = mean_teacher(decay=0.999)
+    before = method.deployed.factors.clone()
+    method.primary.factors.data += 1.0
+    for _ in range(3):
+        method.after_step()
+    # The decay of update t is (1 + t) / (10 + t) this early.
+    left = (2 / 11) * (3 / 12) * (4 / 13)
+    torch.testing.assert_close(method.deployed.factors, before + 1.0 - left)
 
 
 def test_cmpl__reports_which_labels_each_network_gave():

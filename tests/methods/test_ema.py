@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from semivideo.engine.ema import WeightAverage
+from semivideo.methods.ema import WeightAverage
 
 
 def test_weight_average__follows_the_written_out_sum():

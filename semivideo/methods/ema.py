@@ -1,15 +1,16 @@
-"""A running average of the deployed network, which may be deployed in its place."""
+"""A running average of a network: deployed in its place, or its teacher."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from semivideo.models.contract import Network
 
-class WeightAverage:
+
+class WeightAverage(nn.Module):
     """Exponential moving average of a network's parameters and batch statistics.
 
     After t updates the decay is min(decay, (1 + t) / (10 + t)), as TensorFlow's average has it: a
@@ -24,11 +25,21 @@ class WeightAverage:
         num_updates: t.
     """
 
-    def __init__(self, network: nn.Module, *, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+    def __init__(self, network: Network, *, decay: float) -> None:
+        super().__init__()
+        self.network: Network = copy.deepcopy(network).eval().requires_grad_(False)
         self.num_updates = 0
         self._decay = decay
-        self._followed = network
+        self._followed = (network,)  # in a tuple, so that it does not become a part of this module
+
+    def forward(self, clip_NCTHW: Tensor) -> Tensor:
+        """Map clips to the averaged network's logits (N, K)."""
+        logits_NK: Tensor = self.network(clip_NCTHW)
+        return logits_NK
+
+    def train(self, mode: bool = True) -> WeightAverage:
+        """Stay in evaluation mode: the average predicts as it will be deployed."""
+        return super().train(False)
 
     @torch.no_grad()
     def update(self) -> None:
@@ -37,7 +48,7 @@ class WeightAverage:
         decay = min(self._decay, (1 + self.num_updates) / (10 + self.num_updates))
         floats, targets = [], []
         for mine, theirs in zip(
-            self._tensors(self.network), self._tensors(self._followed), strict=True
+            self._tensors(self.network), self._tensors(*self._followed), strict=True
         ):
             if mine.is_floating_point():
                 floats.append(mine)
@@ -46,14 +57,13 @@ class WeightAverage:
                 mine.copy_(theirs)  # counters, such as num_batches_tracked
         torch._foreach_lerp_(floats, targets, 1.0 - decay)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the average and t."""
-        return {"network": self.network.state_dict(), "num_updates": self.num_updates}
+    def get_extra_state(self) -> Tensor:
+        """Return t, as part of the state dict; on the CPU, so that no step waits for it."""
+        return torch.tensor(self.num_updates)
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what ``state_dict`` gave."""
-        self.network.load_state_dict(state["network"])
-        self.num_updates = state["num_updates"]
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take over t."""
+        self.num_updates = int(state)
 
     @staticmethod
     def _tensors(network: nn.Module) -> list[Tensor]:
