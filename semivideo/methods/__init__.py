@@ -5,12 +5,14 @@ from semivideo.methods.cmpl import CMPL
 from semivideo.methods.fixmatch import FixMatch
 from semivideo.methods.mean_teacher import MeanTeacher
 from semivideo.methods.pseudo_label import PseudoLabel
+from semivideo.methods.s4l import S4L
 from semivideo.methods.supervised import Supervised
 
 METHODS: dict[str, type[Method]] = {
     "supervised": Supervised,
     "pseudo_label": PseudoLabel,
     "mean_teacher": MeanTeacher,
+    "s4l": S4L,
     "fixmatch": FixMatch,
     "cmpl": CMPL,
 }
@@ -18,6 +20,7 @@ METHODS: dict[str, type[Method]] = {
 __all__ = [
     "CMPL",
     "METHODS",
+    "S4L",
     "FixMatch",
     "MeanTeacher",
     "Method",

@@ -42,6 +42,7 @@ RECIPES: dict[str, Recipe] = {
             ("supervised", "baseline", small.supervised),
             ("pseudo_label", "baseline", small.pseudo_label),
             ("mean_teacher", "baseline", small.mean_teacher),
+            ("s4l", "baseline", small.s4l),
             ("fixmatch", "starting point", small.fixmatch),
             ("cmpl", "starting point", small.cmpl),
         )

@@ -34,6 +34,11 @@ def mean_teacher() -> Settings:
     return _settings({"name": "mean_teacher", "weight": 50.0, "ramp": 0.4, "decay": 0.99})
 
 
+def s4l() -> Settings:
+    """Return S4L; each step sees four rotations of every clip."""
+    return _settings({"name": "s4l", "weight": 1.0})
+
+
 def fixmatch() -> Settings:
     """Return FixMatch with a supervised warm-up."""
     return _settings(
