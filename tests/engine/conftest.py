@@ -4,17 +4,8 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-import torch
 
 from semivideo.engine import Runtime
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
