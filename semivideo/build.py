@@ -171,13 +171,13 @@ def build_streams(settings: Settings, *, manifest: Manifest, split: Split) -> St
         split: Which of them may be used as what.
     """
     number = {name: index for index, name in enumerate(manifest.classes)}
-    labeled = [manifest.row_of(id) for id in split.labeled]
+    rows = manifest.rows_of([*split.labeled, *split.unlabeled]).tolist()
+    labeled, unlabeled = rows[: len(split.labeled)], rows[len(split.labeled) :]
     labels = [number[label] for row in labeled if (label := manifest.labels[row]) is not None]
     if not method_class(settings.method.name).uses_unlabeled:
         return Streams(labeled, labels)
-    unlabeled = [manifest.row_of(id) for id in split.unlabeled]
     if settings.data.unlabeled_includes_labeled:
-        unlabeled = sorted(unlabeled + labeled)
+        unlabeled = sorted(rows)
     return Streams(labeled, labels, unlabeled)
 
 

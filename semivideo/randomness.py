@@ -8,6 +8,7 @@ order. The mixing function is SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), whic
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,6 +37,24 @@ def key(*parts: int | str) -> int:
     return state >> 1
 
 
+def keys(names: Iterable[str], *parts: int | str) -> NDArray[np.int64]:
+    """Return ``key(*parts, name)`` for each of N names, at once.
+
+    Returns:
+        int64 (N,).
+
+    >>> keys(["a", "b"], 0, "labeled").tolist() == [key(0, "labeled", name) for name in "ab"]
+    True
+    """
+    state = 0
+    for part in parts:
+        state = _mixed_int((state + _GAMMA) ^ _word(part))
+    digests = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names]
+    words = np.frombuffer(b"".join(digests), dtype="<u8")
+    start = np.uint64((state + _GAMMA) & _MASK)
+    return (_mixed_words(words ^ start) >> np.uint64(1)).astype(np.int64)
+
+
 def uniform(keys: ArrayLike, *salt: int | str, size: int = 1) -> NDArray[np.float64]:
     """Draw ``size`` uniform numbers for each key.
 
@@ -62,22 +81,27 @@ def permutation(num_items: int, *parts: int | str) -> NDArray[np.int64]:
     Returns:
         int64 (num_items,).
     """
+    # Any way of sorting gives this order: ``mixed`` is one to one, so no two words are equal.
     words = mixed(np.arange(num_items), "permutation", *parts)
-    return np.argsort(words, kind="stable").astype(np.int64)
+    return np.argsort(words).astype(np.int64)
 
 
 def mixed(values: ArrayLike, *salt: int | str) -> NDArray[np.uint64]:
     """Hash each value (int64 or uint64, any shape) together with ``salt`` to 64 bits."""
     given = np.asarray(values)
     state = given.astype(np.int64).view(np.uint64) if given.dtype != np.uint64 else given
-    state = (state + np.uint64(_GAMMA)) ^ np.uint64(key(*salt))
+    return _mixed_words((state + np.uint64(_GAMMA)) ^ np.uint64(key(*salt)))
+
+
+def _mixed_words(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Mix uint64 (N,) as ``_mixed_int`` does one integer."""
     state = (state ^ (state >> np.uint64(30))) * np.uint64(_MULTIPLIER_1)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(_MULTIPLIER_2)
     return state ^ (state >> np.uint64(31))
 
 
 def _mixed_int(value: int) -> int:
-    """Mix one Python integer as ``mixed`` does arrays."""
+    """Mix one Python integer."""
     value &= _MASK
     value = ((value ^ (value >> 30)) * _MULTIPLIER_1) & _MASK
     value = ((value ^ (value >> 27)) * _MULTIPLIER_2) & _MASK

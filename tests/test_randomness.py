@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from semivideo.randomness import key, mixed, permutation, uniform
+from semivideo.randomness import key, keys, mixed, permutation, uniform
 
 
 def splitmix64(state: int, num: int) -> list[int]:
@@ -60,3 +60,18 @@ def test_permutation__is_one_and_depends_on_its_name():
     assert sorted(first) == sorted(second) == list(range(1000))
     assert (first == second).sum() < 10
     assert np.array_equal(first, permutation(1000, 0, "x"))
+
+
+def test_permutation__keeps_its_values():
+    words = mixed(np.arange(50_000), "permutation", 3, "unlabeled")
+    expected = np.argsort(words, kind="stable")  # as it always was, on every platform
+    assert np.array_equal(permutation(50_000, 3, "unlabeled"), expected)
+    assert permutation(8, 0, "a").tolist() == [5, 1, 7, 3, 4, 0, 2, 6]
+
+
+def test_keys__are_those_of_each_name():
+    names = ["", "a", "b/y \xfc.mp4", "a"]
+    expected = [key(7, "labeled", -1, name) for name in names]
+    assert keys(names, 7, "labeled", -1).tolist() == expected
+    assert keys(names).tolist() == [key(name) for name in names]
+    assert keys([], 1).tolist() == []

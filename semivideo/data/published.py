@@ -246,7 +246,7 @@ def _rows(
             f"first {missing[0]!r}; scan the folder that has them, or pass allow_missing=True "
             "(--allow-missing)"
         )
-    return {manifest.row_of(id) for id in found if id is not None}
+    return set(manifest.rows_of([id for id in found if id is not None]).tolist())
 
 
 def groups_of(entries: Iterable[ListEntry]) -> list[str | None]:

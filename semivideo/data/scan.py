@@ -24,7 +24,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from semivideo.data.manifest import SCHEMA, Manifest, read_table, row_of_video
+from semivideo.data.manifest import Manifest, row_of_video
+from semivideo.data.manifest_file import SCHEMA, read_table, table_of_rows
 from semivideo.data.sources import SourceEntry, find_videos, source_root
 from semivideo.errors import DataError
 from semivideo.records import FrameTable, Video
@@ -142,13 +143,18 @@ def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
 class _Rows:
     """Collects rows, and writes them down every now and then so that a killed scan loses little."""
 
-    def __init__(self, table: pa.Table, *, out: Path | None, root: Path) -> None:
-        self.table, self.out, self.root = table, out, root
+    def __init__(self, known: pa.Table, *, out: Path | None, root: Path) -> None:
+        self.tables, self.out, self.root = [known], out, root
         self.next_save = 0.0
 
+    @property
+    def table(self) -> pa.Table:
+        """All rows so far, in one piece."""
+        self.tables = [pa.concat_tables(self.tables).combine_chunks()]
+        return self.tables[0]
+
     def add(self, rows: list[dict[str, Any]]) -> None:
-        new = pa.Table.from_pylist(rows, schema=SCHEMA)
-        self.table = pa.concat_tables([self.table, new])
+        self.tables.append(table_of_rows(rows))
         if time.monotonic() > self.next_save:
             self.save()
 
@@ -228,7 +234,7 @@ def _unchanged(out: Path | None, root: Path, entries: Sequence[SourceEntry]) -> 
 def _earlier(file: Path, root: Path) -> pa.Table:
     """Rows of a manifest, or none if it is of another folder."""
     try:
-        table, old_root = read_table(file)
+        table, old_root, _ = read_table(file)
     except DataError:
         raise DataError(
             f"{file} exists and is not a manifest that a scan could go on with; delete it or "

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from semivideo.data.manifest import Manifest
 from semivideo.errors import SplitError
 from semivideo.files import replacing
 
 FORMAT = 1
+Rows = Sequence[int] | NDArray[np.int64]
 _LISTS = ("labeled", "unlabeled", "test")
 
 
@@ -48,13 +53,15 @@ class Split:
     shares_groups: bool = False
 
     def __post_init__(self) -> None:
+        members: dict[str, set[str]] = {}
         for role in _LISTS:
             ids = getattr(self, role)
             object.__setattr__(self, role, tuple(sorted(ids)))
-            if len(set(ids)) < len(ids):
+            members[role] = set(ids)
+            if len(members[role]) < len(ids):
                 raise SplitError(f"split {self.name!r} names a video twice in {role}; remove one")
         for one, other in combinations(_LISTS, 2):
-            if both := set(getattr(self, one)) & set(getattr(self, other)):
+            if both := members[one] & members[other]:
                 raise SplitError(
                     f"video {min(both)!r} would be in {one} and {other} at once in split "
                     f"{self.name!r}; the three lists have no video in common"
@@ -96,7 +103,7 @@ class Split:
         lists = {role: getattr(self, role) for role in _LISTS}
         content = {**head, "shares_groups": self.shares_groups, **lists}
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
+            temporary.write_text(_as_lines(content), encoding="ascii")
 
     @classmethod
     def read(cls, path: Path) -> Split:
@@ -108,7 +115,7 @@ class Split:
         content = _content(path)
         roles = {role: content[role] for role in _LISTS}
         for role, ids in roles.items():
-            if not (isinstance(ids, list) and all(isinstance(id, str) for id in ids)):
+            if not (isinstance(ids, list) and set(map(type, ids)) <= {str}):
                 raise SplitError(f"{role} in {path} is not a list of video ids; {_AGAIN}")
         if type(content["seed"]) is not int:
             raise SplitError(f"seed in {path} is {content['seed']!r}, not a whole number; {_AGAIN}")
@@ -133,26 +140,27 @@ def check_split(split: Split, manifest: Manifest) -> None:
         SplitError: It names videos that the manifest lacks or whose class nobody knows, or a group
             is on both sides and the split does not admit it.
     """
-    known = set(manifest.ids)
     lists = [getattr(split, role) for role in _LISTS]
-    if missing := sorted(id for ids in lists for id in ids if id not in known):
+    ids = list(chain(*lists))
+    rows = manifest.find(ids)
+    if missing := sorted(ids[place] for place in np.flatnonzero(rows < 0)):
         what = "1 video" if len(missing) == 1 else f"{len(missing)} videos"
         raise SplitError(
             f"split {split.name!r} names {what} that the manifest lacks, first {missing[0]!r}; use "
             "the manifest it was made for, or scan that folder again"
         )
-    labeled, unlabeled, test = ([manifest.row_of(id) for id in ids] for ids in lists)
-    for row in (*labeled, *test):
+    labeled, unlabeled, test = np.split(rows, np.cumsum([len(part) for part in lists])[:-1])
+    for row in chain(labeled.tolist(), test.tolist()):
         if manifest.labels[row] is None:
             raise SplitError(
                 f"split {split.name!r} needs the class of {manifest.ids[row]!r}, which has no "
                 "label in the manifest; scan it with its labels"
             )
     if not split.shares_groups:
-        require_apart(manifest, [*labeled, *unlabeled], test)
+        require_apart(manifest, np.concatenate([labeled, unlabeled]), test)
 
 
-def require_apart(manifest: Manifest, train: Iterable[int], test: Iterable[int]) -> None:
+def require_apart(manifest: Manifest, train: Rows, test: Rows) -> None:
     """Check that no group is on both sides.
 
     Args:
@@ -163,8 +171,9 @@ def require_apart(manifest: Manifest, train: Iterable[int], test: Iterable[int])
     Raises:
         SplitError: A group has rows on both sides.
     """
-    sides = ({g for row in rows if (g := manifest.groups[row])} for rows in (train, test))
-    if both := set.intersection(*sides):
+    groups = manifest.table["group"]
+    sides = [groups.take(pa.array(rows, pa.int64())).unique() for rows in (train, test)]
+    if both := set.intersection(*(set(side.to_pylist()) - {None, ""} for side in sides)):
         more = f" (and {len(both) - 1} more)" if len(both) > 1 else ""
         raise SplitError(
             f"group {min(both)!r}{more} would be in training and testing at once; a group stays "
@@ -174,6 +183,17 @@ def require_apart(manifest: Manifest, train: Iterable[int], test: Iterable[int])
 
 _AGAIN = "draw the split again under another name: semivideo split MANIFEST --out NAME"
 _KEYS = ("format", "name", "seed", "hash", "shares_groups", *_LISTS)
+
+
+def _as_lines(content: dict[str, Any]) -> str:
+    """The text ``json.dumps(content, indent=1)`` gives, ten times as fast for a million ids."""
+    lines = []
+    for name, value in content.items():
+        text = json.dumps(value, separators=(",\n  ", ": "))  # with indent it is not done in C
+        if isinstance(value, tuple) and value:
+            text = f"[\n  {text[1:-1]}\n ]"
+        lines.append(f" {json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _content(path: Path) -> dict[str, Any]:

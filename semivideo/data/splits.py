@@ -22,7 +22,7 @@ import numpy as np
 from semivideo.data.manifest import Manifest
 from semivideo.data.split_file import Split, check_split, require_apart
 from semivideo.errors import SplitError, nearest
-from semivideo.randomness import key
+from semivideo.randomness import keys
 
 __all__ = ["Split", "check_split", "draw_split", "practical_split"]
 
@@ -180,7 +180,8 @@ def _by_fraction(
     # One at least of each class, so that each class is tested.
     still_wanted = {c: max(fraction * n, float(n > 1)) for c, n in counts.items()}
     test: set[int] = set()
-    for group in sorted(members, key=lambda g: (key(seed, "test", g), g)):
+    drawn = keys(members, seed, "test").tolist()
+    for _, group in sorted(zip(drawn, members, strict=True)):
         gain = Counter(manifest.labels[row] for row in members[group])
         after = sum(abs(still_wanted[label] - n) for label, n in gain.items())
         if after < sum(abs(still_wanted[label]) for label in gain):
@@ -249,7 +250,8 @@ def _proportional(by_class: dict[str, list[int]], fraction: float) -> dict[str, 
     return wanted
 
 
-def _drawn_order(manifest: Manifest, rows: Iterable[int], seed: int) -> list[int]:
+def _drawn_order(manifest: Manifest, rows: Sequence[int], seed: int) -> list[int]:
     """Rows of one class in drawn order."""
-    ids = manifest.ids
-    return sorted(rows, key=lambda row: (key(seed, "labeled", ids[row]), ids[row]))
+    ids = [manifest.ids[row] for row in rows]
+    drawn = keys(ids, seed, "labeled").tolist()
+    return [row for _, _, row in sorted(zip(drawn, ids, rows, strict=True))]

@@ -63,7 +63,7 @@ def evaluate(
     known = _labels(manifest, labels)
     wanted = list(known if ids is None else ids)
     truth = _class_numbers(wanted, known, classes=recognizer.card.classes)
-    rows = [manifest.row_of(id) for id in wanted]
+    rows = manifest.rows_of(wanted).tolist()
     if not rows:
         raise DataError("there is no test video with a label; name videos that have one")
     reader = recognizer.reader(manifest, store=store)

@@ -73,6 +73,11 @@ def test_manifest__rows_and_paths(manifest):
     assert manifest.absolute(3) == manifest.root / "b/w.mp4"
     with pytest.raises(DataError, match=r"has no video 'w.mp4'; scan the folder again if the file"):
         manifest.row_of("w.mp4")
+    assert manifest.rows_of(["z.mp4", "a/x.mp4"]).tolist() == [2, 0]
+    assert manifest.find(["b/w.mp4", "w.mp4"]).tolist() == [3, -1]
+    assert manifest.find([]).tolist() == []
+    with pytest.raises(DataError, match=r"has no video 'w.mp4'; scan the folder again if the"):
+        manifest.rows_of(["z.mp4", "w.mp4"])
     with pytest.raises(IndexError, match="manifest has 4 rows, got row 4"):
         manifest[4]
 
@@ -103,6 +108,30 @@ def test_manifest__root_elsewhere_is_absolute_and_missed(manifest, tmp_path):
         Manifest.read(file)
 
 
+@pytest.mark.parametrize("place", ["prepared", "prepared/../prepared", "s3://bucket/cache"])
+def test_manifest__with_a_cache_needs_no_videos(manifest, tmp_path, place):
+    is_folder = "://" not in place
+    cache = str(tmp_path / place) if is_folder else place
+    cached = Manifest(manifest.table, root=manifest.root, cache=cache)
+    assert cached.cache == (str(tmp_path / "prepared") if is_folder else place)
+    cached.write(tmp_path / "prepared" / "m.parquet")
+    (tmp_path / "videos").rmdir()
+    found = Manifest.read(tmp_path / "prepared" / "m.parquet")
+    assert (found.cache, found.root) == (cached.cache, tmp_path / "videos")
+    assert found.ids == manifest.ids
+
+
+def test_manifest__moves_with_the_cache_it_lies_in(manifest, tmp_path):
+    (tmp_path / "cache").mkdir()
+    cached = Manifest(manifest.table, root=manifest.root, cache=str(tmp_path / "cache"))
+    cached.write(tmp_path / "cache" / "m.parquet")
+    shutil.move(tmp_path / "cache", tmp_path / "moved")
+    moved = Manifest.read(tmp_path / "moved" / "m.parquet")
+    assert moved.cache == str(tmp_path / "moved")
+    moved.write(tmp_path / "run" / "m.parquet")
+    assert Manifest.read(tmp_path / "run" / "m.parquet").cache == moved.cache
+
+
 def test_manifest__bad_files(tmp_path):
     file = tmp_path / "m.parquet"
     with pytest.raises(DataError, match=r"there is no manifest .*; make it with: semivideo scan V"):
@@ -113,6 +142,33 @@ def test_manifest__bad_files(tmp_path):
     pq.write_table(pa.table({"id": ["a"]}), file)
     with pytest.raises(DataError, match="is not a manifest of this version of semivideo; delete"):
         Manifest.read(file)
+
+
+def test_manifest__format_1_is_still_read(manifest, tmp_path):
+    """That format had the times of all frames and neither of two columns."""
+    names = [name for name in SCHEMA.names if name not in ("num_frames", "keyframes_repeat")]
+    columns = {name: manifest.table[name].to_pylist() for name in names}
+    columns["pts"] = [manifest[row].frames.pts for row in range(4)]
+    columns["keyframes"] = [np.flatnonzero(manifest[row].frames.is_keyframe) for row in range(4)]
+    schema = pa.schema([SCHEMA.field(name) for name in names])
+    header = {"semivideo": '{"format": 1, "root": "videos"}'}
+    table = pa.table(columns, schema=schema).replace_schema_metadata(header)
+    pq.write_table(table, tmp_path / "m.parquet")
+    found = Manifest.read(tmp_path / "m.parquet")
+    assert found.root == manifest.root
+    assert found.table.equals(manifest.table)
+
+
+def test_manifest__keeps_even_times_in_two_numbers(tmp_path):
+    regular = video(pts=range(0, 512 * 300, 512))
+    manifest = Manifest.from_videos([regular, video("b", pts=(0, 1, 5))], root=tmp_path)
+    assert manifest.table["pts"].to_pylist() == [[0, 512], [0, 1, 5]]
+    assert manifest.num_frames.tolist() == [300, 3]
+    np.testing.assert_array_equal(manifest[0].frames.pts, regular.frames.pts)
+    np.testing.assert_array_equal(manifest[0].frames.is_keyframe, regular.frames.is_keyframe)
+    expected = [manifest[row].duration_seconds for row in range(2)]
+    np.testing.assert_allclose(manifest.durations_seconds, expected)
+    assert expected[0] == pytest.approx(512 * 299 / 15360 + 1 / 30)
 
 
 def test_manifest__travels_to_another_process(manifest):

@@ -70,6 +70,15 @@ def test_scan__table_does_not_depend_on_workers(videos):
     assert scan(videos, workers=1).table.equals(scan(videos, workers=4).table)
 
 
+def test_scan__table_does_not_depend_on_chunks(videos, tmp_path, monkeypatch):
+    expected = scan(videos).table
+    monkeypatch.setattr("semivideo.data.scan._CHUNK", 2)
+    monkeypatch.setattr("semivideo.data.scan._SAVE_EVERY_SECONDS", 0.0)
+    found = scan(videos, out=tmp_path / "m.parquet").table
+    assert found.equals(expected)
+    assert found["pts"].num_chunks == 1
+
+
 def test_scan__writes_nothing_but_out(videos, tmp_path):
     before = sorted(p for p in tmp_path.rglob("*"))
     scan(videos)

@@ -37,6 +37,14 @@ def test_split__file_gives_it_back(tmp_path):
     assert Split.read(tmp_path / "new" / "five.json") == split
 
 
+def test_split__file_has_one_id_a_line(tmp_path):
+    split = split_of(labeled=('"', "b, c"), test=())
+    split.write(tmp_path / "five.json")
+    text = (tmp_path / "five.json").read_text(encoding="ascii")
+    assert text == json.dumps(json.loads(text), indent=1) + "\n"
+    assert ' "labeled": [\n  "\\"",\n  "b, c"\n ],\n' in text
+
+
 def test_split__file_is_never_overwritten(tmp_path):
     file = tmp_path / "five.json"
     old, new = split_of(), split_of(test=("other",))
