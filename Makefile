@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check accuracy accuracy-quick evidence decode-benchmark clean
+.PHONY: demo test check accuracy accuracy-quick evidence speed clean
 
 demo: $(STAMP)
 	rm -rf demo
@@ -29,8 +29,8 @@ accuracy-quick: $(STAMP)
 evidence: $(STAMP)
 	$(BIN)/python benchmarks/evidence.py --run
 
-decode-benchmark: $(STAMP)
-	$(BIN)/python benchmarks/decode.py
+speed: $(STAMP)
+	$(BIN)/python benchmarks/speed.py
 
 $(STAMP): pyproject.toml constraints.txt scripts/install
 	PYTHON="$(PYTHON)" TORCH_INDEX="$(TORCH_INDEX)" bash scripts/install

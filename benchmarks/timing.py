@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,58 @@ def take_turns(
     return {name: float(np.median(times)) for name, times in spent.items()}
 
 
+def compared(
+    what: str,
+    seconds: Mapping[str, float],
+    targets: Mapping[str, float | None],
+    *,
+    unit: str = "ms",
+    scale: float = 1000.0,
+    ours: str = "SemiVideo",
+) -> list[Row]:
+    """Make a row for each competitor.
+
+    Args:
+        what: As in ``Row``.
+        seconds: Name to median, as ``take_turns`` returns it; competitors may be missing.
+        targets: Competitor to the ratio that is aimed at.
+        unit: As in ``Row``.
+        scale: What a median is multiplied with to be in this unit.
+        ours: SemiVideo's name in ``seconds``.
+    """
+    figures = {name: scale * value for name, value in seconds.items()}
+    return [
+        Row(what, unit, figures[ours], name, figures.get(name), target)
+        for name, target in targets.items()
+    ]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one core inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def torchvision_transforms() -> Any | None:
+    """Return ``torchvision.transforms.v2``, or None where torchvision is not installed.
+
+    Beside a torch of another build its compiled part is passed over, and then the import fails at
+    the first operator that part would have defined; transforms need none of them.
+    """
+    for name in ("nms", "qnms"):
+        with suppress(RuntimeError):  # defined already
+            torch.library.define(f"torchvision::{name}", "(Tensor a, Tensor b, float c) -> Tensor")
+    try:
+        return importlib.import_module("torchvision.transforms.v2")
+    except ImportError:
+        return None
+
+
 def markdown(rows: Iterable[Row]) -> list[str]:
     """Lines of a table; ratios above 1 mean that SemiVideo is faster."""
     lines = ["| what | SemiVideo | competitor | ratio | target |", "|---|--:|--:|--:|--:|"]
@@ -85,7 +141,6 @@ def figure(value: float) -> str:
 def machine() -> str:
     """Processor, cores and versions, for the table's caption."""
     import av
-    import torch
 
     model = platform.machine()
     info = Path("/proc/cpuinfo")
