@@ -154,6 +154,16 @@ class EngineSettings(Section):
     """auto: bf16 where the processor has it, else fp32."""
     channels_last: bool = True
     """Memory format channels_last_3d."""
+    factorized: bool = False
+    """Compute convolutions along space or time alone as 2D ones: equal results, maybe faster."""
+    compile: Literal["default", "reduce-overhead"] | None = None
+    """torch.compile for the networks; reduce-overhead adds CUDA graphs; None for no compiling."""
+    deterministic: bool = True
+    """Repeatable convolutions on a GPU; off lets cuDNN try out which ones are fastest."""
+    checkpoint_activations: bool = False
+    """Keep the inputs of residual blocks only and compute the rest twice: less memory, slower."""
+    weak_graph: bool = True
+    """Weak views share a forward with the others; off saves their memory, changes statistics."""
     seed: int = Field(0, ge=0)
     """Everything random is a function of it and the step."""
     checkpoint_every: int = Field(500, ge=1)

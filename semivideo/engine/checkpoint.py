@@ -33,6 +33,7 @@ _WITHOUT_EFFECT: dict[str, Any] = {
     "evaluation": True,
     "data": {"workers", "memory_gb"},
     "engine": {
+        "checkpoint_activations",
         "checkpoint_every",
         "keep_checkpoints",
         "log_every",

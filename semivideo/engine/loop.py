@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from semivideo.engine.prefetch import delivered
 from semivideo.engine.runtime import Runtime
 from semivideo.engine.training import (
     Batches,
@@ -71,13 +72,13 @@ def fit(
     """
     training = Training(method, plan=plan, run=run, runtime=runtime)
     done = training.resume()
-    stream = timed(batches, range(done, plan.num_steps))
+    stream = delivered(timed(batches, range(done, plan.num_steps)), runtime.device)
     try:
         if progress is not None:
             progress(done, training.metrics.last)
         for batch, waited in stream:
             training.start_round(batch.step, unlabeled_pass)
-            training.learn(batch.to(runtime.device), waited=waited)
+            training.learn(batch, waited=waited)
             done += 1
             if training.is_due(done, plan.settings.log_every):
                 training.write_line(done)

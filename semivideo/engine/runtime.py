@@ -62,8 +62,6 @@ class Runtime:
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         if self.device.type == "cpu":
             keep_freed_memory()
-        if self.device.type == "cuda":
-            torch.backends.cudnn.deterministic = True  # a resumed run must equal the unbroken one
 
     def _refuse_sharding(self) -> None:
         """Checkpoints hold whole networks, so sharded ones would be saved in pieces."""

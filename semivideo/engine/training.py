@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from semivideo.engine.checkpoint import Checkpoint, Checkpoints
+from semivideo.engine.execution import begin_step, set_execution
 from semivideo.engine.log import MetricsLog
 from semivideo.engine.optim import learning_rate, load_optimizer, set_learning_rate, sgd
 from semivideo.engine.precise_bn import recompute_batch_statistics
@@ -80,6 +81,7 @@ class Training:
         num_classes = method.deployed.num_classes
         self.rounds = Rounds(num_steps=plan.num_steps, num_rounds=method.num_rounds)
         runtime.place(method, channels_last=settings.channels_last)
+        set_execution(method, settings, device=runtime.device)
         self.method, self.plan, self.run, self.runtime = method, plan, run, runtime
         self.optimizer = sgd(method, settings)
         self.average = self._new_average()
@@ -142,6 +144,7 @@ class Training:
         settings, step = self.plan.settings, batch.step
         now = self.rounds.at(step)
         batch = replace(batch, progress=(step - now.start) / now.num_steps)
+        begin_step(settings)
         torch.manual_seed(key(settings.seed, "step", step, self.runtime.rank))  # dropout
         set_learning_rate(self.optimizer, self.rate(step))
         with self.runtime.autocast():

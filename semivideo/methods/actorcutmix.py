@@ -31,6 +31,7 @@ from torch.nn.functional import cross_entropy
 
 from semivideo.checked import Share, Weight
 from semivideo.data.boxes import human_boxes
+from semivideo.devices import on_device
 from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, confident_labels
@@ -58,6 +59,7 @@ class ActorCutMix(Method):
         min_score: Boxes of a lower score do not count, in [0, 1].
     """
 
+    weak_graph = True
     box_of_video: Tensor
 
     def __init__(
@@ -102,7 +104,7 @@ class ActorCutMix(Method):
         if uniform([batch.step], "swap") < self.mix_probability:  # the same in all processes
             s, v, j = self._before_other_scenes(u, u_w, s)
 
-        F_x, F_w, F_s = jointly(self.primary, x, u_w, s)
+        F_x, F_w, F_s = jointly(self.primary, x, u_w, s, weak_graph=self.weak_graph)
         label = confident_labels(F_w.softmax(dim=1), self.threshold)
         y_i = label.label
         y_j = y_i if j is None else gathered(y_i)[j]
@@ -123,8 +125,8 @@ class ActorCutMix(Method):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return s and v of this process's clips, and the numbers j among those of all."""
         box = self._boxes(u, u_w)
-        draw, all_draws = u.draw.to(u_w.device), gathered(u.draw.to(u_w.device))
-        all_views, all_boxes = gathered(u_w), gathered(box)
+        draw = on_device(u.draw, u_w.device)
+        all_draws, all_views, all_boxes = gathered(draw), gathered(u_w), gathered(box)
         m, all_m = (inside(boxes, side=u_w.shape[-1]) for boxes in (box, all_boxes))
         r, all_r = (mask.float().mean(dim=(1, 2, 3, 4)) for mask in (m, all_m))
         has_people, all_have = ((share > 0) & (share < 1) for share in (r, all_r))

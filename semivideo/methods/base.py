@@ -27,11 +27,14 @@ class Method(nn.Module, ABC):
         uses_unlabeled: Whether the loader must deliver unlabelled clips.
         num_rounds: Trainings in a row: at the start of each the engine begins the learning-rate
             schedule, momentum, ``Batch.progress`` and its average of the weights anew.
+        weak_graph: For ``jointly``, where weak views only make labels; the engine may set it to
+            False. None for methods that learn from every forward.
     """
 
     clips: dict[str, ClipSpec]
     uses_unlabeled: bool = True
     num_rounds: int = 1
+    weak_graph: bool | None = None
 
     @abstractmethod
     def forward(self, batch: Batch) -> StepResult:
@@ -68,16 +71,26 @@ class Method(nn.Module, ABC):
         """Update state that follows the weights, such as a teacher; called after each step."""
 
 
-def jointly(network: nn.Module, *parts: Tensor) -> list[Tensor]:
+def jointly(network: nn.Module, *parts: Tensor, weak_graph: bool | None = None) -> list[Tensor]:
     """Run one forward over all parts, so that batch statistics see them together.
 
     Args:
         network: Maps (N, ...) to logits (N, K).
         parts: Views (N_i, C, T, H, W) of one shape apart from N_i.
+        weak_graph: False if the middle third of the parts (of x, w, s the w) only makes labels and
+            runs first, in a forward of its own that keeps nothing for a backward pass. Batch norm
+            then normalises it by its own statistics, the rest by the rest's, and moves its running
+            averages twice, by each.
 
     Returns:
         Logits (N_i, K) in float32, one tensor a part.
     """
+    if weak_graph is False:
+        third = len(parts) // 3
+        with torch.no_grad():
+            weak = jointly(network, *parts[third : 2 * third])
+        rest = jointly(network, *parts[:third], *parts[2 * third :])
+        return [*rest[:third], *weak, *rest[third:]]
     logits = network(torch.cat(parts)).float()
     return list(logits.split([len(part) for part in parts]))
 

@@ -57,6 +57,8 @@ class CMPL(Method):
             only counts in the schemes "self_first" and "opposite_first".
     """
 
+    weak_graph = True
+
     def __init__(
         self,
         primary: Network,
@@ -104,8 +106,8 @@ class CMPL(Method):
         u_w, u_s = views.weak(u, "primary"), views.strong(u, "primary")
         u_aw, u_as = views.weak(u, "auxiliary"), views.strong(u, "auxiliary")
 
-        F_x, F_w, F_s = jointly(self.primary, x, u_w, u_s)
-        A_x, A_w, A_s = jointly(self.auxiliary, x_a, u_aw, u_as)
+        F_x, F_w, F_s = jointly(self.primary, x, u_w, u_s, weak_graph=self.weak_graph)
+        A_x, A_w, A_s = jointly(self.auxiliary, x_a, u_aw, u_as, weak_graph=self.weak_graph)
         p_F, p_A = F_w.detach().softmax(dim=1), A_w.detach().softmax(dim=1)
         for_F, for_A = label_sources(self.scheme, p_F, p_A, threshold=self.threshold)
         label_F = self.thresholds_F(for_F, u.video)  # A teaches F

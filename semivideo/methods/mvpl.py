@@ -62,6 +62,8 @@ class MvPL(Method):
         ConfigError: ``modalities`` does not begin with "rgb" or names one twice.
     """
 
+    weak_graph = True
+
     def __init__(
         self,
         primary: Network,
@@ -104,7 +106,7 @@ class MvPL(Method):
         x = [views.standard(batch.labeled, v) for v in self.clips]
         u_w, u_s = [views.weak(u, v) for v in self.clips], [views.strong(u, v) for v in self.clips]
 
-        logits = jointly(self.primary, *x, *u_w, *u_s)
+        logits = jointly(self.primary, *x, *u_w, *u_s, weak_graph=self.weak_graph)
         F_x, F_w, F_s = logits[:V], logits[V : 2 * V], logits[2 * V :]
         label = fused_labels(F_w, fusion=self.fusion, threshold=self.threshold)
         L_s = [cross_entropy(F_xv, y) for F_xv in F_x]

@@ -15,6 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from semivideo.errors import ConfigError
+from semivideo.models.factorized import convolved_by_planes
+from semivideo.models.pooling import MaxPool
+from semivideo.models.recomputed import recomputed
 
 Norm = Literal["batch", "group"]
 Triple = tuple[int, int, int]
@@ -48,10 +51,14 @@ class ConvNorm(nn.Module):
         in_channels: Channels of the input.
         layer: What the convolution looks like.
         normalize: Makes the normalization of that many channels.
+
+    Attributes:
+        is_factorized: Whether it is computed as a 2D convolution where that gives the same.
     """
 
     def __init__(self, in_channels: int, layer: Layer, *, normalize: Normalize) -> None:
         super().__init__()
+        self.is_factorized = False
         time, height, width = layer.kernel
         self.conv = nn.Conv3d(
             in_channels,
@@ -65,11 +72,11 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, T, H, W) to (N, C', T', H', W')."""
-        normalized: Tensor = self.norm(convolved(self.conv, x))
+        normalized: Tensor = self.norm(convolved(self.conv, x, factorized=self.is_factorized))
         return normalized
 
 
-def convolved(conv: nn.Conv3d, x: Tensor) -> Tensor:
+def convolved(conv: nn.Conv3d, x: Tensor, *, factorized: bool = False) -> Tensor:
     """Return ``conv(x)``; on a CPU in fp32 where the clip is smaller than the kernel.
 
     There, torch 2.13's bf16 kernels give wrong weight gradients (often not finite) or crash: seen
@@ -80,7 +87,7 @@ def convolved(conv: nn.Conv3d, x: Tensor) -> Tensor:
         with torch.autocast("cpu", enabled=False):
             y: Tensor = conv(x.float())
             return y
-    y = conv(x)
+    y = convolved_by_planes(conv, x) if factorized else conv(x)
     return y
 
 
@@ -93,10 +100,14 @@ class Residual(nn.Module):
         in_channels: Channels of the input.
         layers: Convolutions of the branch; a ReLU stands between them, none after the last.
         normalize: Makes the normalization of that many channels.
+
+    Attributes:
+        is_recomputed: Whether its inner tensors are made again in the backward pass, not kept.
     """
 
     def __init__(self, in_channels: int, layers: Sequence[Layer], *, normalize: Normalize) -> None:
         super().__init__()
+        self.is_recomputed = False
         strides = zip(*(layer.stride for layer in layers), strict=True)
         time, height, width = (max(sizes) for sizes in strides)  # an axis is strided once at most
         stride = (time, height, width)
@@ -115,6 +126,12 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, T, H, W) to (N, C', T', H', W')."""
+        if self.is_recomputed and torch.is_grad_enabled():
+            return recomputed(self, self._computed, x)
+        return self._computed(x)
+
+    def _computed(self, x: Tensor) -> Tensor:
+        """The sum of both ways."""
         out: Tensor = self.relu(self.shortcut(x) + self.branch(x))
         return out
 
@@ -174,7 +191,7 @@ def stem_strides(stride: int) -> Triple:
 
 def stem_pools(*, pool: bool) -> list[nn.Module]:
     """Return the 1x3x3 max-pool of stride 2 if it is wanted."""
-    return [nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))] if pool else []
+    return [MaxPool((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))] if pool else []
 
 
 def residual_stages(

@@ -34,6 +34,7 @@ from semivideo.models.blocks import (
     stem_channels,
 )
 from semivideo.models.contract import Network
+from semivideo.models.pooling import MaxPool
 from semivideo.models.staged import initialize
 
 HIDDEN = 4096
@@ -128,6 +129,6 @@ def convolution_groups(channels: int, *, normalize: Normalize) -> list[nn.Sequen
             parts += [ConvNorm(in_channels, layer, normalize=normalize), nn.ReLU(inplace=True)]
             in_channels = layer.channels
         window = (1 if i == 0 else 2, 2, 2)
-        parts.append(nn.MaxPool3d(window, stride=window, ceil_mode=True))
+        parts.append(MaxPool(window, stride=window, ceil_mode=True))
         groups.append(nn.Sequential(*parts))
     return groups

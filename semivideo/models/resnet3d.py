@@ -21,8 +21,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
-from torch import nn
-
 from semivideo.checked import Share
 from semivideo.errors import ConfigError
 from semivideo.models.blocks import (
@@ -33,6 +31,7 @@ from semivideo.models.blocks import (
     stem,
     stem_channels,
 )
+from semivideo.models.pooling import MaxPool
 from semivideo.models.staged import StagedNetwork
 
 Depth = Literal[10, 18, 34, 50]
@@ -180,7 +179,7 @@ class R3D(StagedNetwork):
         )
         if temporal_pool:
             # ceil_mode lets a clip of one frame pass; an even number of frames is the same.
-            stages[0].append(nn.MaxPool3d((2, 1, 1), stride=(2, 1, 1), ceil_mode=True))
+            stages[0].append(MaxPool((2, 1, 1), stride=(2, 1, 1), ceil_mode=True))
         super().__init__(
             num_classes,
             stem=stem(channels, frames=3, stride=stem_stride, pool=stem_pool, normalize=norms),

@@ -38,6 +38,7 @@ from semivideo.models.blocks import (
     stem_pools,
     stem_strides,
 )
+from semivideo.models.pooling import MaxPool
 from semivideo.models.staged import StagedNetwork
 
 EPS = 1e-3  # of the authors' code
@@ -152,7 +153,7 @@ class Inception(nn.Module):
         super().__init__()
         point = partial(pointwise, in_channels, normalize=normalize)
         cube = partial(separable, side=3, normalize=normalize)
-        pool = nn.MaxPool3d(3, stride=1, padding=1)
+        pool = MaxPool(3, stride=1, padding=1)
         self.branches = nn.ModuleList(
             nn.Sequential(*parts, *gates(channels, is_gated=is_gated))
             for channels, parts in (
@@ -183,9 +184,9 @@ def inception_stages(base: int, *, is_gated: bool, normalize: Normalize) -> list
         *gates(out, is_gated=is_gated),
     )
     pools = (
-        nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)),
-        nn.MaxPool3d(3, stride=2, padding=1),
-        nn.MaxPool3d(2, stride=2, ceil_mode=True),  # rounds up, so that one frame passes
+        MaxPool((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)),
+        MaxPool(3, stride=2, padding=1),
+        MaxPool(2, stride=2, ceil_mode=True),  # rounds up, so that one frame passes
     )
     stages = [res2]
     for pool, row in zip(pools, (RES3, RES4, RES5), strict=True):

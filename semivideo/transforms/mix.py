@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from semivideo.devices import on_device
 from semivideo.transforms.views import ViewParameters
 
 
@@ -49,12 +50,12 @@ def boxes_in_views(boxes_N4: Tensor, parameters: ViewParameters, *, side: int) -
         (N, 4), boxes in view pixels.
     """
     p, device = parameters, boxes_N4.device
-    size = torch.from_numpy(p.size).to(device)
-    crop = torch.from_numpy(p.box).to(device)
+    size = on_device(p.size, device)
+    crop = on_device(p.box, device)
     start = (boxes_N4[:, :2] * size - crop[:, :2]) / crop[:, 2:] * side
     shape = boxes_N4[:, 2:] * size / crop[:, 2:] * side
     mirrored = side - start[:, 1] - shape[:, 1]
-    left = torch.where(torch.from_numpy(p.flip).to(device), mirrored, start[:, 1])
+    left = torch.where(on_device(p.flip, device), mirrored, start[:, 1])
     return torch.stack([start[:, 0], left, shape[:, 0], shape[:, 1]], dim=1).float()
 
 

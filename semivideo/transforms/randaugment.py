@@ -26,9 +26,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from semivideo.devices import on_device
 from semivideo.randomness import uniform
 from semivideo.transforms.color import (
     auto_contrast,
@@ -124,25 +124,31 @@ def apply_colors(clips_NTCHW: Tensor, operation: Integers, value: Floats) -> Ten
     """Apply the colour operations slot by slot, all clips with the same operation at once.
 
     Args:
-        clips_NTCHW: float32 (N, T, 3, H, W) in [0, 255], overwritten.
+        clips_NTCHW: float32 (N, T, 3, H, W) in [0, 255], may be overwritten.
         operation: (N, S), numbers into ``OPERATIONS``.
         value: (N, S), their values.
 
     Returns:
-        ``clips_NTCHW``.
+        float32 (N, T, 3, H, W).
     """
-    device = clips_NTCHW.device
+    if not operation.size:
+        return clips_NTCHW
+    clips, device = clips_NTCHW.contiguous(), clips_NTCHW.device
     for slot in range(operation.shape[1]):
         for number in np.unique(operation[:, slot]):
             apply = COLOR_OPERATIONS.get(OPERATIONS[number])
             if apply is None:
                 continue
             members = np.flatnonzero(operation[:, slot] == number)
-            values = torch.from_numpy(value[members, slot].astype(np.float32)).to(device)
-            index = torch.from_numpy(members).to(device)
-            changed = apply(clips_NTCHW.index_select(0, index), values.view(-1, 1, 1, 1, 1))
-            clips_NTCHW.index_copy_(0, index, changed)
-    return clips_NTCHW
+            values = on_device(value[members, slot].astype(np.float32), device)
+            values = values.view(-1, 1, 1, 1, 1)
+            first, end = members[0], members[-1] + 1
+            if end - first == len(members):  # neighbours, often a single clip: nothing to copy
+                apply(clips[first:end], values)
+            else:
+                index = on_device(members, device)
+                clips.index_copy_(0, index, apply(clips.index_select(0, index), values))
+    return clips
 
 
 def _value(name: str, level: Floats) -> Floats:

@@ -20,15 +20,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
+from semivideo.devices import on_device
 from semivideo.errors import ConfigError
+from semivideo.transforms.pixels import read_grid, read_rows
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-GREY = 128.0
-"""Level of what lies outside the crop and of the cutout square, in [0, 255] (RandAugment's)."""
 _TRIES = 10
 _INSET = 2.0**-10  # keeps float32 error of a coordinate from touching the pixel after the last one
 
@@ -182,7 +181,7 @@ def warp(
     Returns:
         float32 (N, T, C, K * side, side) in [0, 255], views one below the other.
     """
-    N, T, C, H, W = frames_NTCHW.shape
+    N, T, C = frames_NTCHW.shape[:3]
     K, device = matrix.shape[1], frames_NTCHW.device
     m = _on(device, matrix.reshape(N, K, 9, 1, 1)).unbind(2)
     centers = torch.arange(side, dtype=torch.float32, device=device) + 0.5
@@ -190,19 +189,13 @@ def warp(
     # Written out: affine_grid is a matrix product, which autocast would round to bfloat16.
     x = m[0] * centers + m[1] * rows + m[2]
     y = m[3] * centers + m[4] * rows + m[5]
-    height, width = _on(device, size.reshape(N, 2, 1, 1, 1)).unbind(1)
-    grid_x = _clamped(x, width) * (2 / W) - 1
-    grid_y = _clamped(y, height) * (2 / H) - 1
-    outside = None
+    inside = None
     if box is not None:
         top, left, box_height, box_width = _on(device, box.reshape(N, 4, 1, 1, 1)).unbind(1)
-        outside = (x < left) | (x >= left + box_width) | (y < top) | (y >= top + box_height)
-        grid_x = grid_x.masked_fill(outside, -3.0)  # far off the canvas, where grid_sample gives 0
-    grid = torch.stack([grid_x, grid_y], dim=-1).view(N, K * side, side, 2)
-    channels = frames_NTCHW.reshape(N, T * C, H, W).float()
-    views = grid_sample(channels, grid, mode="bilinear", align_corners=False)
-    if outside is not None:
-        views += (outside * GREY).view(N, 1, K * side, side)
+        inside = (x >= left) & (x < left + box_width) & (y >= top) & (y < top + box_height)
+    height, width = _on(device, size.reshape(N, 2, 1, 1, 1)).unbind(1)
+    read = read_rows if device.type == "cpu" else read_grid
+    views = read(frames_NTCHW, _clamped(x, width), _clamped(y, height), inside=inside)
     return views.view(N, T, C, K * side, side)
 
 
@@ -242,4 +235,4 @@ def _clamped(coordinate: Tensor, length: Tensor) -> Tensor:
 
 def _on(device: torch.device, values: Floats | Integers) -> Tensor:
     """float32 copy of an array on a device."""
-    return torch.from_numpy(values.astype(np.float32)).to(device)
+    return on_device(values.astype(np.float32), device)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from semivideo.devices import on_device
 from semivideo.randomness import uniform
 from semivideo.transforms.spatial import Integers
 
@@ -54,4 +55,4 @@ def reordered(frames_NTCHW: Tensor, order: Integers) -> Tensor:
     if not order.size:
         return frames_NTCHW
     clip = torch.arange(len(frames_NTCHW), device=frames_NTCHW.device)
-    return frames_NTCHW[clip[:, None], torch.from_numpy(order).to(frames_NTCHW.device)]
+    return frames_NTCHW[clip[:, None], on_device(order, frames_NTCHW.device)]

@@ -7,7 +7,7 @@ import torch
 from semivideo import build
 from semivideo.engine.optim import learning_rate, set_learning_rate, sgd
 from semivideo.recipes import RECIPES
-from semivideo.recipes.cost import NUM_VIDEOS, PASSES, cost
+from semivideo.recipes.cost import NUM_VIDEOS, PASSES, cost, warn_if_slow
 
 TRANSFORMER = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 TRANSFORMER |= {"intermediate_size": 16, "image_size": 32, "patch_size": 16}
@@ -84,3 +84,18 @@ def test_recipes__supervised_has_the_steps_of_the_others():
     fixmatch = RECIPES["fixmatch-ucf101-10-r50"].settings()
     supervised = RECIPES["supervised-ucf101-10-r50"].settings()
     assert supervised.engine.steps == round(fixmatch.engine.epochs * 9537 / 160)
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="it is for machines without a GPU")
+def test_warn_if_slow__names_recipes_for_processors(caplog):
+    warn_if_slow(RECIPES["small-cmpl"].settings())
+    assert not caplog.records
+    warn_if_slow(RECIPES["fixmatch-ucf101-10-r50"].settings())
+    assert "TFLOP and this machine has no GPU" in caplog.text
+    assert "--recipe small-cmpl" in caplog.text
+
+
+def test_warn_if_slow__does_not_build_networks_of_users(caplog):
+    settings = RECIPES["fixmatch-ucf101-10-r50"].settings()
+    warn_if_slow(settings.updated({"networks.primary.name": "nowhere:at_all"}))
+    assert not caplog.records

@@ -1,3 +1,4 @@
+import copy
 import math
 
 import pytest
@@ -84,3 +85,28 @@ def test_load_optimizer__takes_string_keys_and_keeps_the_memory_format():
         assert torch.equal(one["momentum_buffer"], other["momentum_buffer"])
     buffer = optimizers[1].state[layer.weight]["momentum_buffer"]
     assert buffer.stride() == layer.weight.stride()
+
+
+def test_sgd__in_one_kernel_equals_the_loop_over_parameters():
+    torch.manual_seed(0)
+    method = nn.Sequential(nn.Conv3d(2, 3, 3), nn.BatchNorm3d(3), nn.Conv3d(3, 2, 1))
+    method = method.to(memory_format=torch.channels_last_3d)
+    settings = EngineSettings(learning_rate=0.1, decay_exempt=["norm"], weight_decay=0.01)
+    plain = copy.deepcopy(method)
+    optimizers = [sgd(method, settings), torch.optim.SGD(parameter_groups(plain, settings), 0.1)]
+    optimizers[1].param_groups[0]["momentum"] = optimizers[1].param_groups[1]["momentum"] = 0.9
+    assert optimizers[0].defaults["fused"]
+    assert not optimizers[1].defaults["fused"]
+    for step in range(4):
+        torch.manual_seed(step)
+        clip = torch.rand(2, 2, 4, 5, 5).contiguous(memory_format=torch.channels_last_3d)
+        for network, optimizer in zip((method, plain), optimizers, strict=True):
+            optimizer.zero_grad()
+            network(clip).pow(2).sum().backward()
+            optimizer.step()
+    for one, other in zip(method.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_sgd__takes_the_ordinary_update_where_there_is_no_kernel():
+    assert sgd(nn.Linear(2, 2, device="meta"), EngineSettings()).defaults["fused"] is None

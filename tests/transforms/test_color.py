@@ -68,3 +68,10 @@ def test_color_operations__take_one_value_for_each_clip(
     both = COLOR_OPERATIONS[name](clips, values.view(2, 1, 1, 1, 1)).permute(0, 1, 3, 4, 2).numpy()
     for changed, value in zip(both, values.tolist(), strict=True):
         np.testing.assert_allclose(changed, apply(name, frames_THWC, value), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", COLOR_OPERATIONS)
+def test_color_operations__overwrite_their_input(name: str) -> None:
+    clips = torch.rand(2, 1, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 255
+    value = torch.tensor(VALUES[name][0]).expand(2, 1, 1, 1, 1)
+    assert COLOR_OPERATIONS[name](clips, value).data_ptr() == clips.data_ptr()
