@@ -14,7 +14,8 @@ and of processes changes nothing, and a run resumes at any step without having s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from semivideo.data.clips import ClipReader
 from semivideo.data.decode import Image
 from semivideo.data.order import BalancedLine, Line
+from semivideo.data.packing import Packed, pack
 from semivideo.data.store import num_cores
 from semivideo.errors import ConfigError, DataError, TrainingError
 from semivideo.randomness import key
@@ -51,15 +53,20 @@ class Streams:
 class TrainingLoader:
     """The batches of a run from its ``start_step`` on, in order; made by ``training_loader``."""
 
-    def __init__(self, loader: DataLoader[Any], *, num_steps: int) -> None:
+    def __init__(
+        self, loader: DataLoader[Any], *, num_steps: int, is_parallel: bool = False
+    ) -> None:
         self._loader = loader
+        self._is_parallel = is_parallel
         self._num_steps = num_steps
 
     def __len__(self) -> int:
         return len(self._loader)
 
     def __iter__(self) -> Iterator[Batch]:
-        batches = iter(self._loader)
+        batches: Iterator[Any] = iter(self._loader)
+        if self._is_parallel:
+            batches = _one_ahead(batches)
         while True:
             try:
                 parts = next(batches)
@@ -72,6 +79,8 @@ class TrainingLoader:
                     f"a loader process died, probably for lack of memory ({error}); lower "
                     "data.workers or a batch size, and resume the run"
                 ) from None
+            if isinstance(parts, Packed):
+                parts = parts.unpack()
             if "error" in parts:
                 raise DataError(parts["error"])
             unlabeled = Clips(**parts["unlabeled"]) if parts["unlabeled"] else None
@@ -125,17 +134,18 @@ def training_loader(
                 f"write {down or up} or {up}"
             )
     workers = _num_workers(reader, world_size)
+    collate: Callable[[Any], Any] = pack if workers else _as_it_is
     loader: DataLoader[Any] = DataLoader(
         _Steps(reader, streams, seed=seed, rank=rank, world_size=world_size),
         batch_size=None,
         sampler=range(start_step, num_steps),
         num_workers=workers,
-        collate_fn=_as_it_is,
+        collate_fn=collate,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_start_worker if workers else None,
         generator=torch.Generator().manual_seed(0),  # or it would advance the global one
     )
-    return TrainingLoader(loader, num_steps=num_steps)
+    return TrainingLoader(loader, num_steps=num_steps, is_parallel=workers > 0)
 
 
 class _Steps(Dataset[dict[str, Any]]):
@@ -234,6 +244,18 @@ def padded(clips: Sequence[dict[str, Image]]) -> tuple[dict[str, torch.Tensor], 
             place[..., : image.shape[-2], : image.shape[-1]] = image
         frames[stream] = canvas
     return frames, sizes
+
+
+def _one_ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """Fetch each batch from the loader processes while the one before is used.
+
+    It is ready there, but fetching it takes milliseconds, the longer the busier the cores are.
+    """
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming = thread.submit(next, batches, None)
+        while (parts := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield parts
 
 
 def _num_workers(reader: ClipReader, world_size: int) -> int:

@@ -158,7 +158,8 @@ def test_loader__refuses_uneven_shares_and_no_labels(manifest):
         load(make_reader(manifest), Streams([], []))
 
 
-def test_loader__names_the_setting_when_a_worker_is_killed():
+@pytest.mark.parametrize("is_parallel", [True, False])
+def test_loader__names_the_setting_when_a_worker_is_killed(is_parallel):
     def dying():
         raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
         yield
@@ -167,7 +168,7 @@ def test_loader__names_the_setting_when_a_worker_is_killed():
         TrainingError,
         match=r"^a loader process died, .*pid 7.*; lower data\.workers or a batch size",
     ):
-        list(TrainingLoader(dying(), num_steps=5))
+        list(TrainingLoader(dying(), num_steps=5, is_parallel=is_parallel))
 
 
 def test_loader__workers_end_with_the_loop(manifest):
