@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,7 +22,8 @@ def replacing(target: Path) -> Iterator[Path]:
     Raises:
         WriteError: The disk is full or the folder cannot be written to; ``target`` is intact.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # Processes of several machines that share a folder may have one and the same number.
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -39,6 +41,28 @@ def write_bytes(target: Path, content: bytes) -> None:
     """Write a file at once; raises as ``replacing``."""
     with replacing(target) as temporary:
         temporary.write_bytes(content)
+
+
+def write_first(target: Path, content: bytes) -> None:
+    """Write a file unless it is there; of several processes that try at once, the first one does.
+
+    Raises:
+        WriteError: As ``replacing``, or the file system has no hard links.
+    """
+    claim = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with claim.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(claim, target)  # whole at once, and never in the place of another
+    except OSError as error:
+        raise not_written(target, error) from error
+    finally:
+        with suppress(OSError):
+            claim.unlink(missing_ok=True)
 
 
 def not_written(path: Path, error: OSError) -> WriteError:

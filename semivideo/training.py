@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from semivideo import build
+from semivideo.data.cache import opened_cache
 from semivideo.data.clips import ClipReader
 from semivideo.data.loader import training_loader
 from semivideo.data.manifest import Manifest
@@ -76,6 +77,7 @@ def _write(
         videos = manifest()
         parts = split(videos)
         _check_parts(settings, parts)
+        _check_cache(settings, videos)
         videos.write(run.manifest_file)
         parts.write(run.split_file)
         run.write_text(run.settings_file, settings.to_yaml())
@@ -165,6 +167,14 @@ def _check_parts(settings: Settings, split: Split) -> None:
             f"all {len(split.labeled)} are labelled; add videos, draw a split with "
             "--labels-per-class, or use --method supervised"
         )
+
+
+def _check_cache(settings: Settings, manifest: Manifest) -> None:
+    """Refuse a cache that is not finished or leaves out frames that the method needs."""
+    cache = opened_cache(manifest, short_side=settings.data.short_side)
+    if cache is not None and cache.form.every > 1:
+        method = build.build_method(settings, num_classes=len(manifest.classes))
+        cache.check(method.clips, settings.data)
 
 
 def _told(progress: Progress | None, description: str) -> Callable[[int, int], None]:

@@ -3,7 +3,7 @@
 import pytest
 
 from semivideo.errors import WriteError
-from semivideo.files import replacing, write_bytes
+from semivideo.files import replacing, write_bytes, write_first
 
 
 def test_replacing__failure_keeps_the_old_file(tmp_path):
@@ -26,3 +26,12 @@ def test_replacing__a_file_where_a_folder_should_be_is_a_sentence(tmp_path):
     (tmp_path / "f").write_text("a file")
     with pytest.raises(WriteError, match=r"cannot write .*f/g: .*; check the folder's permissions"):
         write_bytes(tmp_path / "f" / "g", b"")
+
+
+def test_write_first__never_replaces(tmp_path):
+    for text in (b"one", b"two"):
+        write_first(tmp_path / "f", text)
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"one"]
+    (tmp_path / "g").write_text("")
+    with pytest.raises(WriteError, match=r"cannot write .*g/h"):
+        write_first(tmp_path / "g" / "h", b"")

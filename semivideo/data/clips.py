@@ -13,9 +13,11 @@ from typing import Protocol
 
 import numpy as np
 
+from semivideo.data.cache import opened_cache
 from semivideo.data.container import EndOfFramesError, Probe, unusable
 from semivideo.data.decode import Image, read_frames
 from semivideo.data.flow import flow_of_pairs
+from semivideo.data.manifest import Manifest
 from semivideo.data.plan import Timeline, testing_indices, timeline_of, training_indices
 from semivideo.data.sampling import Indices
 from semivideo.errors import DataError
@@ -31,35 +33,37 @@ _SMALLEST_SIDE = 8  # pixels; below, there is nothing to crop
 _FEWEST_FRAMES = 2
 
 
-class VideoTable(Protocol):
-    """The part of a manifest that reading needs."""
+class Frames(Protocol):
+    """The frames of a video, such as an array (num_frames, H, W, 3)."""
 
-    def __len__(self) -> int: ...
-    def __getitem__(self, row: int, /) -> Video: ...
-    def absolute(self, row: int) -> Path:
-        """Path of a row's file."""
+    def __getitem__(self, indices: Indices, /) -> Image:
+        """Frames by number; ``EndOfFramesError`` where the file ends before one of them."""
 
 
 class StoredFrames(Protocol):
     """The part of a frame store that reading needs."""
 
-    def frames(self, row: int) -> Image | None:
-        """All frames of a row's video at the canvas size, or None if they are not stored."""
+    def frames(self, row: int) -> Frames | None:
+        """Frames of a row's video at the canvas size, or None if they are not stored."""
 
 
 class ClipReader:
-    """Reads the clips of a manifest's videos.
+    """Reads the clips of a manifest's videos: from a store, the manifest's cache, or the files.
 
     Args:
         manifest: The videos.
         specs: Stream name to its clips; the first one is the deployed network's.
         settings: How clips are cut.
-        store: Decoded frames to take instead of the file where it has them.
+        store: Decoded frames to take instead where it has them.
+
+    Raises:
+        ConfigError: The cache leaves out frames that the clips need.
+        DataError: The cache is missing, not finished, or one of other videos.
     """
 
     def __init__(
         self,
-        manifest: VideoTable,
+        manifest: Manifest,
         specs: Mapping[str, ClipSpec],
         *,
         settings: DataSettings,
@@ -69,6 +73,9 @@ class ClipReader:
         self.specs = dict(specs)
         self.settings = settings
         self.store = store
+        self.cache = opened_cache(manifest, short_side=settings.short_side)
+        if self.cache is not None:
+            self.cache.check(specs, settings)
         self._warned: set[int] = set()
 
     def training(self, row: int, draw: int) -> dict[str, Image]:
@@ -121,11 +128,11 @@ class ClipReader:
             raise DataError(video.error, path=str(path))
         timeline = _timeline(path, video, self.settings)
         stored = None if self.store is None else self.store.frames(row)
-        if stored is not None:
-            return _cut(plan(timeline), read=stored.__getitem__)
-        read = _reader(path, video, self.settings)
+        if stored is None and self.cache is not None:
+            stored = self.cache.frames(row)
+        read = _reader(path, video, self.settings) if stored is None else stored.__getitem__
         try:
-            return _cut(plan(timeline), read=read)
+            return self._cut(plan(timeline), row, read=read)
         except EndOfFramesError as end:
             # Always first the full plan, then the shorter one: whether this process has met the
             # break before must not change what it draws.
@@ -133,7 +140,21 @@ class ClipReader:
             if row not in self._warned:
                 self._warned.add(row)
                 log.warning("%s; its first %d frames are used", end, end.num_frames)
-            return _cut(plan(timeline), read=read)
+            return self._cut(plan(timeline), row, read=read)
+
+    def _cut(self, chosen: dict[str, Indices], row: int, *, read: Read) -> dict[str, Image]:
+        """Read the streams; flow comes from the cache where it is stored."""
+        streams = {name for name in chosen if self.specs[name].modality == "flow"}
+        flow = self.cache.flow(row) if self.cache is not None and streams else None
+        ready = {}
+        if flow is not None:
+            for name in streams:
+                first, second = chosen[name].T
+                if (second == first + 1).all():  # not where a video is resampled to another rate
+                    ready[name] = flow[first]
+        rest = {name: indices for name, indices in chosen.items() if name not in ready}
+        ready |= _cut(rest, read=read) if rest else {}
+        return {name: ready[name] for name in chosen}
 
 
 def testing_clips(
@@ -198,8 +219,8 @@ def _reader(path: Path, video: Video | Probe, settings: DataSettings) -> Read:
 
 
 def _as_seen(clip: Image, spec: ClipSpec) -> Image:
-    """(T, C, H, W): RGB as it is; pairs of frames (T, 2, 3, H, W) as six channels or as flow."""
-    if spec.modality == "rgb":
+    """(T, C, H, W): RGB and flow as they are; pairs (T, 2, 3, H, W) as six channels or as flow."""
+    if clip.ndim == 4:
         return clip
     if spec.modality == "flow":
         return flow_of_pairs(clip)

@@ -20,6 +20,12 @@ ZERO, STEPS = 128, 127
 _SMALLEST_SIDE = 16  # pixels; below 12, and on narrower strips than 1 : 2, DIS fails or crashes
 
 
+def can_flow(height: int, width: int) -> bool:
+    """Whether frames of this size, in pixels, are large and square enough."""
+    short, long = sorted((height, width))
+    return short >= _SMALLEST_SIDE and long <= 2 * short
+
+
 def flow_of_pairs(pairs_T2CHW: Image) -> Image:
     """Compute the flow from each frame to its successor.
 
@@ -33,7 +39,7 @@ def flow_of_pairs(pairs_T2CHW: Image) -> Image:
         DataError: The frames are too small or too narrow.
     """
     T, _, _, H, W = pairs_T2CHW.shape
-    if min(H, W) < _SMALLEST_SIDE or max(H, W) > 2 * min(H, W):
+    if not can_flow(H, W):
         raise DataError(
             f"optical flow needs frames of at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE} pixels and "
             f"at most 1 : 2, got {W}x{H}; leave the video out or use no flow"

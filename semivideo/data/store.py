@@ -1,28 +1,32 @@
 """Decoded frames in memory, for small data sets: each video is decoded once, not once a draw.
 
-The frames are those that ``read_frames`` gives at the canvas size, so runs with and without a store
-see the same clips. They lie in one block of memory, which loader processes started by fork share.
+The frames are those that ``read_frames`` or the manifest's cache gives at the canvas size, so runs
+with and without a store see the same clips. They lie in one block of memory, which loader processes
+started by fork share.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 
-from semivideo.data.clips import VideoTable, why_unusable
+from semivideo.data.cache import opened_cache
+from semivideo.data.clips import why_unusable
 from semivideo.data.decode import Image, canvas_size, iterate_frames
+from semivideo.data.manifest import Manifest
 from semivideo.errors import DataError
 from semivideo.records import Video
 from semivideo.settings import DataSettings
 
 _GB = 1e9
+_AT_ONCE = 64  # frames read from a cache
 
 
 def filled_store(
-    manifest: VideoTable,
+    manifest: Manifest,
     rows: Sequence[int],
     *,
     settings: DataSettings,
@@ -57,11 +61,12 @@ class FrameStore:
         failed: Row to reason, of videos that ``fill`` could not decode to the end.
     """
 
-    def __init__(
-        self, manifest: VideoTable, rows: Sequence[int], *, settings: DataSettings
-    ) -> None:
+    def __init__(self, manifest: Manifest, rows: Sequence[int], *, settings: DataSettings) -> None:
         self.manifest = manifest
         self.short_side = settings.short_side
+        self._cache = opened_cache(manifest, short_side=settings.short_side)
+        if self._cache is not None:  # it may hold smaller frames
+            self.short_side = min(self.short_side, self._cache.form.short_side)
         self.fits = True
         self.num_bytes = 0
         self.failed: dict[int, str] = {}
@@ -116,11 +121,10 @@ class FrameStore:
 
     def _decode(self, row: int) -> None:
         """Decode one video into its place; one that is not as its manifest says stays a file."""
-        video, place = self.manifest[row], self._place(row)
-        path = self.manifest.absolute(row)
+        path, place = self.manifest.absolute(row), self._place(row)
         num_frames = 0
         try:
-            for image in iterate_frames(path, rotation=video.rotation, short_side=self.short_side):
+            for image in self._images(row):
                 if num_frames == len(place) or image.shape != place.shape[1:]:
                     raise DataError(f"{path.name} has changed since it was scanned; scan it again")
                 place[num_frames] = image
@@ -132,6 +136,16 @@ class FrameStore:
             self._filled.add(row)
         else:
             self.failed[row] = f"{path.name} ends at frame {num_frames} of {len(place)}"
+
+    def _images(self, row: int) -> Iterator[Image]:
+        """The frames of a video, in order."""
+        if self._cache is None:
+            path, rotation = self.manifest.absolute(row), self.manifest[row].rotation
+            yield from iterate_frames(path, rotation=rotation, short_side=self.short_side)
+            return
+        frames = self._cache.frames(row)
+        for start in range(0, frames.num_frames, _AT_ONCE):
+            yield from frames[np.arange(start, min(start + _AT_ONCE, frames.num_frames))]
 
     def _place(self, row: int) -> Image:
         shape, offset = self._shapes[row], self._offsets[row]

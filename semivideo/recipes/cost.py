@@ -6,19 +6,23 @@ A pass that is learned from costs three times a forward pass. Hours are for a ma
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from semivideo.models import create
+from semivideo.models import NETWORKS, create
 from semivideo.settings import NetworkSettings, Settings
+
+log = logging.getLogger("semivideo")
 
 TERAFLOPS = 120.0
 NUM_VIDEOS = {"ucf101": 9_537, "hmdb51": 5_236, "kinetics400": 240_000}
 """Unlabelled videos: UCF-101 split 1, VideoSSL's pool of HMDB-51, Kinetics-400 (about)."""
 LEARNED = 3.0
+_SLOW_TERAFLOP = 5.0  # a step; two cores do about 0.1 TFLOP/s
 
 # Forward passes of a labelled and an unlabelled clip, by method; one in LEARNED where nothing is
 # learned, as from the teacher.
@@ -47,16 +51,38 @@ def cost(settings: Settings, *, data: str, percent: int) -> str:
         percent: Labelled share.
     """
     s, engine = settings.data, settings.engine
-    labeled, unlabeled = PASSES[settings.method.name]
-    clips = s.labeled_batch * labeled + s.unlabeled_batch * unlabeled
     if engine.epoch_of == "labeled":
         num_batches = NUM_VIDEOS[data] * percent / 100 / s.labeled_batch
     else:
         num_batches = NUM_VIDEOS[data] / s.unlabeled_batch
     num_steps = engine.steps or engine.epochs * num_batches
-    exaflop = LEARNED * num_steps * clips * _flops_per_clip(settings) / 1e18
+    exaflop = num_steps * step_flops(settings) / 1e18
     hours = exaflop * 1e6 / TERAFLOPS / 3600
     return f"{_two_digits(exaflop)} EFLOP, {_two_digits(hours)} h"
+
+
+def step_flops(settings: Settings) -> float:
+    """Return the FLOPs of one step of a method of this package, two for each multiplication."""
+    labeled, unlabeled = PASSES[settings.method.name]
+    clips = settings.data.labeled_batch * labeled + settings.data.unlabeled_batch * unlabeled
+    return LEARNED * clips * _flops_per_clip(settings)
+
+
+def warn_if_slow(settings: Settings) -> None:
+    """Say so where a processor without a GPU is given the work of one, before it is at it."""
+    networks = settings.networks
+    given = [networks.primary, networks.auxiliary, networks.temporal]
+    is_known = all(network is None or network.name in NETWORKS for network in given)
+    if settings.method.name not in PASSES or not is_known or torch.accelerator.is_available():
+        return
+    teraflop = step_flops(settings) / 1e12
+    if teraflop > _SLOW_TERAFLOP:
+        log.warning(
+            "a step of these settings takes %s TFLOP and this machine has no GPU, so expect "
+            "minutes for each; `semivideo bench` measures them, and `semivideo recipes small` "
+            "lists settings for processors, such as --recipe small-cmpl",
+            _two_digits(teraflop),
+        )
 
 
 def _two_digits(value: float) -> str:
