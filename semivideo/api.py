@@ -1,73 +1,44 @@
-"""The six functions: scan, split, train, evaluate, predict, load. The command line calls the same.
+"""The functions: scan, prepare, split, train, evaluate, predict, load. The commands call the same.
 
 ``progress`` is a callable ``(description, done, total, extra)`` that draws a bar, or None.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from semivideo.data.manifest import Manifest
 from semivideo.data.published import listed_split, published
-from semivideo.data.scan import scan as scan_videos
 from semivideo.data.splits import Split, check_split, draw_split, practical_split
-from semivideo.errors import CheckpointError, ConfigError, DataError
-from semivideo.evaluation import Evaluation, Prediction, Recognizer
+from semivideo.errors import ConfigError, DataError
+from semivideo.evaluation import Evaluation
 from semivideo.evaluation import evaluate as evaluate_videos
 from semivideo.methods import Method
+from semivideo.prediction import load, predict, predictions
+from semivideo.recipes.cost import warn_if_slow
 from semivideo.recipes.resolve import resolve_settings
 from semivideo.run import Run
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 from semivideo.training import begin, proceed
+from semivideo.videos import Progress, Videos, as_manifest, prepare, scan
 
-Progress = Callable[[str, int, int, str], None]
-Videos = str | Path | Manifest
-
-
-def scan(
-    videos: str | Path,
-    *,
-    out: str | Path | None = None,
-    lists: Sequence[str | Path] = (),
-    group_pattern: str | None = None,
-    group_column: str | None = None,
-    allow_missing: bool = False,
-    workers: int | None = None,
-    progress: Progress | None = None,
-) -> Manifest:
-    """Look at every video once and return the manifest.
-
-    Args:
-        videos: A folder or a CSV file, see ``data.sources``.
-        out: Where to keep the manifest (parquet); None keeps it in memory only.
-        lists: Published lists that name classes and subsets of the videos.
-        group_pattern: Regular expression whose group names what must stay on one side of a split.
-        group_column: Column of a CSV list that does so; "group" is found without being named.
-        allow_missing: Leave out listed videos that are not there, which is usual for Kinetics.
-        workers: Files looked at side by side; None takes one per core.
-        progress: See the module.
-
-    Raises:
-        DataError: Nothing to scan, or lists that do not fit the folder.
-    """
-
-    def told(done: int, total: int) -> None:
-        if progress is not None:
-            progress("scan", done, total, "")
-
-    return scan_videos(
-        Path(videos),
-        out=None if out is None else Path(out),
-        lists=[Path(each) for each in lists],
-        group_pattern=group_pattern,
-        group_column=group_column,
-        allow_missing=allow_missing,
-        workers=workers,
-        progress=told,
-    )
+__all__ = [
+    "Progress",
+    "Videos",
+    "as_manifest",
+    "chosen_split",
+    "evaluate",
+    "load",
+    "predict",
+    "predictions",
+    "prepare",
+    "scan",
+    "split",
+    "train",
+]
 
 
 def split(
@@ -180,11 +151,12 @@ def train(
     resolved = resolve_settings(
         recipe=recipe, method=method, steps=steps, seed=seed, settings=settings
     )
+    warn_if_slow(resolved)
     run = begin(
         out,
         resolved,
         manifest=lambda: as_manifest(videos, progress=progress),
-        split=lambda manifest: _chosen_split(manifest, split, labels_per_class, seed or 0),
+        split=lambda manifest: chosen_split(manifest, split, labels_per_class, seed or 0),
     )
     return Run(proceed(run, progress=progress))
 
@@ -209,7 +181,7 @@ def evaluate(
         DataError: There is nothing to score.
     """
     folder = run.folder if isinstance(run, Run) else RunFolder.open(run)
-    recognizer = _trained(folder)
+    recognizer = load(folder.path)
     if videos is None:
         manifest, ids = Manifest.read(folder.manifest_file), Split.read(folder.split_file).test
         if not ids:
@@ -227,55 +199,10 @@ def evaluate(
     return found
 
 
-def predict(
-    run: str | Path | Run,
-    videos: Sequence[str | Path],
-    *,
-    top: int = 5,
-    protocol: str | None = None,
-) -> list[Prediction]:
-    """Name the most probable classes of video files.
-
-    Args:
-        run: The run, its folder, or a ``model`` folder.
-        videos: Files of any container, length and rotation.
-        top: How many classes to name.
-        protocol: Clips x crops; None takes the run's.
-
-    Raises:
-        DataError: A file cannot be read.
-    """
-    recognizer = load(run.path if isinstance(run, Run) else run)
-    return [recognizer.predict(path, top, protocol=protocol) for path in videos]
-
-
-def load(folder: str | Path) -> Recognizer:
-    """Return a trained network with its preprocessing.
-
-    Args:
-        folder: ``RUN/model``, or ``RUN`` itself.
-
-    Raises:
-        CheckpointError: There is no usable network.
-    """
-    path = Path(folder)
-    if (path / "settings.yaml").is_file():
-        return _trained(RunFolder.open(path))
-    return Recognizer.load(path)
-
-
-def as_manifest(videos: Videos, *, progress: Progress | None = None) -> Manifest:
-    """Return a manifest: as given, read from its file, or scanned."""
-    if isinstance(videos, Manifest):
-        return videos
-    path = Path(videos)
-    return Manifest.read(path) if path.suffix == ".parquet" else scan(path, progress=progress)
-
-
-def _chosen_split(
+def chosen_split(
     manifest: Manifest, given: str | Path | Split | None, labels_per_class: int | None, seed: int
 ) -> Split:
-    """The split that ``train`` was asked for."""
+    """Return the split that ``train`` is asked for."""
     if labels_per_class is not None:
         return draw_split(manifest, labels_per_class=labels_per_class, seed=seed)
     if given is None:
@@ -283,13 +210,3 @@ def _chosen_split(
     found = given if isinstance(given, Split) else Split.read(Path(given))
     check_split(found, manifest)
     return found
-
-
-def _trained(folder: RunFolder) -> Recognizer:
-    """The recogniser of a run that has finished."""
-    if not folder.model.is_dir():
-        raise CheckpointError(
-            f"{folder.path} holds no trained network yet; finish it with "
-            f"semivideo train --resume {folder.path}"
-        )
-    return Recognizer.load(folder.model)

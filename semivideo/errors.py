@@ -63,6 +63,12 @@ class TrainingError(SemiVideoError, RuntimeError):
     exit_code = 1
 
 
+class JobError(SemiVideoError, RuntimeError):
+    """A job on a cluster stopped; what was done is kept."""
+
+    exit_code = 1
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string.
 

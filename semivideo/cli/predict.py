@@ -4,61 +4,64 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Column, Table
 
-from semivideo.cli.console import note, percent, progress_bars, show
+from semivideo.cli.console import note, on_interrupt, percent, progress_bars, show
 from semivideo.errors import DataError
+from semivideo.share import part_of, process_share
 
 if TYPE_CHECKING:
-    from semivideo.evaluation import Prediction
+    from semivideo.evaluation import Failure, Prediction
 
 
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder or its model folder.")],
-    videos: Annotated[list[Path], typer.Argument(help="Video files, of any container and size.")],
+    videos: Annotated[
+        list[Path], typer.Argument(help="Video files, of any container and size, and folders.")
+    ],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 5,
     json_: Annotated[
         bool, typer.Option("--json", help="Print a JSON array and nothing else on stdout.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write a .csv, .json or .jsonl file instead; goes on with one it began."),
+    ] = None,
+    ray: Annotated[bool, typer.Option("--ray", help="Spread the work over a Ray cluster.")] = False,
 ) -> None:
     """Name the most probable classes of video files.
 
     A file that cannot be read is reported and the others are still done; the exit code is then 2.
+    With --out, started by torchrun or SLURM several times, each process does its share.
     """
     from semivideo import api
+    from semivideo.evaluation.predictions import Failure, as_json
 
-    recognizer = api.load(run)
-    found: list[Prediction | DataError] = []
-    with progress_bars() as progress:
-        for number, path in enumerate(videos, start=1):
-            try:
-                found.append(recognizer.predict(path, top))
-            except DataError as error:
-                note(f"error: {error}", style="red")
-                error.path = str(path)
-                found.append(error)
-            if progress:
-                progress("predict", number, len(videos), "")
+    found: list[Prediction | Failure] = []
+    num_videos = num_failed = 0
+    hint = "run the same command again to go on" if out else ""
+    with on_interrupt(lambda: hint), progress_bars() as progress:
+        for each in api.predictions(run, videos, top=top, out=out, ray=ray, progress=progress):
+            num_videos += 1
+            if isinstance(each, Failure):
+                num_failed += 1
+                note(f"error: {each.error}", style="red")
+            if json_ or out is None:
+                found.append(each)
+    if ray:
+        found.sort(key=lambda each: each.path)
     if json_:
-        typer.echo(json.dumps([_as_json(each) for each in found], indent=2))
-    else:
-        predictions = [each for each in found if not isinstance(each, DataError)]
-        if predictions:
-            show(_table(predictions))
-    if any(isinstance(each, DataError) for each in found):
+        typer.echo(json.dumps([as_json(each) for each in found], indent=2))
+    elif predictions := [each for each in found if not isinstance(each, Failure)]:
+        show(_table(predictions))
+    if out is not None:
+        path = out if ray else part_of(out, process_share())
+        note(f"wrote {path}: {num_videos} videos now, {num_failed} of them could not be read")
+    if num_failed:
         raise typer.Exit(DataError.exit_code)
-
-
-def _as_json(found: Prediction | DataError) -> dict[str, Any]:
-    """One object of the array: a path with predictions, or with an error."""
-    if isinstance(found, DataError):
-        return {"path": found.path, "error": str(found)}
-    pairs = zip(found.classes, found.probabilities, strict=True)
-    predictions = [{"class": name, "probability": share} for name, share in pairs]
-    return {"path": found.path, "predictions": predictions}
 
 
 def _table(found: list[Prediction]) -> Table:

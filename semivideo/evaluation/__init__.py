@@ -3,11 +3,13 @@
 from semivideo.evaluation.held_out import evaluate
 from semivideo.evaluation.infer import Prediction, Recognizer
 from semivideo.evaluation.metrics import Evaluation
+from semivideo.evaluation.predictions import Failure
 from semivideo.evaluation.teacher import cache_image_logits
 from semivideo.evaluation.views import parse_protocol, with_protocol
 
 __all__ = [
     "Evaluation",
+    "Failure",
     "Prediction",
     "Recognizer",
     "cache_image_logits",
