@@ -1,7 +1,7 @@
 """SemiVideo trains action recognisers from videos of which only a few are labelled.
 
-Six functions do it all: ``scan``, ``split``, ``train``, ``evaluate``, ``predict``, ``load``. They
-are found on first use, so that importing the package stays fast.
+Seven functions do it all: ``scan``, ``prepare``, ``split``, ``train``, ``evaluate``, ``predict``,
+``load``. They are found on first use, so that importing the package stays fast.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semivideo.api import evaluate, load, predict, scan, split, train
+    from semivideo.api import evaluate, load, predict, prepare, scan, split, train
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "evaluate", "load", "predict", "scan", "split", "train"]
+__all__ = ["__version__", "evaluate", "load", "predict", "prepare", "scan", "split", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import one of the six functions."""
+    """Import one of the functions."""
     if name in __all__:
         from semivideo import api
 

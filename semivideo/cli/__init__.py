@@ -12,12 +12,14 @@ from typer.core import TyperGroup
 
 from semivideo.cli import (
     audit,
+    bench,
     compare,
     demo,
     evaluate,
     figure,
     methods,
     predict,
+    prepare,
     recipes,
     scan,
     split,
@@ -68,8 +70,10 @@ def semivideo(
 
 for _command in (
     scan.scan,
+    prepare.prepare,
     split.split,
     audit.audit,
+    bench.bench,
     train.train,
     evaluate.evaluate,
     predict.predict,

@@ -21,7 +21,8 @@ def evaluate(
         typer.Option(help="Clips x crops, such as 10x3; the run's setting if not given."),
     ] = None,
     videos: Annotated[
-        Path | None, typer.Option(help="Other labeled videos than the run's test videos.")
+        str | None,
+        typer.Option(help="Other labeled videos than the run's test videos."),
     ] = None,
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Show the accuracy of each class.")

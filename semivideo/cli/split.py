@@ -11,7 +11,7 @@ from semivideo.cli.console import show
 
 
 def split(
-    manifest: Annotated[Path, typer.Argument(help="Manifest of `semivideo scan`.")],
+    manifest: Annotated[str, typer.Argument(help="Manifest, cache, or address of a cache.")],
     out: Annotated[Path, typer.Option(help="Where to write the split (JSON).")],
     labels_per_class: Annotated[
         int | None, typer.Option(min=1, help="Labeled videos of each class.")

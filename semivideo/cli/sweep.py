@@ -13,7 +13,9 @@ from semivideo.cli.console import note, on_interrupt, progress_bars, show
 
 def sweep(
     grid: Annotated[str, typer.Argument(help="Named grid, a YAML file, or 'list'.")],
-    manifest: Annotated[Path | None, typer.Argument(help="Manifest of `semivideo scan`.")] = None,
+    manifest: Annotated[
+        str | None, typer.Argument(help="Manifest, cache, or address of a cache.")
+    ] = None,
     split: Annotated[
         list[Path] | None,
         typer.Option(help="Split file; repeat it: run i has seed i and split i."),
@@ -40,14 +42,14 @@ def sweep(
             "a sweep needs a manifest, at least one --split and --out, such as: semivideo sweep "
             "cmpl-table2 manifest.parquet --split s0.json --split s1.json --out runs/table2"
         )
+    from semivideo.api import as_manifest
     from semivideo.cli.compare import show_comparison
-    from semivideo.data.manifest import Manifest
     from semivideo.sweep import grid_cells
     from semivideo.sweep import sweep as sweep_cells
 
     cells = grid_cells(find_grid(grid), split, steps=steps)
     with on_interrupt(lambda: "run the same command again to go on"), progress_bars() as progress:
-        done = sweep_cells(cells, Manifest.read(manifest), out=out, progress=progress)
+        done = sweep_cells(cells, as_manifest(manifest), out=out, progress=progress)
     if done:
         show_comparison(sorted(done, key=lambda run: run.name.rpartition("-")[0]))
     if left := len(cells) - len(done):

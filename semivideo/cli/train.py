@@ -13,33 +13,38 @@ from semivideo.errors import ConfigError
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
+MethodName = Annotated[
+    str | None,
+    typer.Option(help="Name from `semivideo methods` or module:Class; the recipe's, or cmpl."),
+]
+SplitFile = Annotated[Path | None, typer.Option(help="Split file; none: all labels there are.")]
+LabelsPerClass = Annotated[
+    int | None, typer.Option(min=1, help="Draw a split with so many labels of each class.")
+]
+RecipeName = Annotated[
+    str | None, typer.Option(help="Settings to start from: a name from `semivideo recipes`.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; can be repeated."),
+]
+
 
 def train(
     videos: Annotated[
-        Path | None,
-        typer.Argument(help="Manifest, or what `semivideo scan` takes.", show_default=False),
-    ] = None,
-    method: Annotated[
         str | None,
-        typer.Option(help="Name from `semivideo methods` or module:Class; the recipe's, or cmpl."),
-    ] = None,
-    split: Annotated[
-        Path | None, typer.Option(help="Split file; none: all labels there are.")
-    ] = None,
-    labels_per_class: Annotated[
-        int | None, typer.Option(min=1, help="Draw a split with so many labels of each class.")
-    ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="Settings to start from: a name from `semivideo recipes`.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Number of iterations.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="SECTION.KEY=VALUE", help="Change one setting; can be repeated."
+        typer.Argument(
+            help="Manifest, cache or its address, or what `semivideo scan` takes.",
+            show_default=False,
         ),
     ] = None,
+    method: MethodName = None,
+    split: SplitFile = None,
+    labels_per_class: LabelsPerClass = None,
+    recipe: RecipeName = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Number of iterations.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
+    set_: Set = None,
     out: Annotated[Path | None, typer.Option(help="New run folder.", show_default=False)] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Run folder to go on with; takes no other option.")

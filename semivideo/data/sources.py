@@ -104,7 +104,7 @@ def find_videos(
             "lists (--list), or give group_pattern"
         )
     is_searched = source.is_dir() or not all(e.is_exact for _, entries in listed for e in entries)
-    paths = _video_paths(root) if is_searched else []
+    paths = video_paths(root) if is_searched else []
     named = _listed(listed, root, paths, allow_missing=allow_missing)
     by_folder = source.is_dir() and root / LABELS_FILE not in files
     found = []
@@ -131,7 +131,7 @@ def _folder_label(path: str) -> str | None:
     return folder if slash else None
 
 
-def _video_paths(root: Path) -> list[str]:
+def video_paths(root: Path) -> list[str]:
     """All video files below a folder, relative, with "/"; hidden ones are not looked at."""
     endings = tuple(f".{ending}" for ending in VIDEO_EXTENSIONS)
     found, num_others = [], 0

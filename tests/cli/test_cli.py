@@ -16,13 +16,17 @@ from semivideo.errors import ConfigError, TrainingError
 FLAGS = {
     "scan": "videos --out --list --group-pattern --group-column --allow-missing --window-frames "
     "--workers",
+    "prepare": "videos --out --short-side --every --format --quality --flow --verify --workers "
+    "--ray",
     "split": "manifest --out --labels-per-class --labeled-fraction --seed --test-groups "
     "--test-fraction --allow-fewer --protocol --lists --allow-missing",
     "audit": "manifest --split --protocol --lists --seed --json --no-frames",
+    "bench": "videos --method --split --labels-per-class --recipe --set --steps --compare "
+    "--largest-batch --json --out",
     "train": "videos --method --split --labels-per-class --recipe --steps --seed --set --out "
     "--resume",
     "evaluate": "run --protocol --videos --per-class",
-    "predict": "run videos --top --json",
+    "predict": "run videos --top --json --out --ray",
     "recipes": "pattern",
     "methods": "",
     "compare": "runs --markdown --csv",

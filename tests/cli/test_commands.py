@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from semivideo.data.manifest import Manifest
-from semivideo.errors import DataError
+from semivideo.evaluation.infer import Prediction
+from semivideo.evaluation.predictions import Failure
 from semivideo.records import FrameTable, Video
 
 
@@ -71,7 +72,7 @@ def test_split__passes_options_and_says_what_was_drawn(run, api):
         *("--test-groups", "g1,g2", "--test-groups", "g3", "--allow-fewer"),
     )
     [(manifest, options)] = calls
-    assert manifest == Path("m.parquet")
+    assert manifest == "m.parquet"
     assert options == {
         "labels_per_class": 2,
         "labeled_fraction": None,
@@ -123,13 +124,14 @@ def test_evaluate__per_class_names_the_confusion(run, evaluated):
 
 @pytest.fixture
 def recognizer(api):
-    def predict(path, top):
-        if path.name == "bad.mp4":
-            raise DataError("bad.mp4 is empty; remove it", path="bad.mp4")
-        names, shares = ("run", "sit"), (0.75, 0.25)
-        return SimpleNamespace(path=str(path), classes=names[:top], probabilities=shares[:top])
+    def predictions(run, videos, *, top, out, ray, progress):
+        for path in videos:
+            if path.name == "bad.mp4":
+                yield Failure("bad.mp4", "bad.mp4 is empty; remove it")
+            else:
+                yield Prediction(str(path), ("run", "sit")[:top], (0.75, 0.25)[:top])
 
-    api.load = lambda folder: SimpleNamespace(predict=predict)
+    api.predictions = predictions
 
 
 def test_predict__json_is_all_there_is_on_stdout(run, recognizer):
@@ -156,3 +158,15 @@ def test_predict__a_broken_file_does_not_lose_the_others(run, recognizer, flags)
     if flags:
         sentence = "bad.mp4 is empty; remove it"
         assert json.loads(result.out)[0] == {"path": "bad.mp4", "error": sentence}
+
+
+def test_predict__into_a_file_says_so(run, recognizer, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = run("predict", "RUN", "bad.mp4", "a.mp4", "--out", "t.csv")
+    assert (result.code, result.out) == (2, "")
+    last = "wrote t-00001-of-00002.csv: 2 videos now, 1 of them could not be read"
+    assert result.err.splitlines() == ["error: bad.mp4 is empty; remove it", last]
+    result = run("predict", "RUN", "b.mp4", "a.mp4", "--out", "t.csv", "--ray", "--json")
+    assert result.err.startswith("wrote t.csv: 2 videos now")
+    assert [each["path"] for each in json.loads(result.out)] == ["a.mp4", "b.mp4"]

@@ -30,7 +30,7 @@ def test_train__passes_what_was_given(run, trained):
     assert result.code == 0
     assert trained == [
         {
-            "videos": Path("videos"),
+            "videos": "videos",
             "method": "fixmatch",
             "split": None,
             "labels_per_class": 4,

@@ -1,0 +1,103 @@
+"""``semivideo bench``: where the time of a training goes, and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from semivideo.cli.console import note, progress_bars, show
+from semivideo.cli.train import (
+    LabelsPerClass,
+    MethodName,
+    RecipeName,
+    Set,
+    SplitFile,
+    parse_settings,
+)
+from semivideo.errors import ConfigError
+
+if TYPE_CHECKING:
+    from semivideo.benchmark.tables import Sheet
+
+_FORMATS = (".md", ".json")
+_WIDTH = 79
+
+
+def bench(
+    videos: Annotated[
+        str,
+        typer.Argument(help="Manifest, cache or its address, or what `semivideo scan` takes."),
+    ],
+    method: MethodName = None,
+    split: SplitFile = None,
+    labels_per_class: LabelsPerClass = None,
+    recipe: RecipeName = None,
+    set_: Set = None,
+    steps: Annotated[
+        int,
+        typer.Option(min=2, max=200, help="Steps and batches measured; fewer if they are slow."),
+    ] = 10,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also measure other precisions and memory formats.")
+    ] = False,
+    largest_batch: Annotated[
+        bool, typer.Option("--largest-batch", help="Also find the largest batch that fits.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write everything there: a .md or .json file.")
+    ] = None,
+) -> None:
+    """Measure where the time of a training would go, on these videos and this machine.
+
+    Takes the options of `semivideo train`, trains a few steps and keeps nothing.
+    """
+    if out is not None and out.suffix not in _FORMATS:
+        raise ConfigError(f"--out {out} ends in {out.suffix!r}; allowed: {', '.join(_FORMATS)}")
+    from semivideo import api
+    from semivideo.benchmark import bench as measure
+    from semivideo.benchmark.tables import as_json, as_markdown, headline, sheets
+    from semivideo.files import write_bytes
+    from semivideo.recipes.resolve import resolve_settings
+
+    settings = resolve_settings(
+        recipe=recipe, method=method, steps=None, seed=None, settings=parse_settings(set_ or [])
+    )
+    with progress_bars() as progress:
+        manifest = api.as_manifest(videos, progress=progress)
+        report = measure(
+            manifest,
+            api.chosen_split(manifest, split, labels_per_class, settings.engine.seed),
+            settings,
+            steps=steps,
+            compare=compare,
+            find_largest_batch=largest_batch,
+            progress=progress,
+        )
+    if json:
+        show(as_json(report).rstrip())
+    else:
+        show(*headline(report))
+        for sheet in sheets(report):
+            show("", _table(sheet))
+        show("", *(fill(f"* {line}", _WIDTH, subsequent_indent="  ") for line in report.advice))
+    if out is not None:
+        text = as_json(report) if out.suffix == ".json" else as_markdown(report)
+        write_bytes(out, text.encode())
+        note(f"wrote {out}")
+
+
+def _table(sheet: Sheet) -> Table:
+    """The table of a sheet; figures are on the right."""
+    table = Table(
+        title=sheet.title, title_justify="left", show_header=any(sheet.columns), min_width=40
+    )
+    for number, column in enumerate(sheet.columns):
+        table.add_column(column, justify="right" if number and column else "left")
+    for row in sheet.rows:
+        table.add_row(*row)
+    return table
