@@ -37,6 +37,7 @@ from semivideo.data.synthetic import barcode_video
 from semivideo.errors import TrainingError
 from semivideo.randomness import key
 from semivideo.records import ClipSpec
+from semivideo.runfolder import RunFolder
 from semivideo.settings import DataSettings
 
 SMALLEST, LARGEST = 1000, 1_000_000
@@ -184,8 +185,8 @@ def train(manifest: Path, out: Path) -> tuple[float, float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if logged is None or process.returncode:
         raise TrainingError(f"the training on {manifest} failed; run it by hand to see why")
-    unit = 1e9 if sys.platform == "darwin" else 1e6  # bytes there, kilobytes elsewhere
-    return logged, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit
+    peak_mb = RunFolder.open(out).summary()["peak_memory_mb"]  # usage also counts this program
+    return logged, usage.ru_utime + usage.ru_stime, peak_mb / 1000
 
 
 def scan_seconds(num_files: int, folder: Path) -> float:

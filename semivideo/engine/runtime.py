@@ -10,6 +10,7 @@ import ctypes
 import platform
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -163,6 +164,9 @@ class Runtime:
         """Return the most memory used so far, in MB: of the GPU, or of this process on a CPU."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / 2**20
+        if sys.platform == "linux":  # where getrusage counts the program that started this one too
+            status = Path("/proc/self/status").read_text()
+            return int(status.partition("VmHWM:")[2].split()[0]) / 2**10
         if sys.platform == "win32":  # has no such count in the standard library
             return float("nan")
         import resource
