@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from semivideo.data.cache_form import CacheForm
-from semivideo.data.shards import make_shard
+from semivideo.data.cache.form import CacheForm
+from semivideo.data.cache.shards import make_shard
 from semivideo.errors import ConfigError, DataError, JobError, MissingExtraError, SemiVideoError
 from semivideo.evaluation.infer import Recognizer
 from semivideo.evaluation.predictions import Found, as_json, from_json

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from semivideo import build
-from semivideo.data.cache import opened_cache
+from semivideo.data.cache.reader import opened_cache
 from semivideo.data.clips import ClipReader
 from semivideo.data.loader import training_loader
 from semivideo.data.manifest import Manifest

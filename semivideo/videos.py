@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from semivideo import cluster
-from semivideo.data.cache import cached_manifest
-from semivideo.data.cache_form import is_cache
-from semivideo.data.estimate import Estimate
+from semivideo.data.cache.estimate import Estimate
+from semivideo.data.cache.form import is_cache
+from semivideo.data.cache.prepare import Prepared
+from semivideo.data.cache.prepare import prepare as prepare_cache
+from semivideo.data.cache.reader import cached_manifest
+from semivideo.data.cache.remote import is_url
 from semivideo.data.manifest import Manifest
-from semivideo.data.prepare import Prepared
-from semivideo.data.prepare import prepare as prepare_cache
-from semivideo.data.remote import is_url
 from semivideo.data.scan import scan as scan_videos
 from semivideo.errors import ConfigError
 from semivideo.share import ALONE, process_share
@@ -96,7 +96,7 @@ def prepare(
         short_side: Of the stored frames in pixels; 128.
         every: Store one of so many frames; 1.
         format: What frames are stored as; jpeg.
-        quality: See ``data.cache_form.CacheForm``; 80 of jpeg, 23 of h264.
+        quality: See ``data.cache.form.CacheForm``; 80 of jpeg, 23 of h264.
         flow: Whether optical flow is stored as well; no.
         verify: Read every byte of what is there and make broken shards again.
         workers: Videos prepared at once; None takes one per core, and one per task on a cluster.

@@ -12,7 +12,7 @@ import torch
 
 import semivideo
 from semivideo import api, cluster, models
-from semivideo.data.prepare import prepare
+from semivideo.data.cache.prepare import prepare
 from semivideo.data.synthetic import barcode_video
 from semivideo.errors import ConfigError, DataError, MissingExtraError
 from semivideo.evaluation import Failure

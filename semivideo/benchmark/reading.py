@@ -12,7 +12,7 @@ import torch
 from semivideo.benchmark.report import Reading
 from semivideo.benchmark.stopwatch import Stopwatch, paced, typical
 from semivideo.data import clips
-from semivideo.data.cache import CachedImages
+from semivideo.data.cache.reader import CachedImages
 from semivideo.data.clips import ClipReader
 from semivideo.data.decode import canvas_size
 from semivideo.data.loader import Streams, training_loader

@@ -12,8 +12,8 @@ from rich.table import Table
 from semivideo.cli.console import note, on_interrupt, progress_bars, show
 
 if TYPE_CHECKING:
-    from semivideo.data.estimate import Estimate
-    from semivideo.data.prepare import Prepared
+    from semivideo.data.cache.estimate import Estimate
+    from semivideo.data.cache.prepare import Prepared
 
 NUM_LISTED = 20
 _UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
@@ -92,7 +92,7 @@ def prepare(
 
 def _what_next(made: Prepared) -> str:
     """What to do with the cache."""
-    from semivideo.data.cache_form import command
+    from semivideo.data.cache.form import command
 
     if not made.missing:
         return (

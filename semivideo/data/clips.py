@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from semivideo.data.cache import opened_cache
+from semivideo.data.cache.reader import opened_cache
 from semivideo.data.container import EndOfFramesError, Probe, unusable
 from semivideo.data.decode import Image, read_frames
 from semivideo.data.flow import flow_of_pairs

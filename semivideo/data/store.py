@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 
-from semivideo.data.cache import opened_cache
+from semivideo.data.cache.reader import opened_cache
 from semivideo.data.clips import why_unusable
 from semivideo.data.decode import Image, canvas_size, iterate_frames
 from semivideo.data.manifest import Manifest

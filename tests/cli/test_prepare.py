@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from semivideo.data.cache_form import CacheForm
-from semivideo.data.estimate import Estimate
-from semivideo.data.prepare import Prepared
+from semivideo.data.cache.estimate import Estimate
+from semivideo.data.cache.form import CacheForm
+from semivideo.data.cache.prepare import Prepared
 from semivideo.errors import ConfigError
 
 

@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from semivideo.data.coding import (
+from semivideo.data.cache.coding import (
     decode_images,
     decode_video,
     encode_image,

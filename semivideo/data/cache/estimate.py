@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from semivideo.data.cache_form import CacheForm
+from semivideo.data.cache.form import CacheForm
+from semivideo.data.cache.index import PIECE, VIDEO
+from semivideo.data.cache.sections import Section, make_section
+from semivideo.data.cache.shards import in_order
 from semivideo.data.manifest import Manifest
 from semivideo.data.sampling import Indices
-from semivideo.data.sections import Section, make_section
-from semivideo.data.shard_index import PIECE, VIDEO
-from semivideo.data.shards import in_order
 from semivideo.errors import WriteError
 
 _NUM_DRAWS = 48

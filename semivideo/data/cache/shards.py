@@ -17,10 +17,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semivideo.data.cache_form import MANIFEST, CacheForm, shard_files
+from semivideo.data.cache.form import MANIFEST, CacheForm, shard_files
+from semivideo.data.cache.index import PIECE, VIDEO, Header, ShardIndex, write_index
+from semivideo.data.cache.sections import BLOCK, Section, chunks, make_section
 from semivideo.data.manifest import Manifest
-from semivideo.data.sections import BLOCK, Section, chunks, make_section
-from semivideo.data.shard_index import PIECE, VIDEO, Header, ShardIndex, write_index
 from semivideo.data.store import num_cores
 from semivideo.errors import DataError
 from semivideo.files import replacing

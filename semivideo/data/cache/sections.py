@@ -21,9 +21,9 @@ from typing import IO
 
 import numpy as np
 
-from semivideo.data.cache_form import CacheForm
+from semivideo.data.cache.coding import Quality, encode_image, encode_video, image_suffix
+from semivideo.data.cache.form import CacheForm
 from semivideo.data.clips import why_unusable
-from semivideo.data.coding import Quality, encode_image, encode_video, image_suffix
 from semivideo.data.decode import Image, canvas_size, iterate_frames
 from semivideo.data.flow import can_flow, flow_of_pairs
 from semivideo.data.manifest import Manifest

@@ -22,9 +22,9 @@ from typing import Any, TypeVar
 
 import fsspec
 
-from semivideo.data.cache_form import FORM_FILE, CacheForm, num_missing, shard_files
-from semivideo.data.coding import Bytes
-from semivideo.data.shard_index import ShardIndex
+from semivideo.data.cache.coding import Bytes
+from semivideo.data.cache.form import FORM_FILE, CacheForm, num_missing, shard_files
+from semivideo.data.cache.index import ShardIndex
 from semivideo.errors import ConfigError, DataError, MissingExtraError, SemiVideoError
 from semivideo.files import write_bytes
 

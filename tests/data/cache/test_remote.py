@@ -11,12 +11,12 @@ import pytest
 import torch
 from fsspec.implementations.memory import MemoryFileSystem
 
-from semivideo.data.cache import Cache, cached_manifest
+from semivideo.data.cache.prepare import prepare
+from semivideo.data.cache.reader import Cache, cached_manifest
+from semivideo.data.cache.remote import NEAR, RemoteCache, merged
 from semivideo.data.clips import ClipReader
 from semivideo.data.loader import Streams, training_loader
 from semivideo.data.manifest import Manifest
-from semivideo.data.prepare import prepare
-from semivideo.data.remote import NEAR, RemoteCache, merged
 from semivideo.errors import ConfigError, DataError, MissingExtraError
 from semivideo.records import ClipSpec
 from semivideo.settings import DataSettings
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("semivideo.data.remote._WAIT_SECONDS", 0)
+    monkeypatch.setattr("semivideo.data.cache.remote._WAIT_SECONDS", 0)
     return tmp_path / "home"
 
 
@@ -121,7 +121,7 @@ def test_remote__reads_a_clip_in_one_request(url, monkeypatch):
     places = frames.pieces
     last = places[60]
     assert requests == [[(places["offset"][0], last["offset"] + last["size"])]]
-    monkeypatch.setattr("semivideo.data.remote.NEAR", 1)
+    monkeypatch.setattr("semivideo.data.cache.remote.NEAR", 1)
     frames[np.array([3, 9, 9])]
     assert requests[1] == [
         (places["offset"][n], places["offset"][n] + places["size"][n]) for n in (3, 9)

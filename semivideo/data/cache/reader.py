@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from semivideo.data.cache_form import (
+from semivideo.data.cache.coding import Bytes, decode_images, decode_video, pieces_of_frames
+from semivideo.data.cache.form import (
     MANIFEST,
     CacheForm,
     check_finished,
@@ -27,13 +28,12 @@ from semivideo.data.cache_form import (
     digest_of,
     shard_files,
 )
-from semivideo.data.coding import Bytes, decode_images, decode_video, pieces_of_frames
+from semivideo.data.cache.index import ShardIndex
+from semivideo.data.cache.remote import RemoteCache, RemoteShard, is_url
 from semivideo.data.container import EndOfFramesError
 from semivideo.data.decode import Image, canvas_size
 from semivideo.data.manifest import Manifest
-from semivideo.data.remote import RemoteCache, RemoteShard, is_url
 from semivideo.data.sampling import Indices
-from semivideo.data.shard_index import ShardIndex
 from semivideo.errors import ConfigError, DataError
 from semivideo.records import ClipSpec
 from semivideo.settings import DataSettings

@@ -20,17 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from semivideo.data.cache_form import (
+from semivideo.data.cache.estimate import Estimate, check_room, estimated
+from semivideo.data.cache.form import (
     MANIFEST,
     CacheForm,
     digest_of,
     is_cache,
     shard_files,
 )
-from semivideo.data.estimate import Estimate, check_room, estimated
+from semivideo.data.cache.index import ShardIndex
+from semivideo.data.cache.shards import check_sources, damage, is_there, make_shard
 from semivideo.data.manifest import Manifest
-from semivideo.data.shard_index import ShardIndex
-from semivideo.data.shards import check_sources, damage, is_there, make_shard
 from semivideo.data.store import num_cores
 from semivideo.errors import ConfigError, DataError
 from semivideo.share import ALONE, Share

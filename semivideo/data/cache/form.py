@@ -3,7 +3,7 @@
 CACHE/cache.json              ``CacheForm``; its presence makes the folder a cache
 CACHE/manifest.parquet        the manifest it was made from, with ``cache`` set
 CACHE/shards/00000.tar        frames of the first videos
-CACHE/shards/00000.index      see ``shard_index``; written after the tar file
+CACHE/shards/00000.index      see ``index``; written after the tar file
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from semivideo.checked import Section, sentence
-from semivideo.data.coding import DEFAULT_QUALITY, Kind, Quality
+from semivideo.data.cache.coding import DEFAULT_QUALITY, Kind, Quality
 from semivideo.data.manifest import Manifest
 from semivideo.errors import ConfigError, DataError
 from semivideo.files import write_bytes, write_first

@@ -12,24 +12,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semivideo.data import prepare as preparing
-from semivideo.data.cache import Cache, cached_manifest
-from semivideo.data.cache_form import CacheForm
+from semivideo.data.cache import prepare as preparing
+from semivideo.data.cache.estimate import Estimate, check_room
+from semivideo.data.cache.form import CacheForm
+from semivideo.data.cache.prepare import prepare
+from semivideo.data.cache.reader import Cache, cached_manifest
 from semivideo.data.decode import read_frames
-from semivideo.data.estimate import Estimate, check_room
 from semivideo.data.manifest import Manifest
-from semivideo.data.prepare import prepare
 from semivideo.data.scan import scan
 from semivideo.data.synthetic import barcode_video
 from semivideo.errors import ConfigError, DataError, WriteError
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data"
+REAL = Path(__file__).parents[3].parent / "shared" / "data"
 SMALL = {"short_side": 32, "videos_per_shard": 3}
 JOB = """
 import sys
 from pathlib import Path
 from semivideo.data.manifest import Manifest
-from semivideo.data.prepare import prepare
+from semivideo.data.cache.prepare import prepare
 manifest = Manifest.read(Path(sys.argv[1]))
 wanted = {"short_side": 32, "videos_per_shard": 3, "flow": True}
 told = lambda *what: sys.stdout.write(f"{what}\\n") and sys.stdout.flush()
@@ -246,7 +246,7 @@ def test_prepare__goes_on_past_broken_videos(manifest_of, bars, tmp_path, hard_v
 
 
 def test_prepare__spills_long_videos_to_disk(videos, cache, tmp_path, monkeypatch):
-    monkeypatch.setattr("semivideo.data.sections._IN_MEMORY", 1000)
+    monkeypatch.setattr("semivideo.data.cache.sections._IN_MEMORY", 1000)
     prepare(videos[0], tmp_path / "again" / "cache", wanted=SMALL)
     assert content(tmp_path / "again" / "cache" / "shards") == content(cache / "shards")
 
@@ -273,7 +273,7 @@ def test_estimate__is_within_15_percent_on_real_video(tmp_path, monkeypatch):
     folder = REAL / "utd-mhad" / "videos"
     if not folder.is_dir():
         pytest.skip(f"no real video in {folder}")
-    monkeypatch.setattr("semivideo.data.estimate._NUM_DRAWS", 12)
+    monkeypatch.setattr("semivideo.data.cache.estimate._NUM_DRAWS", 12)
     manifest = scan(folder)
     some = Manifest(manifest.table.take(list(range(0, 861, 12))), root=manifest.root)
     estimates = []

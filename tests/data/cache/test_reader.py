@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.data.cache import Cache, cached_manifest
+from semivideo.data.cache.prepare import prepare
+from semivideo.data.cache.reader import Cache, cached_manifest
 from semivideo.data.clips import ClipReader
 from semivideo.data.loader import Streams, training_loader
 from semivideo.data.manifest import Manifest
-from semivideo.data.prepare import prepare
 from semivideo.data.store import filled_store
 from semivideo.data.synthetic import barcode_video
 from semivideo.errors import ConfigError, DataError
@@ -160,7 +160,7 @@ def test_cache__says_why_a_video_is_not_in_it(manifest_of, cache_of, bars, tmp_p
 
 
 def test_cache__survives_pickling_and_many_open_shards(source, cache_of, monkeypatch):
-    monkeypatch.setattr("semivideo.data.cache._MOST_OPEN", 1)
+    monkeypatch.setattr("semivideo.data.cache.reader._MOST_OPEN", 1)
     cached = cache_of(videos_per_shard=1)
     first = reader(cached)
     clips = [first.training(row, 0)["primary"] for row in (0, 1, 2, 3, 0)]
