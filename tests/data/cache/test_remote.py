@@ -245,7 +245,7 @@ def test_remote__ends_a_wrong_address_in_a_sentence(place, kind, sentence):
 def test_remote__names_the_package_of_an_address():
     if importlib.util.find_spec("s3fs"):
         pytest.skip("s3fs is installed")
-    with pytest.raises(MissingExtraError, match=r"such as s3://b/c need one more package: Install s3fs"):
+    with pytest.raises(MissingExtraError, match=r"s3://b/c need one more package: Install s3fs"):
         RemoteCache("s3://b/c")
 
 
