@@ -129,7 +129,7 @@ def test_method__memorizes_eight_clips(kit, name):
     method = kit.method(name, seed=2)
     optimizer = torch.optim.SGD(method.parameters(), lr=0.05, momentum=0.9)
     batch = kit.batch(method, labeled=8, unlabeled=8)
-    for _ in range(60):
+    for _ in range(100):  # after 60, some seeds are still at it
         optimizer.zero_grad()
         method(batch).loss.backward()
         torch.nn.utils.clip_grad_norm_(method.parameters(), 5.0)
