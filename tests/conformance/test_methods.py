@@ -129,11 +129,13 @@ def test_method__memorizes_eight_clips(kit, name):
     method = kit.method(name, seed=2)
     optimizer = torch.optim.SGD(method.parameters(), lr=0.05, momentum=0.9)
     batch = kit.batch(method, labeled=8, unlabeled=8)
-    for _ in range(100):  # after 60, some seeds are still at it
+    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=80)
+    for _ in range(80):  # a rate that does not fall makes the last step a matter of luck
         optimizer.zero_grad()
         method(batch).loss.backward()
         torch.nn.utils.clip_grad_norm_(method.parameters(), 5.0)
         optimizer.step()
+        decay.step()
         method.after_step()
     logits = method.eval().deployed(method.views.standard(batch.labeled, "primary"))
     assert (logits.argmax(1) == batch.labeled.label).all()
