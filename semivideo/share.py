@@ -1,4 +1,6 @@
-"""Which part of a job this process does, by what started it; no process waits for another.
+"""Which part of a job this process does, by what started it, and with how many processors.
+
+No process waits for another.
 
     started by                            process                      of
     torchrun                              RANK                         WORLD_SIZE
@@ -60,6 +62,11 @@ def part_of(path: Path, share: Share) -> Path:
     """
     rank, world_size = share
     return path if world_size == 1 else path.with_stem(f"{path.stem}-{rank:05}-of-{world_size:05}")
+
+
+def num_cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _numbers(names: tuple[str, ...], given: Mapping[str, str]) -> list[int]:

@@ -19,11 +19,12 @@ from semivideo.benchmark.whole import measured_loop, measured_testing, measured_
 from semivideo.data.loader import Streams
 from semivideo.data.manifest import Manifest
 from semivideo.data.splits import Split
-from semivideo.data.store import FrameStore, num_cores
+from semivideo.data.store import FrameStore
 from semivideo.engine.batch_size import largest_batch, within_memory
 from semivideo.engine.training import Training
 from semivideo.records import Batch
 from semivideo.settings import Settings
+from semivideo.share import num_cores
 from semivideo.training import number_of_steps
 
 Progress = Callable[[str, int, int, str], None]

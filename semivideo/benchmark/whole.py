@@ -13,7 +13,7 @@ from semivideo.benchmark.reading import Source
 from semivideo.benchmark.report import Loop, Testing, Variant
 from semivideo.benchmark.step import SECONDS, in_turn, seconds_of, set_up, wait
 from semivideo.benchmark.stopwatch import paced
-from semivideo.data.loader import _num_workers, training_loader
+from semivideo.data.loader import num_workers, training_loader
 from semivideo.data.manifest import Manifest
 from semivideo.data.store import FrameStore
 from semivideo.engine.prefetch import delivered
@@ -50,7 +50,7 @@ def measured_loop(
         num_steps: Wanted, >= 2; fewer are done when they take long.
     """
     runtime, reader = training.runtime, source.reader(store=store)
-    workers = _num_workers(reader, 1)
+    workers = num_workers(reader, 1)
     # Batches made before the clock started came for nothing.
     skip = workers * _PREFETCHED + 1
     middle = training.plan.num_steps // 2

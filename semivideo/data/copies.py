@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from semivideo.data import fingerprint
 from semivideo.data.manifest import Manifest
-from semivideo.data.store import num_cores
 from semivideo.errors import DataError
+from semivideo.share import num_cores
 
 Progress = Callable[[str, int, int, str], None]
 Pairs = list[tuple[int, int]]

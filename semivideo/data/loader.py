@@ -26,10 +26,10 @@ from semivideo.data.clips import ClipReader
 from semivideo.data.decode import Image
 from semivideo.data.order import BalancedLine, Line
 from semivideo.data.packing import Packed, pack
-from semivideo.data.store import num_cores
 from semivideo.errors import ConfigError, DataError, TrainingError
 from semivideo.randomness import key
 from semivideo.records import Batch, Clips, LabeledClips
+from semivideo.share import num_cores
 
 _MOST_FAILURES = 8  # videos in a row; then it is not the videos
 _MOST_WORKERS = 8
@@ -133,7 +133,7 @@ def training_loader(
                 f"data.{name} = {size} cannot be shared evenly by {world_size} processes; "
                 f"write {down or up} or {up}"
             )
-    workers = _num_workers(reader, world_size)
+    workers = num_workers(reader, world_size)
     collate: Callable[[Any], Any] = pack if workers else _as_it_is
     loader: DataLoader[Any] = DataLoader(
         _Steps(reader, streams, seed=seed, rank=rank, world_size=world_size),
@@ -258,8 +258,13 @@ def _one_ahead(batches: Iterator[Any]) -> Iterator[Any]:
             yield parts
 
 
-def _num_workers(reader: ClipReader, world_size: int) -> int:
-    """As the setting says; "auto": none with a store, else the cores of a process, at most 8."""
+def num_workers(reader: ClipReader, world_size: int) -> int:
+    """Loader processes as the setting says.
+
+    Args:
+        reader: Its setting "auto" means none with a store, else one per core, at most 8.
+        world_size: Processes that share the cores, >= 1.
+    """
     workers = reader.settings.workers
     if workers != "auto":
         return workers

@@ -10,7 +10,6 @@ user's script needs no ``if __name__ == "__main__"`` for them.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from semivideo.data.manifest_file import SCHEMA, read_table, table_of_rows
 from semivideo.data.sources import SourceEntry, find_videos, source_root
 from semivideo.errors import DataError
 from semivideo.records import FrameTable, Video
+from semivideo.share import num_cores
 
 _CHUNK = 256  # files between looks at the clock
 _SAVE_EVERY_SECONDS = 20.0
@@ -111,7 +111,7 @@ def scan(
         progress(len(known), len(entries))
     if todo:
         rows.save()  # so that a place that cannot be written to shows at once
-        _probe_all(todo, rows, workers=workers or 2 * _processors(), progress=progress)
+        _probe_all(todo, rows, workers=workers or 2 * num_cores(), progress=progress)
     manifest = Manifest(_ordered(rows.table, entries), root=root)
     if out is not None:
         manifest.write(out)
@@ -263,8 +263,3 @@ def _ordered(table: pa.Table, entries: Sequence[SourceEntry]) -> pa.Table:
 def _partial(out: Path) -> Path:
     """Where a scan keeps what it has so far."""
     return out.with_name(f"{out.name}.partial")
-
-
-def _processors() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,7 +7,6 @@ started by fork share.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
@@ -20,6 +19,7 @@ from semivideo.data.manifest import Manifest
 from semivideo.errors import DataError
 from semivideo.records import Video
 from semivideo.settings import DataSettings
+from semivideo.share import num_cores
 
 _GB = 1e9
 _AT_ONCE = 64  # frames read from a cache
@@ -155,8 +155,3 @@ class FrameStore:
 def _is_usable(video: Video) -> bool:
     size = {"width": video.width, "height": video.height, "num_frames": video.num_frames}
     return video.error is None and why_unusable(**size) is None
-
-
-def num_cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -31,9 +31,8 @@ from semivideo.data.cache.form import (
 from semivideo.data.cache.index import ShardIndex
 from semivideo.data.cache.shards import check_sources, damage, is_there, make_shard
 from semivideo.data.manifest import Manifest
-from semivideo.data.store import num_cores
 from semivideo.errors import ConfigError, DataError
-from semivideo.share import ALONE, Share
+from semivideo.share import ALONE, Share, num_cores
 
 log = logging.getLogger("semivideo")
 

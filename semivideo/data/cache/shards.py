@@ -21,9 +21,9 @@ from semivideo.data.cache.form import MANIFEST, CacheForm, shard_files
 from semivideo.data.cache.index import PIECE, VIDEO, Header, ShardIndex, write_index
 from semivideo.data.cache.sections import BLOCK, Section, chunks, make_section
 from semivideo.data.manifest import Manifest
-from semivideo.data.store import num_cores
 from semivideo.errors import DataError
 from semivideo.files import replacing
+from semivideo.share import num_cores
 
 
 def make_shard(
