@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from semivideo.analysis.comparison import Result, class_accuracies, require_same_test
+from semivideo.analysis.comparison import class_accuracies, require_same_test
 from semivideo.analysis.drawing import (
     GRID,
     Row,
@@ -22,6 +22,7 @@ from semivideo.analysis.drawing import (
     save,
 )
 from semivideo.analysis.groups import by_method
+from semivideo.analysis.result import Result
 
 MARKS = "osD^vP*"
 """Of the methods, so that no color is needed to tell them apart."""

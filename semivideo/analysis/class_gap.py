@@ -13,7 +13,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from semivideo.analysis.comparison import Result, class_accuracies, require_same_test
+from semivideo.analysis.comparison import class_accuracies, require_same_test
 from semivideo.analysis.drawing import (
     COLORS,
     INK,
@@ -26,6 +26,7 @@ from semivideo.analysis.drawing import (
     save,
 )
 from semivideo.analysis.groups import by_method
+from semivideo.analysis.result import Result
 from semivideo.errors import ConfigError
 
 MOST_NAMES = 60

@@ -8,69 +8,17 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import torch
-
-from semivideo import models
 from semivideo.analysis.groups import by_method
-from semivideo.analysis.pseudo_labels import LateLabels, late_labels
-from semivideo.data.manifest import Manifest
-from semivideo.data.splits import Split
+from semivideo.analysis.result import ENDING, Result
 from semivideo.errors import ConfigError
 from semivideo.evaluation.compare import Interval, accuracy_interval, paired_difference
-from semivideo.evaluation.metrics import Evaluation
-from semivideo.runfolder import RunFolder
-from semivideo.settings import Settings
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came out of one finished and evaluated run.
-
-    Attributes:
-        run: Its folder.
-        settings: Of the run.
-        split: What it was allowed to know.
-        evaluation: Scores of the test videos.
-        summary: What ``summary.json`` says.
-        labels: Quality of its late pseudo-labels.
-        num_parameters: Of the deployed network.
-    """
-
-    run: RunFolder
-    settings: Settings
-    split: Split
-    evaluation: Evaluation
-    summary: dict[str, Any]
-    labels: LateLabels
-    num_parameters: int
-
-    @classmethod
-    def read(cls, path: str | Path) -> Result:
-        """Read a run folder.
-
-        Raises:
-            CheckpointError: It has not finished or was not evaluated.
-        """
-        run = RunFolder.open(path)
-        settings, manifest = run.settings(), Manifest.read(run.manifest_file)
-        network = settings.networks.primary
-        with torch.device("meta"):
-            built = models.create(network.name, len(manifest.classes), **network.options)
-        return cls(
-            run=run,
-            settings=settings,
-            split=Split.read(run.split_file),
-            evaluation=Evaluation.read(run.evaluation_file),
-            summary=run.summary(),
-            labels=late_labels(run, manifest),
-            num_parameters=sum(p.numel() for p in built.parameters()),
-        )
 
 
 class Gain(NamedTuple):
@@ -126,14 +74,19 @@ COLUMNS = (
 
 
 def run_folders(paths: Iterable[str | Path]) -> list[Path]:
-    """Replace folders of runs by the runs in them, at any depth, in the order of their names."""
+    """Replace folders by the runs and records in them, at any depth, in the order of their names.
+
+    Raises:
+        ConfigError: A folder holds neither.
+    """
     found: list[Path] = []
     for path in map(Path, paths):
         is_run = (path / "settings.yaml").is_file() or not path.is_dir()
-        inside = sorted(file.parent for file in path.rglob("settings.yaml"))
+        inside = [file.parent for file in path.rglob("settings.yaml")]
+        inside += path.rglob(f"*{ENDING}")
         if not is_run and not inside:
             raise ConfigError(f"there is no run in {path}; name run folders or a folder of runs")
-        found += [path] if is_run else inside
+        found += [path] if is_run else sorted(inside)
     return found
 
 
@@ -141,8 +94,9 @@ def compare(runs: Sequence[str | Path]) -> list[Line]:
     """Compare finished and evaluated runs.
 
     Args:
-        runs: Run folders; those that differ in the seed alone become one line, but a seed that
-            comes again begins a line of its own. The lines keep the order of their first runs.
+        runs: Run folders or records; those that differ in the seed alone become one line, but a
+            seed that comes again begins a line of its own. The lines keep the order of their first
+            runs.
 
     Raises:
         ConfigError: No runs, other test videos or protocols, or methods with no seed in common.
@@ -159,6 +113,33 @@ def compare(runs: Sequence[str | Path]) -> list[Line]:
         interval = accuracy_interval([result.evaluation for result in members])
         lines.append(Line(name, tuple(members), interval, gains))
     return lines
+
+
+def keep_records(runs: Sequence[str | Path], *, folder: Path) -> list[Path]:
+    """Write a record of each run, named like its folder.
+
+    Args:
+        runs: Finished and evaluated runs.
+        folder: Where the records go.
+
+    Raises:
+        ConfigError: Two runs have one name.
+        CheckpointError: A run has not finished or was not evaluated.
+        WriteError: The folder cannot be written.
+    """
+    results = [Result.read(path) for path in runs]
+    by_name = {result.run.path.name: result for result in results}
+    if len(by_name) < len(results):
+        [(name, _)] = Counter(result.run.path.name for result in results).most_common(1)
+        raise ConfigError(
+            f"two runs are named {name}, and a record is named like its run; keep the records of "
+            "each folder of runs in a folder of their own"
+        )
+    files = []
+    for name, result in by_name.items():
+        files.append(folder / f"{name}{ENDING}")
+        result.write(files[-1])
+    return files
 
 
 def table_rows(lines: Sequence[Line]) -> list[list[str]]:

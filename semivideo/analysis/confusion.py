@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from semivideo.analysis.comparison import Result, require_same_test
+from semivideo.analysis.comparison import require_same_test
 from semivideo.analysis.drawing import INK, Row, caption, in_percent, new_figure, save
 from semivideo.analysis.groups import by_method
+from semivideo.analysis.result import Result
 from semivideo.errors import ConfigError
 
 MOST_NUMBERS = 40

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from semivideo.analysis.comparison import Result, class_accuracies, require_same_test
+from semivideo.analysis.comparison import class_accuracies, require_same_test
 from semivideo.analysis.drawing import (
     COLORS,
     INK,
@@ -31,6 +31,7 @@ from semivideo.analysis.drawing import (
     save,
 )
 from semivideo.analysis.groups import by_method
+from semivideo.analysis.result import Result
 from semivideo.errors import ConfigError
 
 BINS_OF_ALL = 20

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from semivideo.analysis.pseudo_labels import true_classes, without_labeled
+from semivideo.analysis.result import is_record
 from semivideo.data.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.errors import CheckpointError
@@ -62,8 +63,12 @@ class Trained:
         """Read a run folder.
 
         Raises:
-            CheckpointError: It is missing or broken.
+            CheckpointError: It is missing or broken, or a record.
         """
+        if is_record(Path(path)):
+            raise CheckpointError(
+                f"{path} is a record, which holds test scores and no more; name the run folder"
+            )
         run = RunFolder.open(path)
         manifest, split = Manifest.read(run.manifest_file), Split.read(run.split_file)
         return cls(run, run.settings(), split, manifest)

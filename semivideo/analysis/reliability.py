@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from semivideo.analysis.calibration import NUM_BINS, Bins, calibration
-from semivideo.analysis.comparison import Result, require_same_test
+from semivideo.analysis.comparison import require_same_test
 from semivideo.analysis.drawing import (
     PALE,
     Row,
@@ -25,6 +25,7 @@ from semivideo.analysis.drawing import (
     save,
 )
 from semivideo.analysis.groups import by_method
+from semivideo.analysis.result import Result
 
 FEW = 10
 """The accuracy of fewer videos says little: such bins are hollow and not connected."""

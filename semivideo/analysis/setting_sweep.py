@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from semivideo.analysis.comparison import Result, require_same_test
+from semivideo.analysis.comparison import require_same_test
 from semivideo.analysis.drawing import (
     Row,
     caption,
@@ -27,6 +27,7 @@ from semivideo.analysis.drawing import (
     save,
 )
 from semivideo.analysis.groups import flat_settings
+from semivideo.analysis.result import Result
 from semivideo.errors import ConfigError
 
 SEED = "engine.seed"

@@ -13,18 +13,26 @@ from semivideo.cli.console import note, show
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders of them.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders or records, or folders of them.")],
     markdown: Annotated[Path | None, typer.Option(help="Also write the table there.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write the table there.")] = None,
+    records: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a small file a run, which can stand in for the run here."),
+    ] = None,
 ) -> None:
     """Compare evaluated runs: mean, deviation, intervals, paired gains, cost.
 
     Runs that differ in the seed alone are one method. The first method is the baseline. Runs that
     were tested on different videos are refused.
     """
-    from semivideo.analysis.comparison import run_folders
+    from semivideo.analysis.comparison import keep_records, run_folders
 
-    show_comparison(run_folders(runs), markdown=markdown, csv=csv)
+    found = run_folders(runs)
+    show_comparison(found, markdown=markdown, csv=csv)
+    if records is not None:
+        num_records = len(keep_records(found, folder=records))
+        note(f"wrote {num_records} records into {records}")
 
 
 def show_comparison(

@@ -99,11 +99,14 @@ class Split:
                     "choose another name"
                 )
             return
+        with replacing(path) as temporary:
+            temporary.write_text(_as_lines(self.to_json()), encoding="ascii")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON types, ids as tuples."""
         head = {"format": FORMAT, "name": self.name, "seed": self.seed, "hash": self.hash}
         lists = {role: getattr(self, role) for role in _LISTS}
-        content = {**head, "shares_groups": self.shares_groups, **lists}
-        with replacing(path) as temporary:
-            temporary.write_text(_as_lines(content), encoding="ascii")
+        return {**head, "shares_groups": self.shares_groups, **lists}
 
     @classmethod
     def read(cls, path: Path) -> Split:
@@ -112,7 +115,20 @@ class Split:
         Raises:
             SplitError: There is no such file, it is not a split, or it was edited by hand.
         """
-        content = _content(path)
+        return cls.from_json(_content(path), path=path)
+
+    @classmethod
+    def from_json(cls, content: Any, *, path: Path) -> Split:
+        """Make a split of what ``to_json`` gave.
+
+        Args:
+            content: Of a file.
+            path: That file, for messages.
+
+        Raises:
+            SplitError: It is not a split, or it was edited by hand.
+        """
+        _require_keys(content, path)
         roles = {role: content[role] for role in _LISTS}
         for role, ids in roles.items():
             if not (isinstance(ids, list) and set(map(type, ids)) <= {str}):
@@ -196,10 +212,10 @@ def _as_lines(content: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _content(path: Path) -> dict[str, Any]:
-    """The JSON object in a split file, with all its keys."""
+def _content(path: Path) -> Any:
+    """What a split file holds."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SplitError(
             f"there is no split {path}; make it with: semivideo split MANIFEST --out {path}"
@@ -208,8 +224,11 @@ def _content(path: Path) -> dict[str, Any]:
         raise SplitError(f"cannot read {path}: {error.strerror}; check its rights") from None
     except ValueError as error:
         raise SplitError(f"{path} is not a split, for it is not JSON ({error}); {_AGAIN}") from None
+
+
+def _require_keys(content: Any, path: Path) -> None:
+    """Check that a file holds a JSON object of a split, with all its keys."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise SplitError(f"{path} is not a split of this version of semivideo; {_AGAIN}")
     if missing := [name for name in _KEYS if name not in content]:
         raise SplitError(f"{path} lacks {', '.join(missing)}; {_AGAIN}")
-    return content

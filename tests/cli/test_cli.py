@@ -29,7 +29,7 @@ FLAGS = {
     "predict": "run videos --top --json --out --ray",
     "recipes": "pattern",
     "methods": "",
-    "compare": "runs --markdown --csv",
+    "compare": "runs --markdown --csv --records",
     "sweep": "grid manifest --split --out --steps",
     "figure": "name runs --out --set",
     "demo": "--out --steps --seed",

@@ -1,0 +1,173 @@
+"""What came out of a run: read from its folder, or from the record kept of it.
+
+A record is one small file (about 15 kB for 400 test videos) that outlives the run folder: settings,
+split, summary and test scores, without weights, videos, logs and pseudo-labels. Comparisons, and
+figures of test scores, take it in place of the folder.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from semivideo import models
+from semivideo.analysis.pseudo_labels import LateLabels, late_labels
+from semivideo.data.manifest import Manifest
+from semivideo.data.splits import Split
+from semivideo.errors import CheckpointError, SemiVideoError
+from semivideo.evaluation.metrics import Evaluation, Scores
+from semivideo.files import write_bytes
+from semivideo.runfolder import RunFolder
+from semivideo.settings import Settings
+
+ENDING = ".run.json.gz"
+"""Of the name of a record."""
+FORMAT = 1
+_DIGITS = 4  # of a probability in a record; all where fewer would change who is best
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of one finished and evaluated run.
+
+    Attributes:
+        run: Its folder; of a record the folder's name, and nothing in it.
+        settings: Of the run.
+        split: What it was allowed to know.
+        evaluation: Scores of the test videos.
+        summary: What ``summary.json`` says.
+        labels: Quality of its late pseudo-labels.
+        num_parameters: Of the deployed network.
+    """
+
+    run: RunFolder
+    settings: Settings
+    split: Split
+    evaluation: Evaluation
+    summary: dict[str, Any]
+    labels: LateLabels
+    num_parameters: int
+
+    @classmethod
+    def read(cls, path: str | Path) -> Result:
+        """Read a run folder or a record.
+
+        Raises:
+            CheckpointError: The run has not finished or was not evaluated, or the file is no
+                record.
+        """
+        path = Path(path)
+        return cls._of_record(path) if is_record(path) else cls._of_folder(path)
+
+    def write(self, path: str | Path) -> None:
+        """Write a record; equal results give equal files.
+
+        Args:
+            path: A name that ends in ``ENDING``.
+
+        Raises:
+            WriteError: The disk is full or the folder cannot be written.
+        """
+        evaluation = self.evaluation
+        content = {
+            "format": FORMAT,
+            "settings": self.settings.model_dump(mode="json"),
+            "num_parameters": self.num_parameters,
+            "summary": self.summary,
+            "labels": {
+                name: None if math.isnan(share) else share
+                for name, share in self.labels._asdict().items()
+            },
+            "evaluation": {
+                "protocol": evaluation.protocol,
+                "classes": evaluation.classes,
+                "ids": evaluation.ids,
+                "labels": evaluation.labels.tolist(),
+                "skipped": dict(evaluation.skipped),
+                "scores": _short(evaluation.scores),
+            },
+            "split": self.split.to_json(),
+        }
+        text = json.dumps(content, separators=(",", ":"))
+        write_bytes(Path(path), gzip.compress(text.encode(), mtime=0))
+
+    @classmethod
+    def _of_folder(cls, path: Path) -> Result:
+        """Read a run folder."""
+        run = RunFolder.open(path)
+        settings, manifest = run.settings(), Manifest.read(run.manifest_file)
+        network = settings.networks.primary
+        with torch.device("meta"):
+            built = models.create(network.name, len(manifest.classes), **network.options)
+        return cls(
+            run=run,
+            settings=settings,
+            split=Split.read(run.split_file),
+            evaluation=Evaluation.read(run.evaluation_file),
+            summary=run.summary(),
+            labels=late_labels(run, manifest),
+            num_parameters=sum(p.numel() for p in built.parameters()),
+        )
+
+    @classmethod
+    def _of_record(cls, path: Path) -> Result:
+        """Read a record."""
+        again = "write it again: semivideo compare RUN... --records FOLDER"
+        try:
+            content = json.loads(gzip.decompress(path.read_bytes()))
+        except (EOFError, ValueError, gzip.BadGzipFile) as error:
+            raise CheckpointError(f"{path} is not a record ({error}); {again}") from None
+        except OSError as error:
+            reason = error.strerror
+            raise CheckpointError(f"cannot read the record {path} ({reason}); {again}") from None
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise CheckpointError(f"{path} is no record of this version of semivideo; {again}")
+        try:
+            return cls._from(content, path)
+        except (KeyError, TypeError, ValueError, SemiVideoError) as error:
+            raise CheckpointError(f"{path} is a broken record ({error}); {again}") from None
+
+    @classmethod
+    def _from(cls, content: dict[str, Any], path: Path) -> Result:
+        """Make a result of what a record holds."""
+        tested, labels = content["evaluation"], content["labels"]
+        return cls(
+            run=RunFolder(str(path).removesuffix(ENDING)),
+            settings=Settings.from_mapping(content["settings"]),
+            split=Split.from_json(content["split"], path=path),
+            evaluation=Evaluation(
+                protocol=tested["protocol"],
+                classes=tuple(tested["classes"]),
+                ids=tuple(tested["ids"]),
+                scores=np.array(tested["scores"], dtype=np.float32),
+                labels=np.array(tested["labels"], dtype=np.int64),
+                skipped=tested["skipped"],
+            ),
+            summary=content["summary"],
+            labels=LateLabels(
+                *(math.nan if labels[f] is None else labels[f] for f in LateLabels._fields)
+            ),
+            num_parameters=content["num_parameters"],
+        )
+
+
+def is_record(path: Path) -> bool:
+    """Whether a path is named like a record."""
+    return path.name.endswith(ENDING)
+
+
+def _short(scores_VK: Scores) -> list[list[float]]:
+    """Scores with few digits, unless that would change the order of the best five."""
+    short_VK = scores_VK.astype(np.float64).round(_DIGITS)
+    best, same = (np.argsort(-s, axis=1, kind="stable")[:, :5] for s in (scores_VK, short_VK))
+    changed_V = (best != same).any(axis=1)
+    short_VK[changed_V] = scores_VK[changed_V]
+    rows: list[list[float]] = short_VK.tolist()
+    return rows
