@@ -1,35 +1,43 @@
-"""EVIDENCE.md from run folders: what was measured, how, and which of the papers' claims it bears.
+"""EVIDENCE.md from runs: what was measured, how, and which of the papers' claims it bears.
 
-    python benchmarks/evidence.py                  # writes EVIDENCE.md from runs/
-    python benchmarks/evidence.py --run            # first does the next runs that are missing
+    python benchmarks/evidence.py            # writes EVIDENCE.md from the records in evidence/
+    python benchmarks/evidence.py --run      # first does the next runs that are missing
 
-``--run`` goes through the plan below in order and can be stopped and started at any time; started
-twice, two processes share the work. Nothing in the file is written by hand.
+A run is kept as a record, a small file with its settings, split, summary and test scores, so that
+the evidence grows from one sitting to the next and anybody can compute it anew. ``--run`` goes
+through the plan below in order and can be stopped and started at any time; started twice, two
+processes share the work. Nothing in EVIDENCE.md is written by hand.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated
 
 import accuracy
 import typer
 
+from semivideo import build
 from semivideo.analysis import comparison
 from semivideo.analysis.comparison import Line
+from semivideo.analysis.result import ENDING, Result
 from semivideo.cli.console import ProgressFunction, note, progress_bars, run_plainly
+from semivideo.errors import ConfigError
 from semivideo.evaluation.compare import paired_difference
 from semivideo.files import write_bytes
 from semivideo.methods import METHODS
 from semivideo.recipes.grids import GRIDS, Grid
-from semivideo.sweep import grid_cells, is_finished, sweep
+from semivideo.recipes.resolve import resolve_settings
+from semivideo.settings import MethodSettings, Settings
+from semivideo.sweep import grid_cells, sweep
 
 FOUR = ("supervised", "fixmatch", "cmpl", "ltg")
 NUM_SEEDS = 3
+RECORDS = Path(__file__).parents[1] / "evidence"
 
 
 @dataclass(frozen=True)
@@ -42,16 +50,38 @@ class Part:
     grid: str | None = None
 
     @property
-    def folder(self) -> Path:
-        """Below the folder of all runs."""
-        name = accuracy.folder_name(self.dataset, self.labels)
-        return Path("accuracy") / name if self.grid is None else Path("sweeps") / name / self.grid
+    def folder(self) -> str:
+        """Of its runs, and of their records; parts on the same videos and labels share it."""
+        return accuracy.folder_name(self.dataset, self.labels)
+
+    @property
+    def place(self) -> str:
+        """Data set and labels, for people."""
+        return f"{self.dataset}, {per_class(self.labels)}"
 
     @property
     def title(self) -> str:
         """Heading of the table."""
-        source = f" - {GRIDS[self.grid].source}" if self.grid else ""
-        return f"{self.dataset}, {per_class(self.labels)}{source}"
+        return f"{self.place} - {GRIDS[self.grid].source}" if self.grid else self.place
+
+    @property
+    def variants(self) -> Grid:
+        """What is run."""
+        if self.grid is not None:
+            return GRIDS[self.grid]
+        return Grid("", {name: {"recipe": f"small-{name}"} for name in self.methods})
+
+    @cached_property
+    def settings(self) -> dict[str, Settings]:
+        """Complete settings of each variant, but for the seed."""
+        common = accuracy.DATASETS[self.dataset].settings
+        found = {}
+        for name in self.variants.variants:
+            recipe, changes = self.variants.cell(name)
+            found[name] = resolve_settings(
+                recipe=recipe, method=None, steps=None, seed=None, settings={**common, **changes}
+            )
+        return found
 
 
 def per_class(labels: int) -> str:
@@ -59,82 +89,125 @@ def per_class(labels: int) -> str:
     return {0: "all labels", 1: "1 label per class"}.get(labels, f"{labels} labels per class")
 
 
-PLAN = (
-    Part("utd-mhad", 4, FOUR),
-    Part("utd-mhad", 1, FOUR),
-    Part("utd-mhad", 2, FOUR),
-    Part("utd-mhad", 0, ("supervised",)),
-    Part("utd-mhad", 4, grid="cmpl-table-a2"),
-    Part("utd-mhad", 4, grid="cmpl-table2"),
-    Part("utd-mhad", 4, tuple(METHODS)),
-    Part("jhmdb", 5, FOUR),
-    Part("jhmdb", 10, FOUR),
-    Part("utd-mhad", 4, grid="ltg-table1"),
-)
+# In the order in which they are run.
+PLAN = {
+    "4 labels": Part("utd-mhad", 4, FOUR),
+    "1 label": Part("utd-mhad", 1, FOUR),
+    "2 labels": Part("utd-mhad", 2, FOUR),
+    "all labels": Part("utd-mhad", 0, ("supervised",)),
+    "networks": Part("utd-mhad", 4, grid="cmpl-fig1"),
+    "schemes": Part("utd-mhad", 4, grid="cmpl-table-a2"),
+    "parts of cmpl": Part("utd-mhad", 4, grid="cmpl-table2"),
+    "methods": Part("utd-mhad", 4, tuple(METHODS)),
+    "jhmdb 5": Part("jhmdb", 5, FOUR),
+    "jhmdb 10": Part("jhmdb", 10, FOUR),
+    "parts of ltg": Part("utd-mhad", 4, grid="ltg-table1"),
+}
 
 # What the papers claim: part of PLAN, better, worse, where.
 CLAIMS = (
-    (0, "fixmatch", "supervised", "CMPL Table 1, LTG Table 1"),
-    (0, "cmpl", "fixmatch", "CMPL Table 1"),
-    (0, "ltg", "fixmatch", "LTG Table 1"),
-    (1, "cmpl", "fixmatch", "CMPL Table 1"),
-    (2, "cmpl", "fixmatch", "CMPL Table 1"),
     *(
-        (4, "scheme-cross", f"scheme-{s}", "CMPL Table A2")
-        for s in ("self_first", "opposite_first")
+        (part, *pair)
+        for part in ("4 labels", "1 label", "2 labels", "jhmdb 5", "jhmdb 10")
+        for pair in (
+            ("fixmatch", "supervised", "CMPL Table 1, LTG Table 1"),
+            ("cmpl", "fixmatch", "CMPL Table 1"),
+            ("ltg", "fixmatch", "LTG Table 1"),
+        )
     ),
-    *((4, "scheme-cross", f"scheme-{s}", "CMPL Table A2") for s in ("maximum", "average")),
-    (5, "auxiliary", "fixmatch", "CMPL Table 2"),
-    (5, "frame-rate", "auxiliary", "CMPL Table 2"),
-    (5, "offset", "frame-rate", "CMPL Table 2"),
-    *((6, "ltg", name, "LTG Table 2") for name in ("mvpl", "actorcutmix", "videossl", "s4l")),
-    *((6, name, "pseudo_label", "LTG Table 2") for name in ("s4l", "mvpl", "actorcutmix")),
-    (7, "cmpl", "fixmatch", "CMPL Table 1"),
-    (7, "ltg", "fixmatch", "LTG Table 1"),
-    (9, "both", "alignment", "LTG Table 1"),
-    (9, "alignment", "fixmatch", "LTG Table 1"),
+    *(
+        ("schemes", "scheme-cross", f"scheme-{name}", "CMPL Table A2")
+        for name in ("self_first", "opposite_first", "maximum", "average")
+    ),
+    ("parts of cmpl", "auxiliary", "fixmatch", "CMPL Table 2"),
+    ("parts of cmpl", "frame-rate", "auxiliary", "CMPL Table 2"),
+    ("parts of cmpl", "offset", "frame-rate", "CMPL Table 2"),
+    *(
+        ("methods", "ltg", name, "LTG Table 2")
+        for name in ("mvpl", "actorcutmix", "videossl", "s4l")
+    ),
+    *(("methods", name, "pseudo_label", "LTG Table 2") for name in ("s4l", "mvpl", "actorcutmix")),
+    ("parts of ltg", "both", "alignment", "LTG Table 1"),
+    ("parts of ltg", "alignment", "fixmatch", "LTG Table 1"),
 )
 
 
 def main(
     run: Annotated[bool, typer.Option("--run", help="Do what is missing first.")] = False,
-    runs: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs/accuracy"),
+    records: Annotated[Path, typer.Option(help="Folder of the records.")] = RECORDS,
     out: Annotated[Path, typer.Option(help="The file.")] = Path("EVIDENCE.md"),
 ) -> None:
     """Write the evidence that there is."""
     if run:
         with progress_bars() as progress:
-            for part in PLAN:
-                do(part, runs, progress=progress)
-    write_bytes(out, "\n".join(document(runs)).encode())
+            for part in PLAN.values():
+                do(part, runs / part.folder, records, progress=progress)
+    write_bytes(out, "\n".join(document(records)).encode())
     note(f"wrote {out}")
 
 
-def do(part: Part, runs: Path, *, progress: ProgressFunction | None) -> None:
-    """Do the runs of one part that nobody did and nobody is at."""
-    dataset, folder = accuracy.DATASETS[part.dataset], runs / part.folder
+def do(part: Part, runs: Path, records: Path, *, progress: ProgressFunction | None) -> None:
+    """Do the runs of one part that have no record and that nobody is at."""
+    dataset = accuracy.DATASETS[part.dataset]
     manifest, splits = dataset.splits(
-        folder, labels=part.labels, num_seeds=NUM_SEEDS, progress=progress
+        runs, labels=part.labels, num_seeds=NUM_SEEDS, progress=progress
     )
-    variants = {name: {"recipe": f"small-{name}"} for name in part.methods}
-    grid = Grid("", variants) if part.grid is None else GRIDS[part.grid]
-    sweep(
-        grid_cells(grid, splits, settings=dataset.settings),
-        manifest,
-        out=folder,
-        progress=progress,
+    for cell in grid_cells(part.variants, splits, settings=dataset.settings):
+        variant = cell.name.removesuffix(f"-{cell.seed}")
+        record = record_of(part, variant, cell.seed, records)
+        if record.is_file() and Result.read(record).split == cell.split:
+            continue
+        cell = replace(cell, name=record.name.removesuffix(ENDING))
+        for path in sweep([cell], manifest, out=runs, progress=progress):
+            keep(Result.read(path), record, part.settings[variant])
+
+
+def keep(result: Result, record: Path, settings: Settings) -> None:
+    """Write the record of a run, which must have these settings."""
+    found = result.settings.updated({"engine.seed": settings.engine.seed})
+    if identity(found) != identity(settings):
+        raise ConfigError(
+            f"{result.run.path} was trained with settings that are not the plan's any more; move "
+            "it away to train it anew"
+        )
+    result.write(record)
+
+
+def record_of(part: Part, variant: str, seed: int, records: Path) -> Path:
+    """File of one run; variants with the same settings share their runs, whatever their part."""
+    name = names()[part.folder, identity(part.settings[variant])]
+    return records / part.folder / f"{name}-{seed}{ENDING}"
+
+
+@cache
+def names() -> dict[tuple[str, str], str]:
+    """Folder and identity to the name of a run: the variant's that comes first in the plan."""
+    found: dict[tuple[str, str], str] = {}
+    for part in PLAN.values():
+        for variant, settings in part.settings.items():
+            name = variant if part.grid is None else f"{part.grid}-{variant}"
+            found.setdefault((part.folder, identity(settings)), name)
+    return found
+
+
+def identity(settings: Settings) -> str:
+    """Equal for settings that train alike, whether or not a default of the method is written."""
+    name = settings.method.name
+    options = build.method_options(build.method_class(name), settings.method.options)
+    return settings.model_copy(update={"method": MethodSettings(name=name)}).to_yaml() + str(
+        options
     )
 
 
-def document(runs: Path) -> Iterable[str]:
+def document(records: Path) -> Iterator[str]:
     """Lines of the file."""
     yield INTRODUCTION
-    tables = [lines_of(part, runs) for part in PLAN]
+    tables = {name: lines_of(part, records) for name, part in PLAN.items()}
     yield from claims(tables)
-    # Two parts may share a folder, the second with more methods: shown is the last one.
-    last = {part.folder: number for number, part in enumerate(PLAN)}
-    for number in dict.fromkeys(last[part.folder] for part in PLAN):
-        yield from section(PLAN[number], tables[number])
+    for name, part in PLAN.items():
+        if part != PLAN["4 labels"]:  # which are among all methods
+            yield from section(part, tables[name])
 
 
 INTRODUCTION = """# Evidence
@@ -155,23 +228,23 @@ Not run on a GPU.
 """
 
 
-def lines_of(part: Part, runs: Path) -> dict[str, Line]:
-    """Name of the cell to its line of the comparison, of the runs that are finished."""
-    names = part.methods or tuple(GRIDS[part.grid or ""].variants)
-    found = defaultdict(list)
-    for name in names:
-        for seed in range(NUM_SEEDS):
-            folder = runs / part.folder / f"{name}-{seed}"
-            if is_finished(folder):
-                found[name].append(folder)
+def lines_of(part: Part, records: Path) -> dict[str, Line]:
+    """Variant to its line of the comparison, of those that were run; the papers' order."""
+    found: dict[str, list[Path]] = {}
+    for variant in part.variants.variants:
+        files = [record_of(part, variant, seed, records) for seed in range(NUM_SEEDS)]
+        if there := [file for file in files if file.is_file()]:
+            found[variant] = there
     if not found:
         return {}
-    compared = comparison.compare([folder for folders in found.values() for folder in folders])
-    by_run = {result.run.path: line for line in compared for result in line.results}
-    return {name: by_run[folders[0]] for name, folders in found.items()}
+    compared = comparison.compare([file for files in found.values() for file in files])
+    by_name = {result.run.path.name: line for line in compared for result in line.results}
+    return {
+        variant: by_name[files[0].name.removesuffix(ENDING)] for variant, files in found.items()
+    }
 
 
-def claims(tables: list[dict[str, Line]]) -> Iterable[str]:
+def claims(tables: dict[str, dict[str, Line]]) -> Iterable[str]:
     """The papers' orderings, and whether they appear."""
     yield "## Which of the papers' orderings appear"
     yield ""
@@ -179,10 +252,9 @@ def claims(tables: list[dict[str, Line]]) -> Iterable[str]:
     yield ""
     yield "| claim | from | here, on | difference in points | verdict |"
     yield "|---|---|---|---|---|"
-    for number, better, worse, source in CLAIMS:
-        part, lines = PLAN[number], tables[number]
-        place = f"{part.dataset}, {per_class(part.labels)}"
-        yield f"| {better} over {worse} | {source} | {place} | {verdict(lines, better, worse)} |"
+    for name, better, worse, source in CLAIMS:
+        found = verdict(tables[name], better, worse)
+        yield f"| {better} over {worse} | {source} | {PLAN[name].place} | {found} |"
     yield ""
 
 

@@ -22,7 +22,7 @@ from semivideo.analysis.pseudo_labels import LateLabels, late_labels
 from semivideo.data.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.errors import CheckpointError, SemiVideoError
-from semivideo.evaluation.metrics import Evaluation, Scores
+from semivideo.evaluation.metrics import Evaluation, rank_of_truth
 from semivideo.files import write_bytes
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
@@ -30,7 +30,7 @@ from semivideo.settings import Settings
 ENDING = ".run.json.gz"
 """Of the name of a record."""
 FORMAT = 1
-_DIGITS = 4  # of a probability in a record; all where fewer would change who is best
+_DIGITS = 3  # of a probability in a record
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Result:
                 "ids": evaluation.ids,
                 "labels": evaluation.labels.tolist(),
                 "skipped": dict(evaluation.skipped),
-                "scores": _short(evaluation.scores),
+                "scores": _short(evaluation),
             },
             "split": self.split.to_json(),
         }
@@ -163,11 +163,16 @@ def is_record(path: Path) -> bool:
     return path.name.endswith(ENDING)
 
 
-def _short(scores_VK: Scores) -> list[list[float]]:
-    """Scores with few digits, unless that would change the order of the best five."""
-    short_VK = scores_VK.astype(np.float64).round(_DIGITS)
-    best, same = (np.argsort(-s, axis=1, kind="stable")[:, :5] for s in (scores_VK, short_VK))
-    changed_V = (best != same).any(axis=1)
-    short_VK[changed_V] = scores_VK[changed_V]
+def _short(evaluation: Evaluation) -> list[list[float]]:
+    """Scores with few digits; all digits of a video where fewer would change a figure."""
+    exact_VK, labels_V = evaluation.scores, evaluation.labels
+    short_VK = exact_VK.astype(np.float64).round(_DIGITS)
+    read_VK = short_VK.astype(np.float32)
+    has_other_best_V = read_VK.argmax(axis=1) != exact_VK.argmax(axis=1)
+    # Figures go down to top-5.
+    ranks = (np.minimum(rank_of_truth(each, labels_V), 5) for each in (exact_VK, read_VK))
+    has_other_rank_V = np.not_equal(*ranks)
+    changes_V = has_other_best_V | has_other_rank_V
+    short_VK[changes_V] = exact_VK[changes_V]
     rows: list[list[float]] = short_VK.tolist()
     return rows

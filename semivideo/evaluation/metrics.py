@@ -28,18 +28,32 @@ Labels = NDArray[np.int64]
 def accuracy(scores_VK: Scores, labels_V: Labels, *, top: int = 1) -> float:
     """Share of videos whose class is among the ``top`` best scored ones.
 
-    Of equal scores the smaller class number is the better one, as in ``argmax``: a network that
-    gives every class the same score is right for class 0 only.
-
     Args:
         scores_VK: float (V, K), V >= 1, finite.
         labels_V: int64 (V,) in [0, K).
         top: >= 1; K and more give 1.0.
     """
+    return float((rank_of_truth(scores_VK, labels_V) < top).mean())
+
+
+def rank_of_truth(scores_VK: Scores, labels_V: Labels) -> Labels:
+    """Count the classes that are scored better than the true one.
+
+    Of equal scores the smaller class number is the better one, as in ``argmax``: a network that
+    gives every class the same score is right for class 0 only.
+
+    Args:
+        scores_VK: float (V, K), finite.
+        labels_V: int64 (V,) in [0, K).
+
+    Returns:
+        int64 (V,) in [0, K).
+    """
     own_V1 = np.take_along_axis(scores_VK, labels_V[:, None], axis=1)
     is_smaller_class = np.arange(scores_VK.shape[1]) < labels_V[:, None]
-    rank_V = ((scores_VK > own_V1) | ((scores_VK == own_V1) & is_smaller_class)).sum(axis=1)
-    return float((rank_V < top).mean())
+    is_better_VK = (scores_VK > own_V1) | ((scores_VK == own_V1) & is_smaller_class)
+    rank_V: Labels = is_better_VK.sum(axis=1, dtype=np.int64)
+    return rank_V
 
 
 def confusion_matrix(scores_VK: Scores, labels_V: Labels) -> Labels:

@@ -51,7 +51,7 @@ def _values(key: str, *values: Any) -> dict[str, Changes]:
     return {f"{key.rpartition('.')[2]}-{value}": {key: value} for value in values}
 
 
-_A = "networks.auxiliary"
+_P, _A = "networks.primary", "networks.auxiliary"
 _SAME_CLIP = {f"{_A}.num_frames": 8, f"{_A}.stride_frames": 8}
 _TWICE = {f"{_A}.num_frames": 16, f"{_A}.stride_frames": 4}
 _FIXMATCH = {"fixmatch": {_RECIPE: "small-fixmatch"}}
@@ -59,6 +59,18 @@ _UNALIGNED = {"method.alignment.weight": 0.0}
 _UNCONTRASTED = {"method.contrast.weight": 0.0}
 
 GRIDS: dict[str, Grid] = {
+    "cmpl-fig1": Grid(
+        "small-supervised",
+        {
+            "primary": {},
+            "auxiliary": {
+                f"{_P}.num_frames": 16,
+                f"{_P}.stride_frames": 4,
+                f"{_P}.options.width": 0.125,
+            },
+        },
+        "CMPL Fig. 1 and 7: the two networks, each by itself, supervised",
+    ),
     "cmpl-table2": Grid(
         "small-cmpl",
         {

@@ -1,0 +1,85 @@
+"""The evidence is what the program makes of the records, and each run is done once."""
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from semivideo.analysis.comparison import Result
+from semivideo.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def evidence(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return importlib.import_module("evidence")
+
+
+@pytest.fixture
+def kept(evidence):
+    """A record of the project, and its path."""
+    path = sorted(evidence.RECORDS.rglob("supervised-0.*"))[0]
+    return Result.read(path), path
+
+
+def test_evidence__is_what_the_records_give(evidence):
+    assert "\n".join(evidence.document(evidence.RECORDS)) == (ROOT / "EVIDENCE.md").read_text()
+
+
+def test_records__are_all_of_the_plan(evidence):
+    known = {f"{folder}/{name}" for (folder, _), name in evidence.names().items()}
+    found = [path.relative_to(evidence.RECORDS) for path in evidence.RECORDS.rglob("*.gz")]
+    assert found
+    for path in found:
+        name, _, seed = path.name.removesuffix(evidence.ENDING).rpartition("-")
+        assert (f"{path.parent}/{name}" in known, int(seed) < evidence.NUM_SEEDS) == (True, True)
+
+
+def test_records__were_trained_with_the_settings_of_the_plan(evidence):
+    for part in evidence.PLAN.values():
+        for variant, settings in part.settings.items():
+            path = evidence.record_of(part, variant, 0, evidence.RECORDS)
+            if path.is_file():
+                assert evidence.identity(Result.read(path).settings) == evidence.identity(settings)
+
+
+def test_record_of__is_one_for_equal_settings_of_several_parts(evidence, tmp_path):
+    plan = evidence.PLAN
+    run = evidence.record_of(plan["4 labels"], "cmpl", 2, tmp_path)
+    assert run == tmp_path / "utd-mhad-4-labels" / f"cmpl-2{evidence.ENDING}"
+    assert evidence.record_of(plan["schemes"], "scheme-cross", 2, tmp_path) == run
+    assert evidence.record_of(plan["parts of cmpl"], "frame-rate", 2, tmp_path) == run
+    assert evidence.record_of(plan["parts of cmpl"], "auxiliary", 2, tmp_path) != run
+    assert evidence.record_of(plan["1 label"], "cmpl", 2, tmp_path) != run
+
+
+def test_keep__refuses_a_run_with_other_settings(evidence, kept, tmp_path):
+    result, path = kept
+    evidence.keep(result, tmp_path / path.name, result.settings)
+    assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+    other = replace(result, settings=result.settings.updated({"engine.steps": 7}))
+    with pytest.raises(ConfigError, match="supervised-0 was trained with settings that are not"):
+        evidence.keep(other, tmp_path / path.name, result.settings)
+
+
+def test_do__trains_what_has_no_record_on_this_split(evidence, kept, monkeypatch, tmp_path):
+    result, path = kept
+    part = evidence.Part("utd-mhad", 4, ("supervised",))
+    splits = [result.split, replace(result.split, seed=1), replace(result.split, seed=2)]
+    dataset = type("Fake", (), {"splits": lambda *_, **__: ("videos", splits), "settings": {}})()
+    monkeypatch.setitem(evidence.accuracy.DATASETS, "utd-mhad", dataset)
+    asked = []
+
+    def sweep(cells, manifest, *, out, progress):
+        asked.append((cells[0].name, cells[0].seed, manifest, out))
+        return [path] if cells[0].seed == 2 else []  # another process is at 1
+
+    monkeypatch.setattr(evidence, "sweep", sweep)
+    evidence.keep(result, evidence.record_of(part, "supervised", 0, tmp_path), result.settings)
+    evidence.do(part, Path("runs"), tmp_path, progress=None)
+    assert asked == [(f"supervised-{seed}", seed, "videos", Path("runs")) for seed in (1, 2)]
+    written = [evidence.record_of(part, "supervised", s, tmp_path).is_file() for s in range(3)]
+    assert written == [True, False, True]
