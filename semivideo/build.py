@@ -135,7 +135,8 @@ def build_method(settings: Settings, *, num_classes: int) -> Method:
         num_classes: K >= 2.
 
     Raises:
-        ConfigError: Any name, key or value that does not exist or fit.
+        ConfigError: Any name, key or value that does not exist or fit, or a method whose first
+            stream is not RGB.
     """
     cls = method_class(settings.method.name)
     options = method_options(cls, settings.method.options)
@@ -147,7 +148,20 @@ def build_method(settings: Settings, *, num_classes: int) -> Method:
     for role, built in networks.items():
         _check_clip(settings, built, num_frames=wanted[role].num_frames, role=role)
     clips = {role: clip_spec(network) for role, network in wanted.items()}
-    return cls(*networks.values(), views=Views(settings.views), clips=clips, **options)
+    method = cls(*networks.values(), views=Views(settings.views), clips=clips, **options)
+    _check_first_stream(method, settings.method.name)
+    return method
+
+
+def _check_first_stream(method: Method, name: str) -> None:
+    """Refuse a method that deploys what it trained on anything but RGB, which testing reads."""
+    stream, spec = next(iter(method.clips.items()))
+    if spec.modality != "rgb":
+        raise ConfigError(
+            f"the first stream of {name}, {stream!r}, is {spec.modality}; evaluation and "
+            "prediction give the deployed network RGB: put the stream of an RGB network first in "
+            "its clips"
+        )
 
 
 def _check_clip(settings: Settings, network: models.Network, *, num_frames: int, role: str) -> None:
