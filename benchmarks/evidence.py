@@ -296,9 +296,18 @@ def section(part: Part, lines: dict[str, Line]) -> Iterable[str]:
     yield (
         f"{len(first.split.labeled)} labelled, {len(first.split.unlabeled)} other training and "
         f"{len(first.split.test)} test videos; views {first.evaluation.protocol}; splits: "
-        f"{splits}; {' and '.join(machines)}, {first.summary['precision']}."
+        f"{splits}; {' and '.join(machines)}, {first.summary['precision']}. Settings: "
+        f"{settings_of(part)}. Complete settings, splits and scores: records in "
+        f"[evidence/{part.folder}](evidence/{part.folder})."
     )
     yield ""
+
+
+def settings_of(part: Part) -> str:
+    """The recipe, and what each variant changes, for people."""
+    if part.grid is None:
+        return "recipe `small-METHOD`"
+    return f"grid `{part.grid}` on recipe `{part.variants.recipe}` (`semivideo sweep list`)"
 
 
 if __name__ == "__main__":
