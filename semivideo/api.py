@@ -21,7 +21,7 @@ from semivideo.recipes.cost import warn_if_slow
 from semivideo.recipes.resolve import resolve_settings
 from semivideo.run import Run
 from semivideo.runfolder import RunFolder
-from semivideo.settings import Settings
+from semivideo.settings import Decoder, Settings
 from semivideo.training import begin, proceed
 from semivideo.videos import Progress, Videos, as_manifest, prepare, scan
 
@@ -166,6 +166,7 @@ def evaluate(
     *,
     protocol: str | None = None,
     videos: Videos | None = None,
+    decoder: Decoder = "software",
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score held-out videos with the trained network, and keep the scores in the run folder.
@@ -174,6 +175,7 @@ def evaluate(
         run: The run or its folder.
         protocol: Clips x crops, e.g. "10x3"; None takes the run's.
         videos: Other labelled videos to score; None takes the test videos of the run's split.
+        decoder: Who decodes the files, see ``load``.
         progress: See the module.
 
     Raises:
@@ -181,7 +183,7 @@ def evaluate(
         DataError: There is nothing to score.
     """
     folder = run.folder if isinstance(run, Run) else RunFolder.open(run)
-    recognizer = load(folder.path)
+    recognizer = load(folder.path, decoder=decoder)
     if videos is None:
         manifest, ids = Manifest.read(folder.manifest_file), Split.read(folder.split_file).test
         if not ids:

@@ -208,7 +208,8 @@ def build_card(settings: Settings, *, network: models.Network, classes: list[str
     return ModelCard(
         network=primary.model_copy(update={"options": options}),
         classes=classes,
-        data=settings.data,
+        # Who has the network may have no such GPU: each use of it names its own decoder.
+        data=settings.data.model_copy(update={"decoder": "software"}),
         views=settings.views,
         evaluation=settings.evaluation,
         method=settings.method.name,

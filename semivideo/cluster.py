@@ -22,6 +22,7 @@ from semivideo.errors import ConfigError, DataError, JobError, MissingExtraError
 from semivideo.evaluation.infer import Recognizer
 from semivideo.evaluation.predictions import Found, as_json, from_json
 from semivideo.evaluation.predictions import predictions as predicted
+from semivideo.settings import Decoder
 
 _FILES_AT_ONCE = 16  # that an actor takes
 
@@ -54,7 +55,12 @@ def make_shards(
 
 
 def predictions(
-    model: Path, files: Sequence[Path], *, top: int, protocol: str | None = None
+    model: Path,
+    files: Sequence[Path],
+    *,
+    top: int,
+    protocol: str | None = None,
+    decoder: Decoder = "software",
 ) -> Iterator[Found]:
     """Predict files with actors that load the network once, in the order in which they finish.
 
@@ -63,6 +69,7 @@ def predictions(
         files: The files.
         top: How many classes to name.
         protocol: Clips x crops; None takes the card's.
+        decoder: Who decodes the files.
 
     Raises:
         ConfigError: The network cannot be used on a machine of the cluster.
@@ -79,7 +86,12 @@ def predictions(
         gpus, cpus = (int(ray.cluster_resources().get(kind, 0)) for kind in ("GPU", "CPU"))
         found = rows.map(
             _Predictor,
-            fn_kwargs={"model": model.resolve(), "top": top, "protocol": protocol},
+            fn_kwargs={
+                "model": model.resolve(),
+                "top": top,
+                "protocol": protocol,
+                "decoder": decoder,
+            },
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, gpus or cpus)),
             num_cpus=1,
             num_gpus=1 if gpus else 0,
@@ -106,10 +118,16 @@ class _Predictor:
         self._recognizer: Recognizer | None = None
 
     def __call__(
-        self, row: dict[str, Any], *, model: Path, top: int, protocol: str | None
+        self,
+        row: dict[str, Any],
+        *,
+        model: Path,
+        top: int,
+        protocol: str | None,
+        decoder: Decoder,
     ) -> dict[str, Any]:
         try:
-            self._recognizer = self._recognizer or Recognizer.load(model)
+            self._recognizer = self._recognizer or Recognizer.load(model, decoder=decoder)
             predict = partial(self._recognizer.predict, top=top, protocol=protocol)
             (found,) = predicted(predict, [Path(row["absolute"])])
         except SemiVideoError as error:

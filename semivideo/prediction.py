@@ -17,21 +17,23 @@ from semivideo.evaluation.predictions import PredictionFile, video_files
 from semivideo.evaluation.predictions import predictions as predicted
 from semivideo.run import Run
 from semivideo.runfolder import RunFolder
+from semivideo.settings import Decoder
 from semivideo.share import ALONE, part_of, process_share
 
 Progress = Callable[[str, int, int, str], None]
 
 
-def load(folder: str | Path) -> Recognizer:
+def load(folder: str | Path, *, decoder: Decoder = "software") -> Recognizer:
     """Return a trained network with its preprocessing.
 
     Args:
         folder: ``RUN/model``, or ``RUN`` itself.
+        decoder: Who decodes video files, see ``Recognizer``.
 
     Raises:
         CheckpointError: There is no usable network.
     """
-    return Recognizer.load(_model_of(Path(folder)))
+    return Recognizer.load(_model_of(Path(folder)), decoder=decoder)
 
 
 def predict(
@@ -42,6 +44,7 @@ def predict(
     protocol: str | None = None,
     out: str | Path | None = None,
     ray: bool = False,
+    decoder: Decoder = "software",
     progress: Progress | None = None,
 ) -> list[Prediction]:
     """Name the most probable classes of video files.
@@ -53,6 +56,7 @@ def predict(
         protocol: Clips x crops; None takes the run's.
         out: A .csv, .json or .jsonl file to write to as well, see ``predictions``.
         ray: Spread the files over a Ray cluster.
+        decoder: Who decodes the files, see ``load``.
         progress: See the module.
 
     Returns:
@@ -62,7 +66,14 @@ def predict(
         DataError: A file cannot be read; with ``out`` it costs one line there and no error.
     """
     every = predictions(
-        run, videos, top=top, protocol=protocol, out=out, ray=ray, progress=progress
+        run,
+        videos,
+        top=top,
+        protocol=protocol,
+        out=out,
+        ray=ray,
+        decoder=decoder,
+        progress=progress,
     )
     made = []
     for found in every:
@@ -81,6 +92,7 @@ def predictions(
     protocol: str | None = None,
     out: str | Path | None = None,
     ray: bool = False,
+    decoder: Decoder = "software",
     progress: Progress | None = None,
 ) -> Iterator[Prediction | Failure]:
     """Give the predictions of files as they are made, and go on past files that cannot be read.
@@ -95,26 +107,30 @@ def predictions(
         protocol: Clips x crops.
         out: File to write to.
         ray: Spread the files over a Ray cluster.
+        decoder: Who decodes the files, see ``load``.
         progress: See the module.
 
     Raises:
         SemiVideoError: There is no usable network, or ``out`` cannot be used.
     """
     path = Path(run.path if isinstance(run, Run) else run)
-    recognizer = load(path)
+    recognizer = load(path, decoder=decoder)
     files = video_files(videos)
     share = process_share() if out is not None and not ray else ALONE
     files = files[share[0] :: share[1]]
     with ExitStack() as stack:
         table: PredictionFile | None = None
         if out is not None:
-            model = " ".join(filter(None, [recognizer.card.weights_sha256[:12], protocol]))
+            other = decoder if decoder != "software" else None  # its scores differ a little
+            model = " ".join(filter(None, [recognizer.card.weights_sha256[:12], protocol, other]))
             named = min(top, len(recognizer.card.classes))
             table = PredictionFile(part_of(Path(out), share), files, model=model, top=named)
             stack.enter_context(table)
         missing = files if table is None else table.missing
         if ray:
-            made = cluster.predictions(_model_of(path), missing, top=top, protocol=protocol)
+            made = cluster.predictions(
+                _model_of(path), missing, top=top, protocol=protocol, decoder=decoder
+            )
         else:
             made = predicted(partial(recognizer.predict, top=top, protocol=protocol), missing)
         for done, found in enumerate(made, start=1 + len(files) - len(missing)):

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semivideo.checked import Section, Share, sentence
 from semivideo.errors import ConfigError, nearest
 
+Decoder = Literal["software", "hardware"]
+
 
 class DataSettings(Section):
     """How clips are cut from videos and put into batches."""
@@ -38,6 +40,8 @@ class DataSettings(Section):
     """Loader processes; auto: none if all frames fit in memory, else one per core up to 8."""
     memory_gb: float = Field(2.0, ge=0)
     """Decoded frames are kept in memory if all training videos fit in this many gigabytes."""
+    decoder: Decoder = "software"
+    """Who decodes video files: the processor, or a GPU's decoder by TorchCodec (hardware)."""
 
 
 class ViewSettings(Section):

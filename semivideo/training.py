@@ -18,7 +18,7 @@ from torch import nn
 
 from semivideo import build
 from semivideo.data.cache.reader import opened_cache
-from semivideo.data.clips import ClipReader
+from semivideo.data.clips import ClipReader, hardware_of
 from semivideo.data.loader import training_loader
 from semivideo.data.manifest import Manifest
 from semivideo.data.splits import Split
@@ -77,7 +77,7 @@ def _write(
         videos = manifest()
         parts = split(videos)
         _check_parts(settings, parts)
-        _check_cache(settings, videos)
+        _check_reading(settings, videos)
         videos.write(run.manifest_file)
         parts.write(run.split_file)
         run.write_text(run.settings_file, settings.to_yaml())
@@ -121,7 +121,9 @@ def proceed(run: RunFolder, *, progress: Progress | None = None) -> RunFolder:
     card = build.build_card(settings, network=method.deployed, classes=manifest.classes)
 
     def quick(network: nn.Module) -> dict[str, float]:
-        recognizer = Recognizer(network, card, precision=runtime.precision)
+        recognizer = Recognizer(
+            network, card, precision=runtime.precision, decoder=settings.data.decoder
+        )
         found = evaluate_videos(recognizer, manifest, split.test, protocol="1x1")
         return {"top1": found.top1}
 
@@ -169,9 +171,10 @@ def _check_parts(settings: Settings, split: Split) -> None:
         )
 
 
-def _check_cache(settings: Settings, manifest: Manifest) -> None:
-    """Refuse a cache that is not finished or leaves out frames that the method needs."""
+def _check_reading(settings: Settings, manifest: Manifest) -> None:
+    """Refuse a decoder that is not there, and a cache that is not finished or leaves out frames."""
     cache = opened_cache(manifest, short_side=settings.data.short_side)
+    hardware_of(settings.data, is_cached=cache is not None)
     if cache is not None and cache.form.every > 1:
         method = build.build_method(settings, num_classes=len(manifest.classes))
         cache.check(method.clips, settings.data)

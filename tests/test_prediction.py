@@ -130,6 +130,17 @@ def test_predict__does_not_mix_models_or_protocols(folder, whole, tmp_path):
     assert path.read_text() == whole
 
 
+def test_predict__by_a_gpus_decoder_asks_for_the_gpu(folder, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    videos = [folder / "videos"]
+    with pytest.raises(ConfigError, match="decoder 'hardware' needs an NVIDIA GPU"):
+        semivideo.predict(folder / "model", videos, decoder="hardware")
+    with pytest.raises(ConfigError, match=r"whole.csv"):  # its scores are by the other decoder
+        semivideo.predict(
+            folder / "model", videos, top=2, decoder="hardware", out=tmp_path / "whole.csv"
+        )
+
+
 def test_predict__without_a_file_takes_no_share(folder, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")

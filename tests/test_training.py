@@ -1,9 +1,10 @@
 """What one run is made of, apart from the training itself (see test_system)."""
 
 import pytest
+import torch
 
 import semivideo
-from semivideo import build, training
+from semivideo import build, models, training
 from semivideo.data.synthetic import GROUP_PATTERN, render
 from semivideo.errors import ConfigError
 from semivideo.methods import Method
@@ -58,6 +59,26 @@ def test_method_class__finds_a_users_method():
 def test_describe__names_every_method_network_and_section():
     kinds = {(kind, name) for kind, name, _ in build.describe()}
     assert {("method", "cmpl"), ("network", "r3d18"), ("settings", "views")} <= kinds
+
+
+def test_train__begins_nothing_with_a_decoder_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    render(tmp_path / "videos", videos_per_class=2, seed=0, classes=["wave", "squat"])
+    with pytest.raises(ConfigError, match="decoder 'hardware' needs an NVIDIA GPU, and PyTorch"):
+        semivideo.train(
+            tmp_path / "videos",
+            recipe="small-supervised",
+            settings={"data.decoder": "hardware"},
+            out=tmp_path / "run",
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_card__names_no_decoder_that_others_may_not_have():
+    settings = Settings().updated({"data.decoder": "hardware", "data.short_side": 99})
+    network = models.create("resnet3d10", 2)
+    data = build.build_card(settings, network=network, classes=["a", "b"]).data
+    assert (data.decoder, data.short_side) == ("software", 99)
 
 
 def test_train__reports_progress_and_quick_evaluations(tmp_path):

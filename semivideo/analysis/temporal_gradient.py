@@ -71,7 +71,7 @@ def temporal_gradients(
         title: ClipSpec(network.num_frames, network.stride_frames, modality=modality)
         for title, modality in ROWS.items()
     }
-    data = settings.data.model_copy(update={"short_side": short_side})
+    data = settings.data.model_copy(update={"short_side": short_side, "decoder": "software"})
     reader = ClipReader(trained.manifest, specs, settings=data)
     clips = reader.training(trained.manifest.row_of(id), draw)
     levels = {title: _levels(torch.from_numpy(clip)) for title, clip in clips.items()}

@@ -123,6 +123,7 @@ def measured(
                 (clips, "read_frames", PARTS["decoding"]),  # of files
                 (CachedImages, "__getitem__", PARTS["decoding"]),
                 (reader, "training", PARTS["cutting"]),
+                *([(reader.hardware, "read_frames", PARTS["decoding"])] if reader.hardware else []),
             ):
                 watched.enter_context(stopwatch.watching(owner, function, part))
             iterator = iter(loader)

@@ -101,7 +101,7 @@ def measured_testing(
     """
     network = training.method.deployed
     card = build.build_card(settings, network=network, classes=manifest.classes)
-    recognizer = Recognizer(network, card)
+    recognizer = Recognizer(network, card, decoder=settings.data.decoder)
     seconds, num_videos = 0.0, 0
     # A few first, for a long protocol may take long.
     for wanted in (2, _TEST_VIDEOS):

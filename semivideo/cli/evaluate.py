@@ -27,12 +27,21 @@ def evaluate(
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Show the accuracy of each class.")
     ] = False,
+    hardware: Annotated[
+        bool, typer.Option("--hardware", help="Decode the videos with a GPU's decoder.")
+    ] = False,
 ) -> None:
     """Score held-out videos and keep the scores in the run folder."""
     from semivideo import api
 
     with progress_bars() as progress:
-        found = api.evaluate(run, protocol=protocol, videos=videos, progress=progress)
+        found = api.evaluate(
+            run,
+            protocol=protocol,
+            videos=videos,
+            decoder="hardware" if hardware else "software",
+            progress=progress,
+        )
     table = Table("protocol", *_right("top-1", "top-5", "mean class", "videos", "skipped"))
     shares = (found.top1, found.top5, found.mean_class)
     counts = (found.num_videos, len(found.skipped))

@@ -31,6 +31,9 @@ def predict(
         typer.Option(help="Write a .csv, .json or .jsonl file instead; goes on with one it began."),
     ] = None,
     ray: Annotated[bool, typer.Option("--ray", help="Spread the work over a Ray cluster.")] = False,
+    hardware: Annotated[
+        bool, typer.Option("--hardware", help="Decode the videos with a GPU's decoder.")
+    ] = False,
 ) -> None:
     """Name the most probable classes of video files.
 
@@ -44,7 +47,16 @@ def predict(
     num_videos = num_failed = 0
     hint = "run the same command again to go on" if out else ""
     with on_interrupt(lambda: hint), progress_bars() as progress:
-        for each in api.predictions(run, videos, top=top, out=out, ray=ray, progress=progress):
+        every = api.predictions(
+            run,
+            videos,
+            top=top,
+            out=out,
+            ray=ray,
+            decoder="hardware" if hardware else "software",
+            progress=progress,
+        )
+        for each in every:
             num_videos += 1
             if isinstance(each, Failure):
                 num_failed += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -20,9 +20,12 @@ from semivideo.data.flow import flow_of_pairs
 from semivideo.data.manifest import Manifest
 from semivideo.data.plan import Timeline, testing_indices, timeline_of, training_indices
 from semivideo.data.sampling import Indices
-from semivideo.errors import DataError
+from semivideo.errors import ConfigError, DataError
 from semivideo.records import ClipSpec, Video
 from semivideo.settings import DataSettings
+
+if TYPE_CHECKING:
+    from semivideo.data.hardware import HardwareDecoder
 
 Plan = Callable[[Timeline], dict[str, Indices]]
 Read = Callable[[Indices], Image]
@@ -57,7 +60,7 @@ class ClipReader:
         store: Decoded frames to take instead where it has them.
 
     Raises:
-        ConfigError: The cache leaves out frames that the clips need.
+        ConfigError: The cache leaves out frames that the clips need, or as ``hardware_of``.
         DataError: The cache is missing, not finished, or one of other videos.
     """
 
@@ -76,6 +79,7 @@ class ClipReader:
         self.cache = opened_cache(manifest, short_side=settings.short_side)
         if self.cache is not None:
             self.cache.check(specs, settings)
+        self.hardware = hardware_of(settings, is_cached=self.cache is not None)
         self._warned: set[int] = set()
 
     def training(self, row: int, draw: int) -> dict[str, Image]:
@@ -130,7 +134,11 @@ class ClipReader:
         stored = None if self.store is None else self.store.frames(row)
         if stored is None and self.cache is not None:
             stored = self.cache.frames(row)
-        read = _reader(path, video, self.settings) if stored is None else stored.__getitem__
+        read = (
+            _reader(path, video, self.settings, hardware=self.hardware)
+            if stored is None
+            else stored.__getitem__
+        )
         try:
             return self._cut(plan(timeline), row, read=read)
         except EndOfFramesError as end:
@@ -174,10 +182,35 @@ def testing_clips(
 
     Raises:
         DataError: The file cannot be used or decoded, or breaks half way.
+        ConfigError: As ``hardware_of``.
     """
     timeline = _timeline(path, video, settings)
     chosen = testing_indices(timeline, spec=spec, settings=settings, num_clips=num_clips)
-    return _cut({"clips": chosen}, read=_reader(path, video, settings))["clips"]
+    read = _reader(path, video, settings, hardware=hardware_of(settings))
+    return _cut({"clips": chosen}, read=read)["clips"]
+
+
+def hardware_of(settings: DataSettings, *, is_cached: bool = False) -> HardwareDecoder | None:
+    """Return the decoder that is to read files instead of ``read_frames``, if there is one.
+
+    Args:
+        settings: ``decoder`` says so.
+        is_cached: Whether the frames come from a prepared cache.
+
+    Raises:
+        ConfigError: It cannot be had, or there is nothing for it to do.
+        MissingExtraError: Its package is missing.
+    """
+    if settings.decoder == "software":
+        return None
+    if is_cached:
+        raise ConfigError(
+            "decoder 'hardware' reads video files, and these frames come from a prepared cache; "
+            "choose decoder 'software', or name the videos instead of the cache"
+        )
+    from semivideo.data.hardware import hardware_decoder  # imports PyTorch
+
+    return hardware_decoder()
 
 
 def why_unusable(*, width: int, height: int, num_frames: int) -> str | None:
@@ -207,9 +240,12 @@ def _timeline(
     return timeline_of(video, frame_rate=settings.frame_rate, num_frames=available)
 
 
-def _reader(path: Path, video: Video | Probe, settings: DataSettings) -> Read:
+def _reader(
+    path: Path, video: Video | Probe, settings: DataSettings, *, hardware: HardwareDecoder | None
+) -> Read:
     """Reading frames of a file at the canvas size."""
-    return lambda indices: read_frames(
+    read = read_frames if hardware is None else hardware.read_frames
+    return lambda indices: read(
         path,
         indices,
         frames=video.frames,

@@ -122,11 +122,19 @@ def canvas_size(width: int, height: int, short_side: int | None) -> tuple[int, i
     >>> canvas_size(640, 360, 128), canvas_size(320, 240, 256), canvas_size(400, 100, 50)
     ((128, 228), (240, 320), (50, 100))
     """
-    scaled_width, scaled_height = _scaled(width, height, short_side)
+    scaled_width, scaled_height = scaled_size(width, height, short_side)
     if short_side is None:
         return scaled_height, scaled_width
     longest = _LONGEST_SIDE * min(scaled_width, scaled_height)
     return min(scaled_height, longest), min(scaled_width, longest)
+
+
+def scaled_size(width: int, height: int, short_side: int | None) -> tuple[int, int]:
+    """Return width and height after shrinking to ``short_side``, before the cut to the canvas."""
+    if short_side is None or min(width, height) <= short_side:
+        return width, height
+    scale = short_side / min(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 class _Developer:
@@ -140,7 +148,7 @@ class _Developer:
     def __call__(self, frame: VideoFrame) -> Image:
         # The first frame decides: a stream may change its size on the way, a clip may not.
         if self.size is None:
-            self.size = _scaled(frame.width, frame.height, self.short_side)
+            self.size = scaled_size(frame.width, frame.height, self.short_side)
         width, height = self.size
         if not hasattr(_scalers, "scaler"):
             _scalers.scaler = VideoReformatter()  # setting one up costs as much as ten frames
@@ -274,11 +282,3 @@ def _count_frames(path: Path, *, album: _Album) -> None:
         path=str(path),
         num_frames=num_frames,
     )
-
-
-def _scaled(width: int, height: int, short_side: int | None) -> tuple[int, int]:
-    """Width and height after shrinking to ``short_side``."""
-    if short_side is None or min(width, height) <= short_side:
-        return width, height
-    scale = short_side / min(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))

@@ -119,7 +119,8 @@ def training_loader(
         An iterable of batches, on the CPU and in pinned memory where there is a GPU.
 
     Raises:
-        ConfigError: A batch cannot be shared evenly by the processes.
+        ConfigError: A batch cannot be shared evenly by the processes, or frames in memory by the
+            loader processes.
         DataError: There is no labeled video; while iterating: 8 videos in a row cannot be read.
     """
     settings = reader.settings
@@ -134,6 +135,11 @@ def training_loader(
                 f"write {down or up} or {up}"
             )
     workers = num_workers(reader, world_size)
+    if workers and reader.hardware is not None and reader.store is not None:
+        raise ConfigError(
+            f"data.workers = {workers} with data.decoder = 'hardware' would copy the frames in "
+            "memory into every process; leave data.workers at auto, or write data.memory_gb = 0"
+        )
     collate: Callable[[Any], Any] = pack if workers else _as_it_is
     loader: DataLoader[Any] = DataLoader(
         _Steps(reader, streams, seed=seed, rank=rank, world_size=world_size),
@@ -143,6 +149,8 @@ def training_loader(
         collate_fn=collate,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_start_worker if workers else None,
+        # CUDA does not survive a fork, and this process has used it.
+        multiprocessing_context="spawn" if workers and reader.hardware is not None else None,
         generator=torch.Generator().manual_seed(0),  # or it would advance the global one
     )
     return TrainingLoader(loader, num_steps=num_steps, is_parallel=workers > 0)
@@ -262,7 +270,8 @@ def num_workers(reader: ClipReader, world_size: int) -> int:
     """Loader processes as the setting says.
 
     Args:
-        reader: Its setting "auto" means none with a store, else one per core, at most 8.
+        reader: Its setting "auto" means none with a store, what keeps a hardware decoder busy, or
+            one per core, at most 8.
         world_size: Processes that share the cores, >= 1.
     """
     workers = reader.settings.workers
@@ -270,6 +279,8 @@ def num_workers(reader: ClipReader, world_size: int) -> int:
         return workers
     if reader.store is not None:
         return 0
+    if reader.hardware is not None:
+        return reader.hardware.at_once
     return max(1, min(_MOST_WORKERS, num_cores() // world_size))
 
 

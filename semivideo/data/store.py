@@ -1,7 +1,7 @@
 """Decoded frames in memory, for small data sets: each video is decoded once, not once a draw.
 
-The frames are those that ``read_frames`` or the manifest's cache gives at the canvas size, so runs
-with and without a store see the same clips. They lie in one block of memory, which loader processes
+The frames are those that the decoder or the manifest's cache gives at the canvas size, so runs with
+and without a store see the same clips. They lie in one block of memory, which loader processes
 started by fork share.
 """
 
@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import numpy as np
 
 from semivideo.data.cache.reader import opened_cache
-from semivideo.data.clips import why_unusable
+from semivideo.data.clips import hardware_of, why_unusable
 from semivideo.data.decode import Image, canvas_size, iterate_frames
 from semivideo.data.manifest import Manifest
 from semivideo.errors import DataError
@@ -53,7 +53,10 @@ class FrameStore:
     Args:
         manifest: The videos.
         rows: Rows to hold; those that cannot be used are left out.
-        settings: Gives the canvas and the memory.
+        settings: Gives the canvas, the memory and the decoder.
+
+    Raises:
+        ConfigError: As ``hardware_of``.
 
     Attributes:
         fits: Whether the frames fit in ``settings.memory_gb``.
@@ -67,6 +70,7 @@ class FrameStore:
         self._cache = opened_cache(manifest, short_side=settings.short_side)
         if self._cache is not None:  # it may hold smaller frames
             self.short_side = min(self.short_side, self._cache.form.short_side)
+        self._hardware = hardware_of(settings, is_cached=self._cache is not None)
         self.fits = True
         self.num_bytes = 0
         self.failed: dict[int, str] = {}
@@ -95,13 +99,15 @@ class FrameStore:
         """Decode all videos.
 
         Args:
-            threads: Videos decoded at once, >= 1; None for one per processor.
+            threads: Videos decoded at once, >= 1; None for one per processor, or for what keeps a
+                hardware decoder busy.
             progress: Called with (videos done, videos in all), at the start and after each video.
         """
         report = progress or (lambda done, total: None)
         self._memory = np.empty(self.num_bytes, np.uint8)
         report(0, len(self._shapes))
-        with ThreadPoolExecutor(threads or num_cores()) as pool:
+        usual = num_cores() if self._hardware is None else self._hardware.at_once
+        with ThreadPoolExecutor(threads or usual) as pool:
             futures = [pool.submit(self._decode, row) for row in self._shapes]
             try:
                 for done, future in enumerate(as_completed(futures), start=1):
@@ -139,9 +145,18 @@ class FrameStore:
 
     def _images(self, row: int) -> Iterator[Image]:
         """The frames of a video, in order."""
+        path, video = self.manifest.absolute(row), self.manifest[row]
+        if self._hardware is not None:
+            yield from self._hardware.read_frames(
+                path,
+                range(video.num_frames),
+                frames=video.frames,
+                rotation=video.rotation,
+                short_side=self.short_side,
+            )
+            return
         if self._cache is None:
-            path, rotation = self.manifest.absolute(row), self.manifest[row].rotation
-            yield from iterate_frames(path, rotation=rotation, short_side=self.short_side)
+            yield from iterate_frames(path, rotation=video.rotation, short_side=self.short_side)
             return
         frames = self._cache.frames(row)
         for start in range(0, frames.num_frames, _AT_ONCE):

@@ -25,7 +25,7 @@ from semivideo.evaluation.metrics import Scores
 from semivideo.evaluation.views import crop_side, with_protocol
 from semivideo.models.weights import load_network
 from semivideo.records import ClipSpec
-from semivideo.settings import EvaluationSettings, ModelCard
+from semivideo.settings import Decoder, EvaluationSettings, ModelCard
 from semivideo.transforms import Views
 
 STREAM = "primary"
@@ -58,6 +58,7 @@ class Recognizer:
         card: What the network wants to see, and its classes.
         precision: What forward passes compute in; fp32 gives the same scores for any batch size
             up to rounding, bf16 is faster where the processor has it.
+        decoder: Who decodes video files; "hardware" needs a GPU and TorchCodec.
 
     Attributes:
         network: The network.
@@ -66,11 +67,17 @@ class Recognizer:
     """
 
     def __init__(
-        self, network: nn.Module, card: ModelCard, *, precision: Precision = "fp32"
+        self,
+        network: nn.Module,
+        card: ModelCard,
+        *,
+        precision: Precision = "fp32",
+        decoder: Decoder = "software",
     ) -> None:
         self.network = network
         self.card = card
         self.precision = precision
+        self._data = card.data.model_copy(update={"decoder": decoder})
         self._clip = ClipSpec(card.network.num_frames, card.network.stride_frames)
         self._views = Views(card.views)
 
@@ -81,8 +88,7 @@ class Recognizer:
             manifest: The videos.
             store: Decoded frames by row of the manifest, to take instead of the files.
         """
-        data = self.card.data
-        return ClipReader(manifest, {STREAM: self._clip}, settings=data, store=store)
+        return ClipReader(manifest, {STREAM: self._clip}, settings=self._data, store=store)
 
     @classmethod
     def load(
@@ -91,6 +97,7 @@ class Recognizer:
         *,
         device: str | torch.device | None = None,
         precision: Precision = "fp32",
+        decoder: Decoder = "software",
     ) -> Recognizer:
         """Load a saved network.
 
@@ -98,6 +105,7 @@ class Recognizer:
             folder: Such as ``RUN/model``.
             device: Where to compute; None takes an accelerator if there is one, else the CPU.
             precision: As for the class.
+            decoder: As for the class.
 
         Raises:
             CheckpointError: The folder holds no usable network.
@@ -105,7 +113,7 @@ class Recognizer:
         network, card = load_network(Path(folder))
         if device is None:
             device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
-        return cls(network.to(device), card, precision=precision)
+        return cls(network.to(device), card, precision=precision, decoder=decoder)
 
     def predict(self, path: str | Path, top: int = 5, *, protocol: str | None = None) -> Prediction:
         """Name the classes of a video file: any container, length and rotation.
@@ -137,9 +145,9 @@ class Recognizer:
             ConfigError: ``protocol`` is not allowed.
         """
         settings = with_protocol(self.card.evaluation, protocol)
-        path, data = Path(path), self.card.data
+        path = Path(path)
         clips = testing_clips(
-            path, probe(path), spec=self._clip, settings=data, num_clips=settings.num_clips
+            path, probe(path), spec=self._clip, settings=self._data, num_clips=settings.num_clips
         )
         (scores_K,) = self.scores_of_clips([clips], settings=settings)
         return scores_K

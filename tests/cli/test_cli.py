@@ -25,8 +25,8 @@ FLAGS = {
     "--largest-batch --json --out",
     "train": "videos --method --split --labels-per-class --recipe --steps --seed --set --out "
     "--resume",
-    "evaluate": "run --protocol --videos --per-class",
-    "predict": "run videos --top --json --out --ray",
+    "evaluate": "run --protocol --videos --per-class --hardware",
+    "predict": "run videos --top --json --out --ray --hardware",
     "recipes": "pattern",
     "methods": "",
     "compare": "runs --markdown --csv --records",

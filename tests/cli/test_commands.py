@@ -109,10 +109,11 @@ def evaluated(api):
 
 
 def test_evaluate__prints_the_figures(run, evaluated):
-    result = run("evaluate", "RUN", "--protocol", "10x3")
+    result = run("evaluate", "RUN", "--protocol", "10x3", "--hardware")
     assert ["10x3", "50.0", "87.5", "25.0", "8", "1"] in rows_of(result.out)
     assert "1 of the test videos could not be read and are in no figure" in result.err
-    assert evaluated == [(Path("RUN"), {"protocol": "10x3", "videos": None, "progress": None})]
+    options = {"protocol": "10x3", "videos": None, "decoder": "hardware", "progress": None}
+    assert evaluated == [(Path("RUN"), options)]
 
 
 def test_evaluate__per_class_names_the_confusion(run, evaluated):
@@ -124,7 +125,8 @@ def test_evaluate__per_class_names_the_confusion(run, evaluated):
 
 @pytest.fixture
 def recognizer(api):
-    def predictions(run, videos, *, top, out, ray, progress):
+    def predictions(run, videos, *, top, out, ray, decoder, progress):
+        assert decoder == "software"
         for path in videos:
             if path.name == "bad.mp4":
                 yield Failure("bad.mp4", "bad.mp4 is empty; remove it")

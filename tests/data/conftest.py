@@ -1,12 +1,17 @@
-"""Videos whose frames show their own index, and manifests of them."""
+"""Videos whose frames show their own index, manifests of them, and a TorchCodec to play with."""
 
+import json
+import sys
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
-from semivideo.data.decode import probe
+from semivideo.data import hardware
+from semivideo.data.decode import probe, read_frames
 from semivideo.data.manifest import Manifest
 from semivideo.data.synthetic import barcode_video
 from semivideo.records import FrameTable, Video
@@ -55,6 +60,65 @@ def bars(tmp_path_factory):
     return {
         num: barcode_video(folder / f"{num}.mp4", num, size=size) for num, size in sizes.items()
     }
+
+
+class StandIn:
+    """What ``HardwareDecoder`` uses of TorchCodec, on top of our own reader.
+
+    Attributes:
+        opened: Arguments of every decoder that was made.
+        asked: Every list of frames that was asked for.
+        late, untimely: By how many frames pictures and times lag behind.
+        rotation: Of all files, clockwise.
+        fallback: Why the GPU leaves files to the CPU.
+        error: Is raised when frames are asked for.
+    """
+
+    def __init__(self):
+        self.opened, self.asked = [], []
+        self.late = self.untimely = self.rotation = 0
+        self.fallback, self.error = "", None
+
+    def VideoDecoder(self, source, **options):  # noqa: N802 - TorchCodec's name
+        self.opened.append({"source": source, **options})
+        path = Path(source.removeprefix("file:"))
+        rows = json.loads(options["custom_frame_mappings"])["frames"]
+        pts = np.array([row["pts"] for row in rows])
+        table = probe(path).frames
+
+        def get_frames_at(indices):
+            self.asked.append(indices)
+            if self.error is not None:
+                raise self.error
+            shown, timed = (
+                np.maximum(0, np.array(indices) - lag) for lag in (self.late, self.untimely)
+            )
+            images = read_frames(path, shown, frames=table, rotation=self.rotation)
+            seconds = torch.from_numpy(pts[timed] * float(table.time_base))
+            return SimpleNamespace(data=torch.from_numpy(images), pts_seconds=seconds)
+
+        return SimpleNamespace(
+            get_frames_at=get_frames_at,
+            cpu_fallback=self.fallback,
+            metadata=SimpleNamespace(rotation=-self.rotation or None),
+        )
+
+
+@pytest.fixture
+def forgotten():
+    """Which decoders were tested is forgotten, before and after."""
+    hardware._tested.cache_clear()
+    yield
+    hardware._tested.cache_clear()
+
+
+@pytest.fixture
+def torchcodec(monkeypatch, forgotten):
+    """A stand-in for TorchCodec, and the CPU in the place of the GPU."""
+    fake = StandIn()
+    monkeypatch.setitem(sys.modules, "torchcodec.decoders", fake)
+    monkeypatch.setattr(hardware, "_gpu", lambda: "cpu")
+    return fake
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 import logging
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -55,6 +56,25 @@ def test_training__reads_the_file_once_and_no_frame_twice(reader_of, bars, monke
     reader_of(bars[100]).training(0, 5)
     ((first, *_),) = calls
     assert calls == [list(range(first, first + 16, 2))]
+
+
+def test_reader__reads_the_same_frames_by_a_gpus_decoder(reader_of, bars, torchcodec):
+    software = reader_of(bars[100], short_side=32)
+    reader = reader_of(bars[100], short_side=32, decoder="hardware")
+    ours, theirs = (each.training(0, 5) for each in (reader, software))
+    for stream, clip in theirs.items():
+        assert shown(ours[stream]).tolist() == shown(clip).tolist()
+        assert ours[stream].shape == clip.shape
+    torchcodec.asked.clear()
+    spread = reader.testing(0, num_clips=3, stream="primary")
+    assert (
+        shown(spread).tolist() == shown(software.testing(0, num_clips=3, stream="primary")).tolist()
+    )
+    assert [*chain(*torchcodec.asked)] == np.unique(shown(spread)).tolist()
+    loose = testing_clips(
+        bars[100], probe(bars[100]), spec=BOTH["primary"], settings=reader.settings, num_clips=3
+    )
+    assert np.array_equal(loose, spread)
 
 
 def test_training__offset_moves_only_its_own_stream():

@@ -1,13 +1,15 @@
 import multiprocessing
 import time
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from semivideo.data.clips import ClipReader
-from semivideo.data.loader import Streams, TrainingLoader, padded, training_loader
+from semivideo.data.loader import Streams, TrainingLoader, num_workers, padded, training_loader
+from semivideo.data.manifest import Manifest
 from semivideo.data.order import BalancedLine, Line
 from semivideo.data.store import filled_store
 from semivideo.data.synthetic import barcode_video, read_barcode
@@ -80,6 +82,35 @@ def test_loader__gives_the_same_batches_with_any_number_of_workers(manifest):
     alone = load(make_reader(manifest))
     for workers in (1, 2):
         assert_same(alone, load(make_reader(manifest, workers=workers)))
+
+
+def test_loader__starts_workers_of_a_gpus_decoder_without_a_fork(manifest, torchcodec):
+    reader = make_reader(manifest, decoder="hardware", workers="auto")
+    assert num_workers(reader, 1) == reader.hardware.at_once
+    for workers, method in ((1, "spawn"), (0, None)):
+        reader = make_reader(manifest, decoder="hardware", workers=workers)
+        context = training_loader(reader, STREAMS, seed=0, num_steps=1)._loader
+        context = context.multiprocessing_context
+        assert (context and context.get_start_method()) == method
+    # Files that are left to software, for a new process has no stand-in for TorchCodec.
+    videos = [replace(video, frames=replace(video.frames, is_exact=False)) for video in manifest]
+    doubted = Manifest.from_videos(videos, root=manifest.root)
+    alone = load(make_reader(doubted))
+    assert_same(alone, load(make_reader(doubted, decoder="hardware", workers=1)))
+
+
+def test_loader__copies_no_store_into_workers_of_a_gpus_decoder(manifest, torchcodec):
+    settings = DataSettings(short_side=32, decoder="hardware")
+    store = filled_store(manifest, range(4), settings=settings)
+    assert (
+        num_workers(make_reader(manifest, store=store, decoder="hardware", workers="auto"), 1) == 0
+    )
+    with pytest.raises(
+        ConfigError,
+        match=r"^data.workers = 2 with data.decoder = 'hardware' would copy the frames in memory "
+        r"into every process; leave data.workers at auto, or write data.memory_gb = 0$",
+    ):
+        load(make_reader(manifest, store=store, decoder="hardware", workers=2))
 
 
 def test_loader__resumes_at_any_step(manifest):

@@ -39,6 +39,19 @@ def test_store__changes_no_clip(manifest_of, bars):
         assert np.array_equal(*testing)
 
 
+def test_store__holds_what_a_gpus_decoder_gives(manifest_of, bars, torchcodec):
+    manifest = manifest_of(*bars.values())
+    settings = SETTINGS.model_copy(update={"decoder": "hardware"})
+    reader = ClipReader(manifest, SPECS, settings=settings)
+    clips = [reader.training(row, 7)["a"] for row in range(4)]
+    store = filled_store(manifest, range(4), settings=settings)
+    torchcodec.asked.clear()
+    with_store = ClipReader(manifest, SPECS, settings=settings, store=store)
+    for row in range(4):
+        assert np.array_equal(with_store.training(row, 7)["a"], clips[row])
+    assert torchcodec.asked == []
+
+
 def test_store__saves_reading_the_files(manifest_of, tmp_path):
     path = barcode_video(tmp_path / "bars.mp4", 20)
     manifest = manifest_of(path)

@@ -89,5 +89,10 @@ def test_settings_hash__ignores_what_does_not_change_weights():
     settings = Settings()
     same = {"engine.log_every": 3, "data.workers": 1, "evaluation.num_clips": 2}
     assert settings_hash(settings.updated(same)) == settings_hash(settings)
-    for other in ({"engine.seed": 1}, {"method.threshold": 0.5}, {"views.flip": False}):
+    for other in (
+        {"engine.seed": 1},
+        {"method.threshold": 0.5},
+        {"views.flip": False},
+        {"data.decoder": "hardware"},
+    ):
         assert settings_hash(settings.updated(other)) != settings_hash(settings)

@@ -153,6 +153,16 @@ def test_scores__follow_the_protocol_that_is_asked_for(kit, videos):
     assert np.abs(one - Recognizer(kit.network(), card).scores(file)).max() > 1e-4
 
 
+def test_scores__are_by_the_decoder_that_is_asked_for(kit, videos, manifest, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    card = kit.card(data={"decoder": "hardware"})  # a card's own is not used
+    assert len(Recognizer(kit.network(), card).scores(videos / "walk/a.mp4")) == 3
+    hardware = Recognizer(kit.network(), kit.card(), decoder="hardware")
+    for ask in (lambda: hardware.scores(videos / "walk/a.mp4"), lambda: hardware.reader(manifest)):
+        with pytest.raises(ConfigError, match="decoder 'hardware' needs an NVIDIA GPU"):
+            ask()
+
+
 def test_predict__refuses_what_is_no_video(kit, videos):
     with pytest.raises(DataError, match=r"cannot use broken.mp4: it is no video file"):
         kit.recognizer().predict(videos / "run/broken.mp4")

@@ -111,6 +111,15 @@ def test_cache__refuses_neighbours_that_are_left_out(cache_of, modality):
     reader(cached, {"a": ClipSpec(8, 1)}, sampling="segments")
 
 
+def test_cache__leaves_nothing_to_a_gpus_decoder(cache_of):
+    with pytest.raises(
+        ConfigError,
+        match=r"^decoder 'hardware' reads video files, and these frames come from a prepared "
+        r"cache; choose decoder 'software', or name the videos",
+    ):
+        reader(cache_of(), RGB, decoder="hardware")
+
+
 def test_cache__computes_the_flow_of_frames_that_are_no_neighbours(source, cache_of):
     cached = cache_of(format="png", flow=True)
     readers = [reader(each, {"flow": SPECS["flow"]}, frame_rate=10) for each in (source, cached)]
