@@ -5,9 +5,10 @@
 
 The step is that of the paper: R50 on 8 x 8 frames and R50 x 1/4 on 16 x 4 at 224 pixels, labelled +
 unlabelled clips as ``--batches`` says. Clips are random numbers on a 256 x 342 canvas in pinned
-memory: reading video is measured elsewhere. Every way is timed whole, without stops, on the wall
-clock; the parts of a step are timed by events on the device in steps of their own. TFLOP/s are
-those of the joint step, counted, whatever a way computes twice or leaves out, so that they compare.
+memory. Every way is timed whole, without stops, on the wall clock; the parts of a step are timed by
+events on the device in steps of their own. TFLOP/s are those of the joint step, counted, whatever a
+way computes twice or leaves out, so that they compare. Reading video is a table of its own at the
+end, see ``gpu_decoding``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import gpu_decoding
 import torch
 from plain_loop import PlainLoop
 from timing import figure, machine
@@ -376,6 +378,8 @@ def report(sizes: list[Size], *, device: torch.device, steps: int, tiny: bool) -
             yield f"| {name} | {figure(part)} | {part / sum(parts.values()):.1%} |"
         yield ""
         yield from verdicts(found, parts, flops=flops, peak=peak)
+    yield "\n## Decoding video"
+    yield from ["not run: --tiny"] if tiny else gpu_decoding.lines(device, rounds=steps)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ class DataSettings(Section):
     balanced: bool = False
     """Draw labelled clips class by class instead of video by video (CMPL Table A3)."""
     workers: int | Literal["auto"] = "auto"
-    """Loader processes; auto: none if all frames fit in memory, else one per core up to 8."""
+    """Loader processes; auto: none if frames fit in memory, 2 for hardware, else 1 a core to 8."""
     memory_gb: float = Field(2.0, ge=0)
     """Decoded frames are kept in memory if all training videos fit in this many gigabytes."""
     decoder: Decoder = "software"

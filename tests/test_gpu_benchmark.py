@@ -38,3 +38,4 @@ def test_gpu_benchmark__measures_every_way_on_a_few_pixels(run):
     assert {"as set", "factorised", "plain PyTorch loop, bf16", "forward A"} <= figures.keys()
     assert all(float(value) >= 0 for value in figures.values() if not value.startswith("not"))
     assert "% of the step (target: under 10%)" in page
+    assert page.endswith("\n## Decoding video\nnot run: --tiny\n")

@@ -61,6 +61,11 @@ def _remedy(report: Report) -> str:
     videos, needed = report.videos, report.workers_needed
     free = report.free_memory_gb
     if videos.are_kept:
+        if report.setup["decoder"] == "hardware":  # its processes cannot share the memory
+            return (
+                "Frames are in memory already; with --set data.decoder=software "
+                f"--set data.workers={needed} makes batches beside the step."
+            )
         if report.loop.workers == 0:
             return (
                 f"Frames are in memory already; --set data.workers={needed} makes batches beside "

@@ -126,18 +126,23 @@ def _read(source: Source, *, num_batches: int) -> _Read:
     """Read from the files or their cache, by other libraries, and from memory if it is used."""
     manifest, settings = source.manifest, source.settings
     stored = measured(source, "files" if manifest.cache is None else "cache", num_batches)
+    rates = [stored.reading]
+    if settings.decoder == "hardware":
+        software = settings.model_copy(update={"decoder": "software"})
+        other = measured(source.with_settings(software), "files, in software", num_batches)
+        rates = [other.reading, *rates]
     rivals = compared(source) if manifest.cache is None else []
     store = FrameStore(manifest, source.rows, settings=settings)
     if not store.fits:
         gb = source.frames_gb()
-        return _Read([stored.reading], rivals, stored.skipped, stored.batches, source, gb)
+        return _Read(rates, rivals, stored.skipped, stored.batches, source, gb)
     gb, some = store.num_bytes / 1e9, source.some()
     store = FrameStore(manifest, some.rows, settings=settings)
     before = time.perf_counter()
     store.fill()
     seconds = (time.perf_counter() - before) / len(some.rows) * len(source.rows)
     memory = measured(some, "memory", num_batches, store=store)
-    rates = [stored.reading, memory.reading]
+    rates.append(memory.reading)
     return _Read(rates, rivals, stored.skipped, memory.batches, some, gb, store, seconds)
 
 
@@ -177,6 +182,7 @@ def _setup(settings: Settings, training: Training) -> dict[str, Any]:
         "labeled_batch": settings.data.labeled_batch,
         "unlabeled_batch": settings.data.unlabeled_batch,
         "short_side": settings.data.short_side,
+        "decoder": settings.data.decoder,
         "crop_size": settings.views.crop_size,
         "precision": training.runtime.precision,
         "channels_last": settings.engine.channels_last,

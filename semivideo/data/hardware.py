@@ -30,7 +30,7 @@ from semivideo.data.container import opened, probe
 from semivideo.data.decode import Image, canvas_size, read_frames, scaled_size
 from semivideo.data.sampling import Indices
 from semivideo.data.synthetic import barcode_video
-from semivideo.errors import ConfigError, MissingExtraError
+from semivideo.errors import ConfigError, DataError, MissingExtraError
 from semivideo.records import FrameTable
 
 log = logging.getLogger("semivideo")
@@ -97,6 +97,7 @@ class HardwareDecoder:
         Raises:
             UnfitError: The frames cannot be had, or might not be those that are wanted.
             DataError: The file cannot be opened.
+            RuntimeError: The GPU fails or has no memory left.
         """
         wanted = np.unique(np.asarray(indices, dtype=np.int64))
         if not frames.is_exact:
@@ -115,9 +116,10 @@ class HardwareDecoder:
                     for start in range(0, len(wanted), _FRAMES_AT_ONCE)
                 ]
             )
-        except torch.OutOfMemoryError:
-            raise  # says nothing about the file
+        except (DataError, torch.OutOfMemoryError):
+            raise  # software would do no better; this says nothing about the file
         except (RuntimeError, ValueError, IndexError) as error:
+            torch.zeros(1, device=self.device).cpu()  # raises where it is the GPU that is broken
             raise UnfitError("TorchCodec cannot read it", detail=str(error)) from None
         if np.array_equal(wanted, indices):
             return images
@@ -157,14 +159,17 @@ class UnfitError(Exception):
         self.reason = reason
 
 
-def hardware_decoder() -> HardwareDecoder:
-    """Return the decoder of this process's GPU, one for all its readers, after a test.
+def hardware_decoder(device: str | None = None) -> HardwareDecoder:
+    """Return the decoder of a device, one for all readers of this process, after a test.
+
+    Args:
+        device: As for ``HardwareDecoder``; None for the GPU of this process.
 
     Raises:
         ConfigError: There is no GPU, or its decoder does not give the frames of a test video.
         MissingExtraError: TorchCodec is not installed, or it finds no FFmpeg.
     """
-    return _tested(_gpu())
+    return _tested(device or _gpu())
 
 
 def _gpu() -> str:

@@ -67,6 +67,7 @@ def report():
             "labeled_batch": 4,
             "unlabeled_batch": 6,
             "short_side": 56,
+            "decoder": "software",
             "crop_size": 48,
             "precision": "fp32",
             "channels_last": True,

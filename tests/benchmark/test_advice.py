@@ -54,6 +54,9 @@ def test_advice__workers_beside_frames_in_memory(report):
     words = said(slow(report, workers=0, per_clip=0.008), videos=videos)
     assert "(no worker)" in words
     assert "Frames are in memory already; --set data.workers=1" in words
+    setup = report.setup | {"decoder": "hardware"}  # with which such workers are refused
+    words = said(slow(report, workers=0, per_clip=0.008), videos=videos, setup=setup)
+    assert "with --set data.decoder=software --set data.workers=1 makes batches beside" in words
     words = said(slow(report, workers=2), videos=videos)
     assert "workers have to hand them on: compare with --set data.workers=0" in words
 

@@ -1,6 +1,7 @@
 """A benchmark of tiny videos: what holds whatever the machine's speed."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,8 @@ from semivideo.benchmark import bench
 from semivideo.benchmark.reading import Source
 from semivideo.benchmark.stages import largest_of
 from semivideo.benchmark.step import set_up
+from semivideo.data import hardware
+from semivideo.data.decode import read_frames
 from semivideo.data.loader import training_loader
 from semivideo.data.splits import practical_split
 from semivideo.data.synthetic import render
@@ -90,6 +93,19 @@ def test_bench__counts_the_operations_that_recipes_are_counted_by(manifest, spli
     assert [reading.source for reading in report.reading] == ["files"]
     assert report.reading[0].parts["decoding and shrinking"] > 0
     assert not report.videos.are_kept
+
+
+def test_bench__sets_the_software_reader_beside_a_gpus_decoder(
+    manifest, split, settings, monkeypatch
+):
+    decoder = SimpleNamespace(at_once=2, read_frames=read_frames, software={})
+    monkeypatch.setattr(hardware, "hardware_decoder", lambda: decoder)
+    chosen = settings(
+        "small-supervised", data__memory_gb=0, data__workers=0, data__decoder="hardware"
+    )
+    report = bench(manifest, split, chosen, steps=2)
+    assert [reading.source for reading in report.reading] == ["files, in software", "files"]
+    assert all(reading.parts["decoding and shrinking"] > 0 for reading in report.reading)
 
 
 def test_bench__writes_nothing(manifest, split, settings, tmp_path, monkeypatch):

@@ -153,12 +153,21 @@ def test_read_frames__says_what_software_says_of_missing_frames_and_files(decode
         decoder.read_frames(bars[30], [-1], frames=table)
     with pytest.raises(DataError, match=r"none.mp4 does not exist; check the path"):
         decoder.read_frames(tmp_path / "none.mp4", [1], frames=table)
+    assert list(decoder.software) == ["frames are wanted that its table does not have"]
 
 
 def test_read_frames__does_not_hide_that_memory_ran_out(decoder, torchcodec, bars):
     torchcodec.error = torch.OutOfMemoryError("CUDA out of memory")
     with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
         decoder.read_frames(bars[30], [3], frames=probe(bars[30]).frames)
+
+
+def test_read_frames__does_not_blame_files_for_a_broken_gpu(torchcodec, bars):
+    torchcodec.error = RuntimeError("an error of CUDA")
+    decoder = HardwareDecoder("meta")  # stands for a device that fails whatever is asked
+    with pytest.raises(NotImplementedError, match="meta tensor"):
+        decoder.read_frames(bars[30], [3], frames=probe(bars[30]).frames)
+    assert decoder.software == {}
 
 
 def test_hardware_decoder__travels_to_loader_processes(decoder, bars):
