@@ -146,9 +146,8 @@ class FrameStore:
     def _images(self, row: int) -> Iterator[Image]:
         """The frames of a video, in order."""
         path, video = self.manifest.absolute(row), self.manifest[row]
-        if (
-            self._hardware is not None
-        ):  # a file is one reading: if one frame fails, all are software's
+        if self._hardware is not None:
+            # A file is one reading: if one frame cannot be had, software reads them all.
             yield from self._hardware.read_frames(
                 path,
                 range(video.num_frames),
