@@ -267,7 +267,11 @@ def _cut(chosen: dict[str, Indices], *, read: Read) -> dict[str, Image]:
     """Read every frame that some stream needs, once, and deal them out."""
     needed = np.unique(np.concatenate([indices.ravel() for indices in chosen.values()]))
     frames = read(needed)
-    return {
-        name: np.moveaxis(frames[np.searchsorted(needed, indices)], -1, -3)
+    dealt = {
+        # The stream that needs them all, usually the finest one, takes them without a copy.
+        name: frames
+        if np.array_equal(indices, needed)
+        else frames[np.searchsorted(needed, indices)]
         for name, indices in chosen.items()
     }
+    return {name: np.moveaxis(clip, -1, -3) for name, clip in dealt.items()}

@@ -239,14 +239,18 @@ def padded(clips: Sequence[dict[str, Image]]) -> tuple[dict[str, torch.Tensor], 
             streams, H and W between videos.
 
     Returns:
-        Stream name to uint8 (N, T, C, H, W) with the largest H and W, and int64 (N, 2): height and
-        width of each clip.
+        Stream name to uint8 (N, T, C, H, W) with the largest H and W, in memory as the clips are,
+        and int64 (N, 2): height and width of each clip.
     """
     sizes = torch.tensor([next(iter(clip.values())).shape[-2:] for clip in clips])
     height, width = sizes.amax(dim=0).tolist()
     frames = {}
     for stream, clip in clips[0].items():
-        canvas = torch.zeros((len(clips), *clip.shape[:2], height, width), dtype=torch.uint8)
+        T, C = clip.shape[:2]
+        if clip.strides[1] < clip.strides[3]:  # images as decoders make them; another order costs
+            canvas = torch.zeros(len(clips), T, height, width, C, dtype=torch.uint8).movedim(-1, 2)
+        else:
+            canvas = torch.zeros(len(clips), T, C, height, width, dtype=torch.uint8)
         for place, other in zip(canvas.numpy(), clips, strict=True):
             image = other[stream]
             place[..., : image.shape[-2], : image.shape[-1]] = image

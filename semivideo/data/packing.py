@@ -22,6 +22,7 @@ class _Place(NamedTuple):
     start: int
     dtype: torch.dtype
     shape: torch.Size
+    stride: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,12 @@ class Packed:
 
     def _tensor(self, place: _Place) -> Tensor:
         end = place.start + place.shape.numel() * place.dtype.itemsize
-        return self.memory[place.start : end].view(place.dtype).view(place.shape)
+        memory = self.memory[place.start : end].view(place.dtype)
+        return memory.as_strided(place.shape, place.stride)
 
 
 def pack(parts: dict[str, Any]) -> Packed:
-    """Copy the tensors of nested dictionaries into one piece of memory.
+    """Copy the tensors of nested dictionaries into one piece of memory, each in its own order.
 
     Args:
         parts: Dictionaries of dictionaries, tensors (any shape and type) and anything else.
@@ -65,7 +67,8 @@ def pack(parts: dict[str, Any]) -> Packed:
         start = -(-num_bytes // _ALIGNMENT) * _ALIGNMENT
         num_bytes = start + tensor.nbytes
         tensors.append(tensor)
-        places.append(_Place(start, tensor.dtype, tensor.shape))
+        stride = torch.empty_like(tensor, device="meta").stride()  # of its order, without gaps
+        places.append(_Place(start, tensor.dtype, tensor.shape, stride))
         return places[-1]
 
     placed = _replaced(parts, Tensor, place)

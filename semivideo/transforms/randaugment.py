@@ -133,7 +133,7 @@ def apply_colors(clips_NTCHW: Tensor, operation: Integers, value: Floats) -> Ten
     """
     if not operation.size:
         return clips_NTCHW
-    clips, device = clips_NTCHW.contiguous(), clips_NTCHW.device
+    clips, device = clips_NTCHW, clips_NTCHW.device
     for slot in range(operation.shape[1]):
         for number in np.unique(operation[:, slot]):
             apply = COLOR_OPERATIONS.get(OPERATIONS[number])
@@ -147,7 +147,8 @@ def apply_colors(clips_NTCHW: Tensor, operation: Integers, value: Floats) -> Ten
                 apply(clips[first:end], values)
             else:
                 index = on_device(members, device)
-                clips.index_copy_(0, index, apply(clips.index_select(0, index), values))
+                # Not index_select, which would bring the levels into another order in memory.
+                clips[index] = apply(clips[index], values)
     return clips
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from semivideo.devices import on_device
 from semivideo.errors import ConfigError
-from semivideo.transforms.pixels import read_grid, read_rows
+from semivideo.transforms.pixels import by_frame, by_pixel, read_grid, read_rows
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -214,7 +214,10 @@ def plain_crop(frames_NTCHW: Tensor, box: Floats, *, side: int) -> Tensor | None
     if height != side or width != side or top % 1 or left % 1 or (box != box[0]).any():
         return None
     rows, columns = slice(int(top), int(top) + side), slice(int(left), int(left) + side)
-    return frames_NTCHW[..., rows, columns].float()
+    cut = frames_NTCHW[..., rows, columns]
+    if cut.shape[2] == 3 and cut.stride(-1) == 1 and cut.device.type == "cpu":
+        cut = by_frame(by_pixel(cut))  # now, while a level is a byte
+    return cut.float()
 
 
 def _crop_of_scaled(size: Integers, short: Floats, *, side: int, position: Floats) -> Floats:

@@ -24,7 +24,7 @@ from semivideo.randomness import uniform
 from semivideo.records import Clips
 from semivideo.settings import ViewSettings
 from semivideo.transforms import modality, spatial
-from semivideo.transforms.pixels import GREY
+from semivideo.transforms.pixels import GREY, by_frame
 from semivideo.transforms.randaugment import (
     GEOMETRIC_OPERATIONS,
     OPERATIONS,
@@ -174,7 +174,7 @@ class Views:
         if C != 3 and s.motion_contrast != 1:
             views = modality.with_contrast(views, s.motion_contrast)
         views = apply_colors(views, p.operation, p.value)
-        self._normalize(views, p.cutout, out=out)
+        self._normalize(by_frame(views), p.cutout, out=out)
 
     def test_crops(
         self,
@@ -210,7 +210,7 @@ class Views:
         crops = crops.view(N, num_crops, C, T, crop_size, crop_size)
         for part in _parts(frames_NTCHW):
             made = spatial.warp(frames_NTCHW[part], matrix[part], size=sizes[part], side=crop_size)
-            made_NTCKHW = made.view(-1, T, C, num_crops, crop_size, crop_size)
+            made_NTCKHW = by_frame(made).view(-1, T, C, num_crops, crop_size, crop_size)
             self._normalize(made_NTCKHW.permute(0, 3, 1, 2, 4, 5), out=crops[part].transpose(2, 3))
         return crops
 
@@ -228,17 +228,19 @@ class Views:
 
     def _normalize(self, views: Tensor, cutout: Integers | None = None, *, out: Tensor) -> None:
         """Grey the cutout squares, subtract the mean, divide by the deviation."""
+        side, device = views.shape[-1], views.device
         std, mean = (
-            on_device(torch.tensor(levels).view(3, 1, 1), views.device)
+            on_device(torch.tensor(levels), device)
             for levels in (self.settings.std, self.settings.mean)
         )
-        scale, shift = 1 / (255 * std), -mean / std
+        # A row of a view (1, side, 3) and not 3 alone: five times as fast on a CPU.
+        scale, shift = (each.repeat(1, side, 1) for each in (1 / (255 * std), -mean / std))
         if cutout is not None and cutout[:, 2:].all(axis=1).any():
             # Folded into the affine map of levels: inside a square the scale is 0.
-            hidden = on_device(_squares(cutout, side=views.shape[-1]), views.device)
+            hidden = on_device(_squares(cutout, side=side), device)
             shift = torch.where(hidden, GREY * scale + shift, shift)
             scale = scale.where(~hidden, 0.0)
-        torch.addcmul(shift, views, scale, out=out)
+        torch.addcmul(shift.movedim(-1, -3), views, scale.movedim(-1, -3), out=out)
 
 
 def _parts(frames_NTCHW: Tensor) -> list[slice]:
@@ -256,12 +258,13 @@ def _empty(shape: tuple[int, int, int], *, side: int, device: torch.device) -> T
 
 
 def _squares(box: Integers, *, side: int) -> Tensor:
-    """Bool (N, 1, 1, side, side): which pixels lie in the box of their clip."""
+    """Bool (N, 1, side, side, 3): which levels lie in the box of their clip."""
     pixel = np.arange(side)
     top, left, height, width = box.T[..., None]
     rows = (pixel >= top) & (pixel < top + height)
-    columns = (pixel >= left) & (pixel < left + width)
-    return torch.from_numpy(rows[:, None, None, :, None] & columns[:, None, None, None, :])
+    columns = np.repeat((pixel >= left) & (pixel < left + width), 3, axis=1)
+    hidden = rows[..., None] & columns[:, None]
+    return torch.from_numpy(hidden).view(-1, 1, side, side, 3)
 
 
 def _check(s: ViewSettings) -> None:
