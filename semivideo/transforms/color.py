@@ -68,13 +68,10 @@ def contrast(clips: Tensor, value: Tensor) -> Tensor:
 
 def equalize(clips: Tensor, value: Tensor) -> Tensor:
     """Flatten the histogram of each channel of each frame of clips (M, T, 3, H, W)."""
-    pixels = clips.permute(_PIXEL_BY_PIXEL)
-    stored = pixels if pixels.is_contiguous() else clips
     num_histograms = clips.shape[0] * clips.shape[1] * clips.shape[2]
-    histogram = torch.arange(num_histograms, dtype=torch.int32, device=clips.device)
-    histogram = _of_frames(histogram.view(clips.shape[0], 3, -1))
-    level = clips.round_().int().add_(256 * histogram)
-    level = (level.permute(_PIXEL_BY_PIXEL) if stored is pixels else level).flatten()
+    offset = 256 * torch.arange(num_histograms, dtype=torch.int32, device=clips.device)
+    offset = _of_frames(offset.view(clips.shape[0], 3, -1))
+    level = _as_stored(clips.round_().int().add_(offset)).flatten()
     # Not bincount, which waits for a GPU to tell the largest level.
     count = level.new_zeros(256 * num_histograms).index_add_(0, level, torch.ones_like(level))
     count = count.view(-1, 256)
@@ -83,6 +80,7 @@ def equalize(clips: Tensor, value: Tensor) -> Tensor:
     before = count.cumsum(dim=1) - count
     table = ((before + step // 2) // step.clamp(min=1)).clamp_(max=255)
     table = torch.where(step > 0, table, torch.arange(256, device=clips.device))
+    stored = _as_stored(clips)
     stored.copy_(table.to(clips.dtype).flatten().index_select(0, level).view_as(stored))
     return clips
 
@@ -112,3 +110,9 @@ def solarize(clips: Tensor, value: Tensor) -> Tensor:
 def _of_frames(statistic_M3T: Tensor) -> Tensor:
     """(M, T, 3, 1, 1): a number for each channel of each frame, laid out as ``read_rows`` lays."""
     return statistic_M3T.contiguous().transpose(1, 2)[..., None, None]
+
+
+def _as_stored(clips: Tensor) -> Tensor:
+    """Clips (M, T, 3, H, W) with dimensions in the order in memory, if it is ``read_rows``'s."""
+    pixels = clips.permute(_PIXEL_BY_PIXEL)
+    return pixels if pixels.is_contiguous() else clips

@@ -50,13 +50,12 @@ def read_rows(frames_NTCHW: Tensor, x: Tensor, y: Tensor, *, inside: Tensor | No
         of_left *= inside.float()
         of_upper *= inside.float()
     row += grey
-    rows = torch.stack([row, row - 1, row - W, row - W - 1]).view(1, 4, -1)
     both = of_left * of_upper
     here = 1 - of_left - of_upper + both
-    weights = torch.stack([here, of_left - both, of_upper - both, both]).view(1, 4, -1)
-    levels = embedding_bag(
-        _transposed(rows)[0], table, per_sample_weights=_transposed(weights)[0], mode="sum"
-    )
+    rows = torch.stack([row, row - 1, row - W, row - W - 1], dim=1)
+    weights = torch.stack([here, of_left - both, of_upper - both, both], dim=1)
+    rows, weights = (_transposed(each.flatten(2)).view(-1, 4) for each in (rows, weights))
+    levels = embedding_bag(rows, table, per_sample_weights=weights, mode="sum")
     return levels.view(*x.shape, C, T).permute(0, 5, 4, 1, 2, 3)
 
 

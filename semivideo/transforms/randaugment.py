@@ -148,7 +148,7 @@ def apply_colors(clips_NTCHW: Tensor, operation: Integers, value: Floats) -> Ten
             else:
                 index = on_device(members, device)
                 # Not index_select, which would bring the levels into another order in memory.
-                clips[index] = apply(clips[index], values)
+                clips.index_copy_(0, index, apply(clips[index], values))
     return clips
 
 

@@ -139,6 +139,25 @@ def cutout_box(uniform: Floats, *, side: int, largest: float) -> Integers:
     return np.concatenate([start, end - start], axis=1).astype(np.int64)
 
 
+def levels_in(box: Tensor, *, side: int) -> Tensor:
+    """Mark the levels of a view that lie in a box.
+
+    Args:
+        box: int64 (N, 4), in whole view pixels.
+        side: Side of the view in pixels.
+
+    Returns:
+        float32 (N, 1, side, side, 3), 1 inside and 0 elsewhere.
+    """
+    pixel = torch.arange(side, device=box.device)
+    top, left, height, width = box.unsqueeze(-1).unbind(1)
+    rows = (pixel >= top) & (pixel < top + height)
+    columns = (pixel >= left) & (pixel < left + width)
+    # A column's three levels first, so that whole rows of levels are multiplied.
+    levels = columns.float().repeat_interleave(3, dim=1)
+    return (rows.float().unsqueeze(2) * levels.unsqueeze(1)).view(-1, 1, side, side, 3)
+
+
 def view_to_canvas(box: Floats, *, side: int, flip: NDArray[np.bool_] | None = None) -> Floats:
     """Map a view's coordinates (x, y, 1) to the canvas: mirror, scale to the box, shift.
 

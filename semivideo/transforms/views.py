@@ -233,13 +233,14 @@ class Views:
             on_device(torch.tensor(levels), device)
             for levels in (self.settings.std, self.settings.mean)
         )
-        # A row of a view (1, side, 3) and not 3 alone: five times as fast on a CPU.
-        scale, shift = (each.repeat(1, side, 1) for each in (1 / (255 * std), -mean / std))
+        # Where the channels of a pixel lie together, whole rows at once: five times as fast.
+        columns = side if views.stride(-3) == 1 else 1
+        scale, shift = (each.repeat(1, columns, 1) for each in (1 / (255 * std), -mean / std))
         if cutout is not None and cutout[:, 2:].all(axis=1).any():
             # Folded into the affine map of levels: inside a square the scale is 0.
-            hidden = on_device(_squares(cutout, side=side), device)
-            shift = torch.where(hidden, GREY * scale + shift, shift)
-            scale = scale.where(~hidden, 0.0)
+            hidden_scale = scale * spatial.levels_in(on_device(cutout, device), side=side)
+            shift = shift + GREY * hidden_scale
+            scale = scale - hidden_scale
         torch.addcmul(shift.movedim(-1, -3), views, scale.movedim(-1, -3), out=out)
 
 
@@ -255,16 +256,6 @@ def _empty(shape: tuple[int, int, int], *, side: int, device: torch.device) -> T
     """Room for views, float32 (*shape, side, side), in the layout that convolutions prefer."""
     layout = torch.channels_last_3d
     return torch.empty((*shape, side, side), device=device, memory_format=layout)
-
-
-def _squares(box: Integers, *, side: int) -> Tensor:
-    """Bool (N, 1, side, side, 3): which levels lie in the box of their clip."""
-    pixel = np.arange(side)
-    top, left, height, width = box.T[..., None]
-    rows = (pixel >= top) & (pixel < top + height)
-    columns = np.repeat((pixel >= left) & (pixel < left + width), 3, axis=1)
-    hidden = rows[..., None] & columns[:, None]
-    return torch.from_numpy(hidden).view(-1, 1, side, side, 3)
 
 
 def _check(s: ViewSettings) -> None:

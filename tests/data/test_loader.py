@@ -254,3 +254,12 @@ def test_padded__keeps_clips_apart():
     }
     assert frames["a"].sum().item() == 7 * 2 * 3 * 20 + 9 * 2 * 3 * 18
     assert frames["b"][1, 0, 2].tolist() == [[10, 10, 10, 0, 0]] * 6
+
+
+def test_padded__keeps_the_order_of_levels_in_memory():
+    images = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+    clips = [{"frames": np.moveaxis(images, -1, 1), "pairs": np.zeros((2, 6, 4, 5), np.uint8)}] * 2
+    frames, _ = padded(clips)
+    assert frames["frames"].movedim(2, -1).is_contiguous()
+    assert (frames["frames"][1].movedim(1, -1).numpy() == images).all()
+    assert frames["pairs"].is_contiguous()

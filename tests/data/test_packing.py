@@ -43,6 +43,13 @@ def test_pack__puts_all_tensors_into_one_piece_of_memory() -> None:
     assert len({tensor.untyped_storage().data_ptr() for tensor in tensors}) == 1
 
 
+def test_pack__keeps_the_order_of_levels_in_memory() -> None:
+    images = torch.arange(2 * 5 * 7 * 3, dtype=torch.uint8).view(2, 5, 7, 3).movedim(-1, 1)
+    unpacked = pack({"frames": images, "some": images[:, :, 1:]}).unpack()
+    assert_equal(unpacked, {"frames": images, "some": images[:, :, 1:]})
+    assert unpacked["frames"].stride() == images.stride()
+
+
 def test_pack__copies() -> None:
     parts = parts_of(num_clips=2)
     packed = pack(parts)

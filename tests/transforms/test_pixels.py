@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.transforms.pixels import GREY, read_grid, read_rows
+from semivideo.transforms.pixels import GREY, by_frame, by_pixel, read_grid, read_rows
 
 
 def positions(size: tuple[int, int], *, shape: tuple[int, ...]) -> tuple[torch.Tensor, ...]:
@@ -51,3 +51,21 @@ def test_read_rows__is_exactly_grey_outside() -> None:
     found = read_rows(frames(2, 1, 3, 8, 8), x, y, inside=inside)
     assert (found.movedim(0, 2)[:, :, ~inside] == GREY).all()
     assert not (found.movedim(0, 2)[:, :, inside] == GREY).all()
+
+
+@pytest.mark.parametrize("num_channels", [2, 3, 6])
+@pytest.mark.parametrize("by_image", [True, False])
+def test_by_pixel__moves_levels_in_memory_alone(num_channels: int, by_image: bool) -> None:
+    raw = frames(2, 4, num_channels, 5, 7)
+    stored = raw.movedim(2, -1).contiguous().movedim(-1, 2) if by_image else raw
+    levels = by_pixel(stored)
+    assert torch.equal(levels, raw)
+    assert levels.permute(0, 3, 4, 2, 1).is_contiguous()
+    again = by_frame(levels)
+    assert torch.equal(again, raw)
+    assert again.movedim(2, -1).is_contiguous()
+
+
+def test_by_frame__leaves_levels_that_are_stored_otherwise() -> None:
+    raw = frames(2, 4, 3, 5, 7)
+    assert by_frame(raw) is raw

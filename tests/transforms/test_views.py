@@ -67,6 +67,19 @@ def test_views__of_a_batch_equal_those_of_its_clips(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_views__do_not_depend_on_how_frames_lie_in_memory(
+    kind: Kind, views: Views, clips_of: MakeClips
+) -> None:
+    for sizes in (MIXED, [(64, 85)] * 4):
+        clips, other = clips_of(sizes), clips_of(sizes)
+        images = clips.frames["primary"].movedim(2, -1).contiguous()
+        other.frames["primary"] = images.movedim(-1, 2)
+        torch.testing.assert_close(
+            made(views, kind, clips), made(views, kind, other), rtol=0, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_views__follow_a_permutation_of_the_clips(
     kind: Kind, views: Views, clips_of: MakeClips
 ) -> None:
