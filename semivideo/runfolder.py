@@ -84,6 +84,11 @@ class RunFolder:
             CheckpointError: There is no such folder, or it is not one of a run.
         """
         run = cls(path)
+        if run.path.is_file():
+            raise CheckpointError(
+                f"{run.path} is a file and no run folder; give the folder named by --out in "
+                "training"
+            )
         if not run.path.is_dir():
             raise CheckpointError(
                 f"there is no run folder {run.path}; give the folder named by --out in training"

@@ -40,6 +40,9 @@ def test_create__says_why_a_folder_cannot_be_made(tmp_path):
 
 
 def test_open__refuses_a_missing_and_a_foreign_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match=r"/file is a file and no run folder; give the fold"):
+        RunFolder.open(tmp_path / "file")
     with pytest.raises(CheckpointError, match=r"there is no run folder .*/b; give the folder"):
         RunFolder.open(tmp_path / "b")
     with pytest.raises(CheckpointError, match=r"is not a run folder \(it has no settings.yaml\)"):
