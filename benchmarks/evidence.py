@@ -224,6 +224,11 @@ large. No cell here has the data and the network of a cell there, so no number i
 what can be compared is the order of the methods. What was tried where an order does not appear
 stands on the methods' pages in `docs/methods/`.
 
+`docs/benchmarks.md` says how far runs lie apart that differ in rounding alone, and has all twelve
+methods at 4 labels per class from runs before records were kept; what is missing below comes with
+the next runs of the program. Minutes are of one core, mostly beside other programs: they say
+little.
+
 Not run on a GPU.
 """
 
