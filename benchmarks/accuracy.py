@@ -25,12 +25,13 @@ from rich.table import Table
 
 import semivideo
 from semivideo.analysis import comparison
-from semivideo.cli.console import ProgressFunction, note, progress_bars, run_plainly
+from semivideo.cli.console import note, progress_bars, run_plainly
 from semivideo.data.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.errors import ConfigError, nearest
 from semivideo.files import write_bytes
 from semivideo.methods import METHODS
+from semivideo.progress import Progress
 from semivideo.recipes.grids import Grid
 from semivideo.sweep import grid_cells, sweep
 
@@ -56,7 +57,7 @@ class Dataset:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def splits(
-        self, folder: Path, *, labels: int, num_seeds: int, progress: ProgressFunction | None = None
+        self, folder: Path, *, labels: int, num_seeds: int, progress: Progress | None = None
     ) -> tuple[Manifest, list[Split]]:
         """Scan the videos and draw one split a seed, all with the same test videos.
 

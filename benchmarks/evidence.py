@@ -25,11 +25,12 @@ from semivideo import build
 from semivideo.analysis import comparison
 from semivideo.analysis.comparison import Line
 from semivideo.analysis.result import ENDING, Result
-from semivideo.cli.console import ProgressFunction, note, progress_bars, run_plainly
+from semivideo.cli.console import note, progress_bars, run_plainly
 from semivideo.errors import ConfigError
 from semivideo.evaluation.compare import paired_difference
 from semivideo.files import write_bytes
 from semivideo.methods import METHODS
+from semivideo.progress import Progress
 from semivideo.recipes.grids import GRIDS, Grid
 from semivideo.recipes.resolve import resolve_settings
 from semivideo.settings import MethodSettings, Settings
@@ -147,7 +148,7 @@ def main(
     note(f"wrote {out}")
 
 
-def do(part: Part, runs: Path, records: Path, *, progress: ProgressFunction | None) -> None:
+def do(part: Part, runs: Path, records: Path, *, progress: Progress | None) -> None:
     """Do the runs of one part that have no record and that nobody is at."""
     dataset = accuracy.DATASETS[part.dataset]
     manifest, splits = dataset.splits(
@@ -277,7 +278,7 @@ def verdict(lines: dict[str, Line], better: str, worse: str) -> str:
     found = paired_difference([ours[s] for s in seeds], [theirs[s] for s in seeds])
     value, low, high = (100 * share for share in found)
     word = "appears" if low > 0 else "reversed" if high < 0 else "open"
-    number = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
+    number = comparison.count_of_seeds(len(seeds))
     return f"{value:+.1f} [{low:+.1f}, {high:+.1f}], {number} | {word}"
 
 

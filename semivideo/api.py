@@ -17,13 +17,14 @@ from semivideo.evaluation import Evaluation
 from semivideo.evaluation import evaluate as evaluate_videos
 from semivideo.methods import Method
 from semivideo.prediction import load, predict, predictions
+from semivideo.progress import Progress
 from semivideo.recipes.cost import warn_if_slow
 from semivideo.recipes.resolve import resolve_settings
 from semivideo.run import Run
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Decoder, Settings
 from semivideo.training import begin, proceed
-from semivideo.videos import Progress, Videos, as_manifest, prepare, scan
+from semivideo.videos import Videos, as_manifest, prepare, scan
 
 __all__ = [
     "Progress",

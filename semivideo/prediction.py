@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,11 @@ from semivideo.errors import CheckpointError, DataError
 from semivideo.evaluation import Failure, Prediction, Recognizer
 from semivideo.evaluation.predictions import PredictionFile, video_files
 from semivideo.evaluation.predictions import predictions as predicted
+from semivideo.progress import Progress
 from semivideo.run import Run
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Decoder
 from semivideo.share import ALONE, part_of, process_share
-
-Progress = Callable[[str, int, int, str], None]
 
 
 def load(folder: str | Path, *, decoder: Decoder = "software") -> Recognizer:

@@ -31,10 +31,9 @@ from semivideo.errors import DataError, SemiVideoError
 from semivideo.evaluation import Recognizer
 from semivideo.evaluation import evaluate as evaluate_videos
 from semivideo.models.weights import save_network
+from semivideo.progress import Progress
 from semivideo.runfolder import RunFolder
 from semivideo.settings import EngineSettings, Settings
-
-Progress = Callable[[str, int, int, str], None]
 
 
 def begin(

@@ -20,9 +20,9 @@ from semivideo.data.cache.remote import is_url
 from semivideo.data.manifest import Manifest
 from semivideo.data.scan import scan as scan_videos
 from semivideo.errors import ConfigError
+from semivideo.progress import Progress
 from semivideo.share import ALONE, process_share
 
-Progress = Callable[[str, int, int, str], None]
 Videos = str | Path | Manifest
 
 
@@ -109,11 +109,6 @@ def prepare(
         DataError: The cache is of other videos, or the source videos are gone.
         WriteError: There is too little room on the disk.
     """
-
-    def told(description: str, done: int, total: int) -> None:
-        if progress is not None:
-            progress(description, done, total, "")
-
     if is_url(out):
         raise ConfigError(
             f"a cache cannot be made at {out}: prepare it in a local folder and copy that there "
@@ -129,7 +124,7 @@ def prepare(
         share=ALONE if ray else process_share(),
         make=partial(cluster.make_shards, threads=workers or 1) if ray else None,
         on_estimate=on_estimate,
-        progress=told,
+        progress=progress,
     )
 
 

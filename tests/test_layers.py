@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "semivideo"
 LAYER = {
     **dict.fromkeys(["records", "errors", "checked", "files", "settings", "runfolder"], 0),
-    **dict.fromkeys(["randomness", "processes", "devices", "share"], 0),
+    **dict.fromkeys(["randomness", "processes", "progress", "devices", "share"], 0),
     **dict.fromkeys(["data", "transforms", "models", "objectives"], 1),
     "methods": 2,
     **dict.fromkeys(["engine", "evaluation"], 3),

@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass
 from semivideo.analysis import findings
 from semivideo.analysis.findings import Finding
 from semivideo.analysis.parts import Parts
-from semivideo.data.copies import Progress, copies_across
+from semivideo.data.copies import copies_across
+from semivideo.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

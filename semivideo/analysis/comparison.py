@@ -115,19 +115,18 @@ def compare(runs: Sequence[str | Path]) -> list[Line]:
     return lines
 
 
-def keep_records(runs: Sequence[str | Path], *, folder: Path) -> list[Path]:
-    """Write a record of each run, named like its folder.
+def keep_records(lines: Iterable[Line], *, folder: Path) -> list[Path]:
+    """Write a record of each run of a comparison, named like its folder.
 
     Args:
-        runs: Finished and evaluated runs.
+        lines: The comparison.
         folder: Where the records go.
 
     Raises:
         ConfigError: Two runs have one name.
-        CheckpointError: A run has not finished or was not evaluated.
         WriteError: The folder cannot be written.
     """
-    results = [Result.read(path) for path in runs]
+    results = [result for line in lines for result in line.results]
     by_name = {result.run.path.name: result for result in results}
     if len(by_name) < len(results):
         [(name, _)] = Counter(result.run.path.name for result in results).most_common(1)
@@ -179,12 +178,21 @@ def as_csv(rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
+def count_of_seeds(number: int) -> str:
+    """Say how many seeds there are.
+
+    >>> count_of_seeds(1), count_of_seeds(3)
+    ('one seed', '3 seeds')
+    """
+    return "one seed" if number == 1 else f"{number} seeds"
+
+
 def _points(gain: Gain | None) -> str:
     """A difference in points; with the number of seeds where not all could be paired."""
     if gain is None:
         return "-"
     value, low, high = (f"{100 * share:+.1f}" for share in gain.interval)
-    remark = "" if gain.is_whole else f" ({gain.num_seeds} seeds)"
+    remark = "" if gain.is_whole else f" ({count_of_seeds(gain.num_seeds)})"
     return f"{value} [{low}, {high}]{remark}"
 
 

@@ -28,6 +28,7 @@ from semivideo.analysis.principal import Plane, kept_apart, principal_plane
 from semivideo.errors import ConfigError, DataError
 from semivideo.evaluation import Recognizer, evaluate
 from semivideo.models import Network
+from semivideo.progress import Progress
 
 MARKS = "osD^vPX<>*h"
 """With the seven colors, 77 classes look different."""
@@ -54,12 +55,15 @@ class Noted(nn.Module):
         return self.network.classify(features_ND)
 
 
-def features(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
+def features(
+    runs: Sequence[str | Path], *, out: str | Path, progress: Progress | None = None
+) -> list[Path]:
     """Draw the test videos of a run, a color and mark for each class, its number at the mean.
 
     Args:
         runs: One finished run whose videos can be read.
         out: See ``drawing.save``.
+        progress: Called after each video.
 
     Raises:
         ConfigError: More than one run.
@@ -74,7 +78,9 @@ def features(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
     deployed = Recognizer.load(trained.run.model)
     noted = Noted(cast(Network, deployed.network))
     recognizer = Recognizer(noted, deployed.card)
-    test = evaluate(recognizer, trained.manifest, trained.split.test, protocol="1x1")
+    test = evaluate(
+        recognizer, trained.manifest, trained.split.test, protocol="1x1", progress=progress
+    )
     plane = principal_plane(torch.cat(noted.seen).numpy())
     numbers = zip(test.ids, test.labels, test.scores.argmax(axis=1), plane.points, strict=True)
     rows: list[Row] = [

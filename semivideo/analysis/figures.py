@@ -31,6 +31,7 @@ from semivideo.analysis.temporal_gradient import temporal_gradients
 from semivideo.analysis.thresholds import thresholds
 from semivideo.checked import sentence
 from semivideo.errors import ConfigError, nearest
+from semivideo.progress import Progress
 
 
 class Entry(NamedTuple):
@@ -51,9 +52,17 @@ class Entry(NamedTuple):
     @property
     def options(self) -> dict[str, Any]:
         """Name to default of what can be set."""
-        parameters = inspect.signature(self.draw).parameters.values()
-        keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "out"]
-        return {p.name: p.default for p in keywords}
+        keywords = [p for p in self._parameters.values() if p.kind is p.KEYWORD_ONLY]
+        return {p.name: p.default for p in keywords if p.name not in ("out", "progress")}
+
+    @property
+    def takes_progress(self) -> bool:
+        """Whether it says how far it is; some read videos."""
+        return "progress" in self._parameters
+
+    @property
+    def _parameters(self) -> Mapping[str, inspect.Parameter]:
+        return inspect.signature(self.draw).parameters
 
 
 FIGURES: dict[str, Entry] = {
@@ -142,6 +151,7 @@ def draw_figure(
     *,
     out: str | Path,
     options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Draw a figure of run folders.
 
@@ -150,6 +160,7 @@ def draw_figure(
         runs: Run folders, or folders of them.
         out: A file that ends in .png or .svg; PNG, SVG and CSV of that name are written.
         options: Of that figure.
+        progress: Called while videos are read.
 
     Returns:
         The three files.
@@ -166,6 +177,8 @@ def draw_figure(
     if not runs:
         raise ConfigError(f"figure {name} wants {FIGURES[name].wants}; name their folders")
     chosen = _checked(name, options or {})
+    if FIGURES[name].takes_progress:
+        chosen["progress"] = progress
     return FIGURES[name].draw(run_folders(runs), out=checked_out(out), **chosen)
 
 

@@ -38,6 +38,7 @@ from semivideo.errors import CheckpointError
 from semivideo.evaluation import Evaluation, Recognizer, with_protocol
 from semivideo.evaluation.infer import STREAM
 from semivideo.evaluation.metrics import accuracy
+from semivideo.progress import Progress
 
 STRIDES = (1, 2, 4, 8)
 
@@ -59,6 +60,7 @@ def frame_rate_drop(
     out: str | Path,
     protocol: str | None = None,
     auxiliary: bool = True,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Score the test videos of each run at each stride, and draw what is lost against stride 1.
 
@@ -67,6 +69,7 @@ def frame_rate_drop(
         out: See ``drawing.save``.
         protocol: Clips x crops, such as "1x1", the cheapest; None takes each run's.
         auxiliary: Whether CMPL's auxiliary network is scored as well, from the last checkpoint.
+        progress: Called as each video of each network is read.
 
     Raises:
         CheckpointError: A run was not evaluated, or holds no checkpoint of an auxiliary network.
@@ -79,7 +82,7 @@ def frame_rate_drop(
         for name, members in by_method(trained)
         for run in members
         for role, recognizer in _networks(run, auxiliary=auxiliary).items()
-        for row in _scored(recognizer, run, protocol)
+        for row in _scored(recognizer, run, protocol, role=role, progress=progress)
     ]
     figure = _figure(rows)
     views = ", ".join(sorted({row["protocol"] for row in rows}))
@@ -112,14 +115,25 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
     return figure
 
 
-def _scored(recognizer: Recognizer, trained: Trained, protocol: str | None) -> list[dict[str, Any]]:
+def _scored(
+    recognizer: Recognizer,
+    trained: Trained,
+    protocol: str | None,
+    *,
+    role: str,
+    progress: Progress | None,
+) -> list[dict[str, Any]]:
     """Accuracy and drop of a network at each stride; each video is decoded once."""
     tested = Evaluation.read(trained.run.evaluation_file)  # without videos that cannot be read
     settings = with_protocol(recognizer.card.evaluation, protocol)
+    views = f"{settings.num_clips}x{settings.num_crops}"
     reader = recognizer.reader(trained.manifest)
 
     def clips() -> Iterator[Image]:
-        for id in tested.ids:
+        for number, id in enumerate(tested.ids, start=1):
+            if progress is not None:
+                name = trained.run.path.name
+                progress(f"score {name}, {role}", number, tested.num_videos, views)
             row = trained.manifest.row_of(id)
             video = reader.testing(row, num_clips=settings.num_clips, stream=STREAM)
             for stride in STRIDES:
@@ -127,7 +141,6 @@ def _scored(recognizer: Recognizer, trained: Trained, protocol: str | None) -> l
 
     scores = np.stack(list(recognizer.scores_of_clips(clips(), settings=settings)))
     top1 = [accuracy(scores[i :: len(STRIDES)], tested.labels) for i in range(len(STRIDES))]
-    views = f"{settings.num_clips}x{settings.num_crops}"
     return [
         {"protocol": views, "stride": stride, "top1": share, "drop": top1[0] - share}
         for stride, share in zip(STRIDES, top1, strict=True)

@@ -91,6 +91,7 @@ class Result:
                 "ids": evaluation.ids,
                 "labels": evaluation.labels.tolist(),
                 "skipped": dict(evaluation.skipped),
+                "decoder": evaluation.decoder,
                 "scores": _short(evaluation),
             },
             "split": self.split.to_json(),
@@ -149,6 +150,7 @@ class Result:
                 scores=np.array(tested["scores"], dtype=np.float32),
                 labels=np.array(tested["labels"], dtype=np.int64),
                 skipped=tested["skipped"],
+                decoder=tested.get("decoder", "software"),  # all there was before it was said
             ),
             summary=content["summary"],
             labels=LateLabels(

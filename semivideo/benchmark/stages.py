@@ -22,12 +22,12 @@ from semivideo.data.splits import Split
 from semivideo.data.store import FrameStore
 from semivideo.engine.batch_size import largest_batch, within_memory
 from semivideo.engine.training import Training
+from semivideo.progress import Progress
 from semivideo.records import Batch
 from semivideo.settings import Settings
 from semivideo.share import num_cores
 from semivideo.training import number_of_steps
 
-Progress = Callable[[str, int, int, str], None]
 _LEAST_RUN = 1000  # steps; those measured are of the middle of a run as long as this
 _MOST_TIMES = 16  # the batch of the settings, in search of the largest one
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from semivideo.cli.console import note, show
+
+if TYPE_CHECKING:
+    from semivideo.analysis.comparison import Line
 
 
 def compare(
@@ -28,21 +31,21 @@ def compare(
     """
     from semivideo.analysis.comparison import keep_records, run_folders
 
-    found = run_folders(runs)
-    show_comparison(found, markdown=markdown, csv=csv)
+    lines = show_comparison(run_folders(runs), markdown=markdown, csv=csv)
     if records is not None:
-        num_records = len(keep_records(found, folder=records))
+        num_records = len(keep_records(lines, folder=records))
         note(f"wrote {num_records} records into {records}")
 
 
 def show_comparison(
     runs: Sequence[Path], *, markdown: Path | None = None, csv: Path | None = None
-) -> None:
-    """Print the comparison of runs, and write it where asked to."""
+) -> list[Line]:
+    """Print the comparison of runs, write it where asked to, and return it."""
     from semivideo.analysis import comparison
     from semivideo.files import write_bytes
 
-    rows = comparison.table_rows(comparison.compare(runs))
+    lines = comparison.compare(runs)
+    rows = comparison.table_rows(lines)
     table = Table(*comparison.COLUMNS)
     for row in rows:
         table.add_row(*row)
@@ -51,3 +54,4 @@ def show_comparison(
         if file is not None:
             write_bytes(file, text(rows).encode())
             note(f"wrote {file}")
+    return lines

@@ -18,18 +18,17 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
     Task,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
 from semivideo.errors import SemiVideoError
-
-ProgressFunction = Callable[[str, int, int, str], None]
+from semivideo.progress import Progress
 
 MESSAGES = Console(stderr=True, highlight=False)
 WIDTH_OFF_TERMINAL = 160
@@ -58,7 +57,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress_bars() -> Iterator[ProgressFunction | None]:
+def progress_bars() -> Iterator[Progress | None]:
     """Give a progress function that draws one bar per description, or None off a terminal."""
     if not MESSAGES.is_terminal:
         yield None
@@ -72,7 +71,7 @@ def progress_bars() -> Iterator[ProgressFunction | None]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[extra]}"),
     )
-    with Progress(*columns, console=MESSAGES) as bars:
+    with Bars(*columns, console=MESSAGES) as bars:
 
         def progress(description: str, done: int, total: int, extra: str = "") -> None:
             if description not in tasks:

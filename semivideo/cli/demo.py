@@ -11,7 +11,6 @@ import typer
 from rich.table import Column, Table
 
 from semivideo.cli.console import (
-    ProgressFunction,
     note,
     on_interrupt,
     percent,
@@ -19,6 +18,7 @@ from semivideo.cli.console import (
     show,
 )
 from semivideo.errors import ConfigError
+from semivideo.progress import Progress
 
 if TYPE_CHECKING:
     from semivideo.data.manifest import Manifest
@@ -99,7 +99,7 @@ def demo(
     show(f"Figure: {out / 'learning.png'}. Networks: {out}/<method>/model.")
 
 
-def _data(out: Path, *, seed: int, progress: ProgressFunction | None) -> tuple[Manifest, Split]:
+def _data(out: Path, *, seed: int, progress: Progress | None) -> tuple[Manifest, Split]:
     """Render the videos, look at them, and draw the split; whole groups are held out."""
     from semivideo import api
     from semivideo.data.synthetic import GROUP_PATTERN, render
@@ -129,7 +129,7 @@ def _data(out: Path, *, seed: int, progress: ProgressFunction | None) -> tuple[M
     return manifest, split
 
 
-def _named(method: str, progress: ProgressFunction | None) -> ProgressFunction | None:
+def _named(method: str, progress: Progress | None) -> Progress | None:
     """A progress function whose descriptions begin with the method."""
     if progress is None:
         return None

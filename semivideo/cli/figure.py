@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from semivideo.cli.console import show
+from semivideo.cli.console import progress_bars, show
 
 
 def figure(
@@ -39,7 +39,10 @@ def figure(
     from semivideo.analysis.figures import draw_figure
     from semivideo.cli.train import parse_settings
 
-    files = draw_figure(name, runs or [], out=out, options=parse_settings(set_ or []))
+    with progress_bars() as progress:
+        files = draw_figure(
+            name, runs or [], out=out, options=parse_settings(set_ or []), progress=progress
+        )
     show(f"wrote {', '.join(map(str, files))}")
 
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from semivideo.data import fingerprint
 from semivideo.data.manifest import Manifest
 from semivideo.errors import DataError
+from semivideo.progress import Progress
 from semivideo.share import num_cores
 
-Progress = Callable[[str, int, int, str], None]
 Pairs = list[tuple[int, int]]
 _Given = TypeVar("_Given")
 _Result = TypeVar("_Result")

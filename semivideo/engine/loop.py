@@ -24,7 +24,7 @@ from semivideo.methods.base import Method
 from semivideo.models.contract import Network
 from semivideo.runfolder import RunFolder
 
-Progress = Callable[[int, dict[str, Any]], None]
+StepProgress = Callable[[int, dict[str, Any]], None]
 """Is told the number of steps done and the last line of the metrics (empty at first)."""
 
 
@@ -50,7 +50,7 @@ def fit(
     runtime: Runtime,
     unlabeled_pass: UnlabeledPass | None = None,
     evaluate: Evaluate | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Fitted:
     """Train a method, from the last checkpoint of the run folder if there is one.
 

@@ -21,11 +21,9 @@ from semivideo.errors import DataError, nearest
 from semivideo.evaluation.infer import STREAM, Recognizer
 from semivideo.evaluation.metrics import Evaluation, Labels, Scores
 from semivideo.evaluation.views import protocol_name, with_protocol
+from semivideo.progress import Progress
 
 _LOG = logging.getLogger("semivideo")
-
-Progress = Callable[[str, int, int, str], None]
-"""Is told what is going on, the videos done, their number, and a remark."""
 
 
 def evaluate(
@@ -106,6 +104,7 @@ def evaluate(
         scores=np.stack(scores),
         labels=truth[read],
         skipped=skipped,
+        decoder=recognizer.decoder,
     )
 
 

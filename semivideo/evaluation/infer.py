@@ -64,6 +64,7 @@ class Recognizer:
         network: The network.
         card: The card.
         precision: As given.
+        decoder: As given.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Recognizer:
         self.network = network
         self.card = card
         self.precision = precision
+        self.decoder = decoder
         self._data = card.data.model_copy(update={"decoder": decoder})
         self._clip = ClipSpec(card.network.num_frames, card.network.stride_frames)
         self._views = Views(card.views)

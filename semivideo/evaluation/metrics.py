@@ -99,6 +99,7 @@ class Evaluation:
         scores: float32 (V, K), the averaged probabilities of each video.
         labels: int64 (V,), the true classes.
         skipped: Name of a video that could not be read to the reason; such videos are in no figure.
+        decoder: Who was to decode the files: "software" or "hardware"; scores differ a little.
     """
 
     protocol: str
@@ -107,6 +108,7 @@ class Evaluation:
     scores: Scores = field(repr=False)
     labels: Labels = field(repr=False)
     skipped: Mapping[str, str] = field(default_factory=dict)
+    decoder: str = "software"
 
     @property
     def num_videos(self) -> int:
@@ -146,6 +148,7 @@ class Evaluation:
         }
         return {
             "protocol": self.protocol,
+            "decoder": self.decoder,
             "num_videos": self.num_videos,
             "top1": self.top1,
             "top5": self.top5,
@@ -214,4 +217,5 @@ class Evaluation:
                 scores=arrays["scores"],
                 labels=arrays["labels"],
                 skipped=stated["skipped"],
+                decoder=stated.get("decoder", "software"),  # all there was before it was said
             )

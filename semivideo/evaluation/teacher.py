@@ -20,7 +20,7 @@ from semivideo.data.clips import ClipReader
 from semivideo.data.image_logits import write_image_logits
 from semivideo.data.manifest import Manifest
 from semivideo.errors import ConfigError, DataError
-from semivideo.evaluation.held_out import Progress
+from semivideo.progress import Progress
 from semivideo.records import ClipSpec
 from semivideo.settings import DataSettings, ViewSettings
 from semivideo.transforms import Views

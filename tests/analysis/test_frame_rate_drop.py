@@ -57,7 +57,10 @@ def test_stretched__repeats_every_nth_frame():
 
 
 def test_drop__is_against_the_evaluation_of_the_run(run, csv_rows, tmp_path):
-    files = frame_rate_drop([run], out=tmp_path / "drop.png")
+    told = []
+    files = frame_rate_drop(
+        [run], out=tmp_path / "drop.png", progress=lambda *given: told.append(given)
+    )
     rows = csv_rows(files[0])
     assert [(row["network"], row["stride"]) for row in rows] == [
         (network, stride) for network in ("primary", "auxiliary") for stride in "1248"
@@ -67,6 +70,8 @@ def test_drop__is_against_the_evaluation_of_the_run(run, csv_rows, tmp_path):
     for row in rows:
         first = rows[0] if row["network"] == "primary" else rows[4]
         assert float(row["drop"]) == float(first["top1"]) - float(row["top1"])
+    assert told[0] == ("score run, primary", 1, len(told) // 2, "2x1")
+    assert told[-1] == ("score run, auxiliary", len(told) // 2, len(told) // 2, "2x1")
 
 
 def test_drop__takes_the_trained_auxiliary(run):

@@ -25,7 +25,7 @@ def two_runs(finished_run):
 
 
 def test_record__gives_the_comparison_of_the_run_folders(two_runs, tmp_path):
-    records = keep_records(two_runs, folder=tmp_path / "kept")
+    records = keep_records(compare(two_runs), folder=tmp_path / "kept")
     assert [file.name for file in records] == [f"cmpl-0{ENDING}", f"supervised-0{ENDING}"]
     assert run_folders([tmp_path / "kept"]) == records
     assert table_rows(compare(records)) == table_rows(compare(two_runs))
@@ -50,25 +50,26 @@ def test_record__keeps_the_order_of_classes_that_rounding_would_tie(two_runs, tm
     Evaluation(found.protocol, found.classes, found.ids, scores, found.labels).write(
         two_runs[0] / "evaluation.json"
     )
-    [record] = keep_records(two_runs[:1], folder=tmp_path)
+    [record] = keep_records(compare(two_runs[:1]), folder=tmp_path)
     np.testing.assert_array_equal(Result.read(record).evaluation.scores, scores)
 
 
 def test_record__of_a_result_is_the_same_each_time(two_runs, tmp_path):
     first, again = (
-        keep_records(two_runs, folder=tmp_path / name)[0].read_bytes() for name in ("a", "b")
+        keep_records(compare(two_runs), folder=tmp_path / name)[0].read_bytes()
+        for name in ("a", "b")
     )
     assert first == again
 
 
 def test_keep_records__wants_one_name_a_run(two_runs, tmp_path):
     with pytest.raises(ConfigError, match="two runs are named cmpl-0, and a record is named like"):
-        keep_records([two_runs[0], two_runs[0]], folder=tmp_path / "kept")
+        keep_records(compare([two_runs[0], two_runs[0]]), folder=tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
 
 
 def test_record__that_is_broken_ends_in_a_sentence(two_runs, tmp_path):
-    [record] = keep_records(two_runs[:1], folder=tmp_path)
+    [record] = keep_records(compare(two_runs[:1]), folder=tmp_path)
     content = json.loads(gzip.decompress(record.read_bytes()))
     for broken, sentence in (
         (record.read_bytes()[:100], "is not a record"),

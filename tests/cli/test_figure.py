@@ -8,7 +8,7 @@ from semivideo.analysis import figures
 def test_figure__hands_runs_and_options_on(run, monkeypatch):
     calls = []
 
-    def draw(name, runs, *, out, options):
+    def draw(name, runs, *, out, options, progress):
         calls.append((name, runs, out, options))
         return [Path("a.png"), Path("a.csv")]
 

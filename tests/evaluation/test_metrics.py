@@ -35,6 +35,7 @@ def evaluation(**changed) -> Evaluation:
         "scores": SCORES,
         "labels": LABELS,
         "skipped": {"broken.mp4": "cannot use broken.mp4"},
+        "decoder": "hardware",
     }
     return Evaluation(**given | changed)
 
@@ -104,10 +105,20 @@ def test_evaluation__is_read_as_it_was_written(tmp_path):
     evaluation().write(file)
     found = Evaluation.read(file)
     assert found.to_json() == evaluation().to_json()
+    assert found.decoder == "hardware"
     assert found.ids == evaluation().ids
     assert (found.scores == SCORES).all()
     assert (found.labels == LABELS).all()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["evaluation.json", "evaluation.npz"]
+
+
+def test_evaluation__of_before_the_decoder_was_named_is_of_software(tmp_path):
+    file = tmp_path / "evaluation.json"
+    evaluation().write(file)
+    stated = json.loads(file.read_text())
+    assert stated.pop("decoder") == "hardware"
+    file.write_text(json.dumps(stated))
+    assert Evaluation.read(file).decoder == "software"
 
 
 def test_evaluation__json_holds_the_figures(tmp_path):

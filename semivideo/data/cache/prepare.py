@@ -32,11 +32,11 @@ from semivideo.data.cache.index import ShardIndex
 from semivideo.data.cache.shards import check_sources, damage, is_there, make_shard
 from semivideo.data.manifest import Manifest
 from semivideo.errors import ConfigError, DataError
+from semivideo.progress import Progress
 from semivideo.share import ALONE, Share, num_cores
 
 log = logging.getLogger("semivideo")
 
-Progress = Callable[[str, int, int], None]
 MakeShards = Callable[[Path, Sequence[int], Callable[[], None]], None]
 """Makes these shards of a cache's folder and reports each video; else this process makes them."""
 
@@ -98,7 +98,7 @@ def prepare(
         share: Number of this process, and how many share the shards.
         make: See ``MakeShards``.
         on_estimate: Called before the work starts, unless there is none.
-        progress: Called with ("verify" or "prepare", videos done, videos in all).
+        progress: Called with ("verify" or "prepare", videos done, videos in all, "").
 
     Raises:
         ConfigError: The settings are not allowed, or not those of the cache.
@@ -275,7 +275,7 @@ def _counted(
 
     def told() -> None:
         if progress is not None:
-            progress(what, next(count), total)
+            progress(what, next(count), total, "")
 
     told()
     return told

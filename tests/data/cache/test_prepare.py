@@ -78,7 +78,7 @@ def test_prepare__reports_what_it_made(videos, tmp_path):
         on_estimate=estimates.append,
         progress=lambda *what: told.append(what),
     )
-    assert told == [("prepare", done, 10) for done in range(11)]
+    assert told == [("prepare", done, 10, "") for done in range(11)]
     assert (made.num_frames, made.failed, made.cut_short) == (sum(range(20, 50, 3)), {}, {})
     files = list((tmp_path / "cache" / "shards").iterdir())
     assert made.num_bytes == sum(path.stat().st_size for path in files)
@@ -132,7 +132,7 @@ def test_prepare__makes_what_is_half_there_again(videos, cache):
     (shards / ".00000.tar.123.tmp").write_text("left by a process that was killed")
     told = []
     prepare(videos[0], cache, progress=lambda *what: told.append(what))
-    assert told == [("prepare", done, 10) for done in range(1, 11)]
+    assert told == [("prepare", done, 10, "") for done in range(1, 11)]
     assert content(cache) == expected
 
 

@@ -105,7 +105,7 @@ def test_prepare__of_a_share_tells_of_that_share(videos, tmp_path):
         on_estimate=estimates.append,
         progress=lambda *what: told.append(what),
     )
-    assert told == [("prepare", 0, 2), ("prepare", 1, 2), ("prepare", 2, 2)]
+    assert told == [("prepare", done, 2, "") for done in range(3)]
     assert (estimates[0].num_videos, estimates[0].num_frames) == (2, 11 + 14)
     assert estimates[0].num_bytes == pytest.approx(made.num_bytes, rel=0.2)
     assert (made.num_videos, made.num_frames, made.missing) == (2, 25, [0, 2, 3, 5, 6])
