@@ -178,21 +178,12 @@ def as_csv(rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def count_of_seeds(number: int) -> str:
-    """Say how many seeds there are.
-
-    >>> count_of_seeds(1), count_of_seeds(3)
-    ('one seed', '3 seeds')
-    """
-    return "one seed" if number == 1 else f"{number} seeds"
-
-
 def _points(gain: Gain | None) -> str:
     """A difference in points; with the number of seeds where not all could be paired."""
     if gain is None:
         return "-"
     value, low, high = (f"{100 * share:+.1f}" for share in gain.interval)
-    remark = "" if gain.is_whole else f" ({count_of_seeds(gain.num_seeds)})"
+    remark = "" if gain.is_whole else f" (seeds paired: {gain.num_seeds})"
     return f"{value} [{low}, {high}]{remark}"
 
 

@@ -64,7 +64,7 @@ def test_compare__pairs_the_seeds_that_both_have(finished):
     assert (gain.num_seeds, gain.is_whole) == (1, False)
     assert gain.interval.value == pytest.approx(0.2)
     [_, row] = comparison.table_rows(compare(runs))
-    assert row[COLUMNS.index("over the first line")].endswith("(one seed)")
+    assert row[COLUMNS.index("over the first line")].endswith("(seeds paired: 1)")
     with pytest.raises(ConfigError, match=r"cmpl was run with the seeds \[1\] and supervised with"):
         compare([runs[0], runs[2]])
 

@@ -3,11 +3,14 @@
 import importlib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from semivideo.analysis.comparison import Result
 from semivideo.errors import ConfigError
+from semivideo.evaluation import Evaluation
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,6 +57,28 @@ def test_record_of__is_one_for_equal_settings_of_several_parts(evidence, tmp_pat
     assert evidence.record_of(plan["parts of cmpl"], "frame-rate", 2, tmp_path) == run
     assert evidence.record_of(plan["parts of cmpl"], "auxiliary", 2, tmp_path) != run
     assert evidence.record_of(plan["1 label"], "cmpl", 2, tmp_path) != run
+
+
+def test_verdict__wants_the_interval_and_every_draw(evidence):
+    def line(*right):
+        """Of runs of seed 0, 1, ... that are right on so many of the first of 100 videos."""
+        runs = []
+        for seed, number in enumerate(right):
+            scores = np.eye(2, dtype=np.float32)[(np.arange(100) >= number).astype(int)]
+            ids = tuple(map(str, range(100)))
+            tested = Evaluation("1x1", ("a", "b"), ids, scores, np.zeros(100, dtype=np.int64))
+            settings = SimpleNamespace(engine=SimpleNamespace(seed=seed))
+            runs.append(SimpleNamespace(settings=settings, evaluation=tested))
+        return SimpleNamespace(results=runs)
+
+    lines = {"worse": line(50, 50, 50), "all": line(60, 70, 80), "two": line(50, 80, 80)}
+    assert evidence.verdict(lines, "all", "worse").endswith("| 3 of 3 | appears")
+    assert evidence.verdict(lines, "worse", "all").endswith("| 0 of 3 | reversed")
+    assert evidence.verdict(lines, "two", "worse").startswith("+20.0 [+1")
+    assert evidence.verdict(lines, "two", "worse").endswith("| 2 of 3 | open")
+    assert evidence.verdict(lines, "worse", "two").endswith("| 0 of 3 | open")
+    assert evidence.verdict(lines | {"one": line(70)}, "one", "worse").endswith("appears so far")
+    assert evidence.verdict(lines, "other", "worse") == "- | - | not run yet"
 
 
 def test_keep__refuses_a_run_with_other_settings(evidence, kept, tmp_path):
