@@ -145,11 +145,13 @@ def legend_above(figure: Figure, entries: Sequence[Artist], *, columns: int | No
 
 def caption(figure: Figure, runs: Sequence[Described], remark: str) -> None:
     """Write the names of runs and splits, and a remark in whole sentences, below the axes."""
-    names = ", ".join(run.run.path.name for run in runs[:MOST_RUNS])
-    more = f" and {len(runs) - MOST_RUNS} more" if len(runs) > MOST_RUNS else ""
+    # Runs on several splits may have one name; the splits tell them apart.
+    names = list(dict.fromkeys(run.run.path.name for run in runs))
+    more = f" and {len(names) - MOST_RUNS} more" if len(names) > MOST_RUNS else ""
     splits = sorted({f"{r.split.name} ({r.split.hash[:8]})" for r in runs})
     others = f" and {len(splits) - MOST_SPLITS} more" if len(splits) > MOST_SPLITS else ""
-    text = f"Runs: {names}{more}. Split: {', '.join(splits[:MOST_SPLITS])}{others}. {remark}"
+    listed = f"{', '.join(names[:MOST_RUNS])}{more}"
+    text = f"Runs: {listed}. Split: {', '.join(splits[:MOST_SPLITS])}{others}. {remark}"
     width = round(figure.get_figwidth() * 150 / 9.6)  # characters of 8 points that fit
     style = {"fontsize": 8, "color": INK, "ha": "left", "parse_math": False}
     text = textwrap.fill(text, width, break_on_hyphens=False)

@@ -58,13 +58,13 @@ def test_draw_curves__draws_the_mean_of_those_that_have_the_step():
 
 
 def test_caption__names_runs_and_splits(run_of):
-    run = Trained.read(run_of("cmpl", name="my_$run$").path)
+    runs = [Trained.read(run_of("cmpl", name=f"my_$run$_{number}").path) for number in range(14)]
     figure = picture()
-    caption(figure, [run] * 14, "Remark.")
+    caption(figure, [*runs, *runs], "Remark.")
     text = figure.get_supxlabel().replace("\n", " ")
-    assert text.startswith("Runs: my_$run$, ")
+    assert text.startswith("Runs: my_$run$_0, my_$run$_1, ")
     assert text.count("my_$run$") == 12
-    assert f"and 2 more. Split: 4-per-class ({run.split.hash[:8]}). Remark." in text
+    assert f"and 2 more. Split: 4-per-class ({runs[0].split.hash[:8]}). Remark." in text
 
 
 def test_draw_figure__names_the_nearest(run_of, tmp_path):
