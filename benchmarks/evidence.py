@@ -120,6 +120,10 @@ CLAIMS = (
         ("schemes", "scheme-cross", f"scheme-{name}", "CMPL Table A2")
         for name in ("self_first", "opposite_first", "maximum", "average")
     ),
+    *(
+        ("schemes", f"scheme-{name}", "fixmatch", "CMPL Table A2")
+        for name in ("self_first", "opposite_first", "maximum", "average")
+    ),
     ("parts of cmpl", "auxiliary", "fixmatch", "CMPL Table 2"),
     ("parts of cmpl", "frame-rate", "auxiliary", "CMPL Table 2"),
     ("parts of cmpl", "offset", "frame-rate", "CMPL Table 2"),
