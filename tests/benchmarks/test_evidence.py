@@ -24,7 +24,7 @@ def evidence(monkeypatch):
 @pytest.fixture
 def kept(evidence):
     """A record of the project, and its path."""
-    path = sorted(evidence.RECORDS.rglob("supervised-0.*"))[0]
+    path = evidence.record_of(evidence.PLAN["4 labels"], "supervised", 0, evidence.RECORDS)
     return Result.read(path), path
 
 
