@@ -117,12 +117,9 @@ CLAIMS = (
         )
     ),
     *(
-        ("schemes", "scheme-cross", f"scheme-{name}", "CMPL Table A2")
+        ("schemes", *pair, "CMPL Table A2")
         for name in ("self_first", "opposite_first", "maximum", "average")
-    ),
-    *(
-        ("schemes", f"scheme-{name}", "fixmatch", "CMPL Table A2")
-        for name in ("self_first", "opposite_first", "maximum", "average")
+        for pair in (("scheme-cross", f"scheme-{name}"), (f"scheme-{name}", "fixmatch"))
     ),
     ("parts of cmpl", "auxiliary", "fixmatch", "CMPL Table 2"),
     ("parts of cmpl", "frame-rate", "auxiliary", "CMPL Table 2"),

@@ -57,7 +57,7 @@ class Entry(NamedTuple):
 
     @property
     def takes_progress(self) -> bool:
-        """Whether it says how far it is; some read videos."""
+        """Whether it says how far it is, as those that read many videos do."""
         return "progress" in self._parameters
 
     @property

@@ -38,6 +38,7 @@ from semivideo.errors import CheckpointError
 from semivideo.evaluation import Evaluation, Recognizer, with_protocol
 from semivideo.evaluation.infer import STREAM
 from semivideo.evaluation.metrics import accuracy
+from semivideo.evaluation.views import protocol_name
 from semivideo.progress import Progress
 
 STRIDES = (1, 2, 4, 8)
@@ -126,14 +127,14 @@ def _scored(
     """Accuracy and drop of a network at each stride; each video is decoded once."""
     tested = Evaluation.read(trained.run.evaluation_file)  # without videos that cannot be read
     settings = with_protocol(recognizer.card.evaluation, protocol)
-    views = f"{settings.num_clips}x{settings.num_crops}"
+    views = protocol_name(settings)
+    name = f"score {trained.run.path.name}, {role}"
     reader = recognizer.reader(trained.manifest)
 
     def clips() -> Iterator[Image]:
         for number, id in enumerate(tested.ids, start=1):
             if progress is not None:
-                name = trained.run.path.name
-                progress(f"score {name}, {role}", number, tested.num_videos, views)
+                progress(name, number, tested.num_videos, views)
             row = trained.manifest.row_of(id)
             video = reader.testing(row, num_clips=settings.num_clips, stream=STREAM)
             for stride in STRIDES:

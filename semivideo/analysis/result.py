@@ -143,14 +143,11 @@ class Result:
             run=RunFolder(str(path).removesuffix(ENDING)),
             settings=Settings.from_mapping(content["settings"]),
             split=Split.from_json(content["split"], path=path),
-            evaluation=Evaluation(
-                protocol=tested["protocol"],
-                classes=tuple(tested["classes"]),
-                ids=tuple(tested["ids"]),
+            evaluation=Evaluation.from_json(
+                tested,
+                ids=tested["ids"],
                 scores=np.array(tested["scores"], dtype=np.float32),
                 labels=np.array(tested["labels"], dtype=np.int64),
-                skipped=tested["skipped"],
-                decoder=tested.get("decoder", "software"),  # all there was before it was said
             ),
             summary=content["summary"],
             labels=LateLabels(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -160,6 +160,25 @@ class Evaluation:
             "confusion": self.confusion.tolist(),
         }
 
+    @classmethod
+    def from_json(
+        cls, stated: Mapping[str, Any], *, ids: Iterable[str], scores: Scores, labels: Labels
+    ) -> Evaluation:
+        """Reverse of ``to_json``, with what that leaves out; figures are computed anew.
+
+        Raises:
+            KeyError: Something is missing.
+        """
+        return cls(
+            protocol=stated["protocol"],
+            classes=tuple(stated["classes"]),
+            ids=tuple(ids),
+            scores=scores,
+            labels=labels,
+            skipped=stated["skipped"],
+            decoder=stated.get("decoder", "software"),  # all there was before it was said
+        )
+
     def write(self, path: str | Path) -> None:
         """Write ``path`` (JSON) and beside it the scores of each video (``.npz``), never half.
 
@@ -210,12 +229,6 @@ class Evaluation:
     def _from(cls, stated: dict[str, Any], content: bytes) -> Evaluation:
         """Put the two files together; the figures in ``stated`` are computed anew."""
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return cls(
-                protocol=stated["protocol"],
-                classes=tuple(stated["classes"]),
-                ids=tuple(arrays["ids"].tolist()),
-                scores=arrays["scores"],
-                labels=arrays["labels"],
-                skipped=stated["skipped"],
-                decoder=stated.get("decoder", "software"),  # all there was before it was said
+            return cls.from_json(
+                stated, ids=arrays["ids"].tolist(), scores=arrays["scores"], labels=arrays["labels"]
             )
