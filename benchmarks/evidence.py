@@ -90,7 +90,7 @@ def per_class(labels: int) -> str:
     return {0: "all labels", 1: "1 label per class"}.get(labels, f"{labels} labels per class")
 
 
-# In the order in which they are run; docs/benchmarks.md has earlier runs of all methods.
+# In the order in which they are run.
 PLAN = {
     "4 labels": Part("utd-mhad", 4, FOUR),
     "1 label": Part("utd-mhad", 1, FOUR),
@@ -231,9 +231,8 @@ large. No cell here has the data and the network of a cell there, so no number i
 what can be compared is the order of the methods. What was tried where an order does not appear
 stands on the methods' pages in `docs/methods/`.
 
-`docs/benchmarks.md` says how far runs lie apart that differ in rounding alone, and has all twelve
-methods at 4 labels per class from runs before records were kept; what is missing below comes with
-the next runs of the program. Minutes are of one core, mostly beside other programs: they say
+`docs/benchmarks.md` says how far runs lie apart that differ in rounding alone, and sets earlier
+runs of all methods beside these. Minutes are of one core, mostly beside other programs: they say
 little.
 
 Not run on a GPU.
