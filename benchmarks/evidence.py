@@ -219,11 +219,11 @@ def document(records: Path) -> Iterator[str]:
 
 INTRODUCTION = """# Evidence
 
-Written by `python benchmarks/evidence.py` from run folders; never by hand. Each line is a method
-with its seeds: every seed draws other labels and other initial weights. Gains are paired
-differences of top-1 in points, with 95 % bootstrap intervals over the test videos. Every method of
-a table had the same number of steps; the last step is the result; settings were chosen on a
-held-out training subject of UTD-MHAD and never on test videos. Networks are the small recipes'
+Written by `python benchmarks/evidence.py` from the records of runs in `evidence/`; never by hand.
+Each line is a method with its seeds: every seed draws other labels and other initial weights. Gains
+are paired differences of top-1 in points, with 95 % bootstrap intervals over the test videos. Every
+method of a table had the same number of steps; the last step is the result; settings were chosen on
+a held-out training subject of UTD-MHAD and never on test videos. Networks are the small recipes'
 (3D-ResNet-10 at a quarter of the width, 8 frames, crops of 48 pixels), from scratch.
 
 **The papers' numbers** are on UCF-101, HMDB-51 and Kinetics-400, with networks sixty times as
