@@ -25,15 +25,15 @@ from rich.table import Table
 
 import semivideo
 from semivideo.analysis import comparison
+from semivideo.base.errors import ConfigError, nearest
+from semivideo.base.files import write_bytes
+from semivideo.base.progress import Progress
 from semivideo.cli.console import note, progress_bars, run_plainly
-from semivideo.data.manifest import Manifest
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
-from semivideo.errors import ConfigError, nearest
-from semivideo.files import write_bytes
 from semivideo.methods import METHODS
-from semivideo.progress import Progress
 from semivideo.recipes.grids import Grid
-from semivideo.sweep import grid_cells, sweep
+from semivideo.run.cells import grid_cells, sweep
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

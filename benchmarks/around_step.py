@@ -21,8 +21,8 @@ from timing import figure, machine
 
 import semivideo
 from semivideo.cli.demo import SETTINGS as DEMO
-from semivideo.data.synthetic import render
-from semivideo.run import Run
+from semivideo.data.synthetic.rendering import render
+from semivideo.run.finished import Run
 
 STEPS, LINE = 120, 20
 WAITING_TARGET = 0.05

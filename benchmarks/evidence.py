@@ -21,20 +21,20 @@ from typing import Annotated
 import accuracy
 import typer
 
-from semivideo import build
 from semivideo.analysis import comparison
 from semivideo.analysis.comparison import Line
 from semivideo.analysis.result import ENDING, Result
+from semivideo.base.errors import ConfigError
+from semivideo.base.files import write_bytes
+from semivideo.base.progress import Progress
 from semivideo.cli.console import note, progress_bars, run_plainly
-from semivideo.errors import ConfigError
-from semivideo.evaluation.compare import paired_difference
-from semivideo.files import write_bytes
+from semivideo.evaluation.bootstrap import paired_difference
 from semivideo.methods import METHODS
-from semivideo.progress import Progress
 from semivideo.recipes.grids import GRIDS, Grid
-from semivideo.recipes.resolve import resolve_settings
+from semivideo.run import build
+from semivideo.run.cells import grid_cells, sweep
+from semivideo.run.resolve import resolve_settings
 from semivideo.settings import MethodSettings, Settings
-from semivideo.sweep import grid_cells, sweep
 
 FOUR = ("supervised", "fixmatch", "cmpl", "ltg")
 NUM_SEEDS = 3

@@ -16,8 +16,8 @@ import av
 import numpy as np
 from readers import READERS, Reader, is_installed
 
-from semivideo.data.container import Probe
-from semivideo.data.decode import probe, read_frames
+from semivideo.data.video.container import Probe
+from semivideo.data.video.decode import probe, read_frames
 
 HARD_VIDEOS = Path(__file__).parents[2] / "shared" / "data" / "hard-videos"
 CHUNK = 48  # frames asked for at once, so that all ways of getting to a frame are used

@@ -27,11 +27,11 @@ from readers import drifting, kinetics_like, ucf_like
 from speed_reading import FAST, NUM_CLIPS, SLOW, WINDOW
 from timing import figure, machine, one_thread, take_turns
 
-from semivideo.data.decode import probe, read_frames
-from semivideo.data.hardware import HardwareDecoder, hardware_decoder
-from semivideo.data.synthetic import encode
-from semivideo.errors import ConfigError, MissingExtraError
-from semivideo.randomness import uniform
+from semivideo.base.errors import ConfigError, MissingExtraError
+from semivideo.base.randomness import uniform
+from semivideo.data.video.decode import probe, read_frames
+from semivideo.data.video.encode import encode
+from semivideo.data.video.hardware import HardwareDecoder, hardware_decoder
 
 SHORT_SIDE = 224
 TITLES = ("what", "software, ms", "hardware, ms", "ratio", "hardware, several at once", "levels")

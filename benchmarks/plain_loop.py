@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample, interpolate
 
 from semivideo import models
-from semivideo.records import Batch, Clips
+from semivideo.base.records import Batch, Clips
 from semivideo.settings import NetworkSettings, Settings
 
 View = Callable[[Tensor], Tensor]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from timing import torchvision_transforms
 
-from semivideo.data.synthetic import encode
+from semivideo.data.video.encode import encode
 
 Size = tuple[int, int] | None
 """Height and width to shrink frames to; None leaves them as they are."""

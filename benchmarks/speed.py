@@ -18,9 +18,9 @@ from typing import Annotated
 import typer
 from timing import machine, markdown
 
+from semivideo.base.errors import ConfigError
+from semivideo.base.files import write_bytes
 from semivideo.cli.console import note, run_plainly
-from semivideo.errors import ConfigError
-from semivideo.files import write_bytes
 
 PARTS = ("reading", "views", "step", "size")
 """Each is a file ``speed_<name>.py`` with ``rows()`` and perhaps ``table()``, in this order."""

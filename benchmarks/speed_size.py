@@ -28,15 +28,15 @@ import pyarrow as pa
 import typer
 from timing import Row, figure, machine, markdown, take_turns
 
+from semivideo.base.errors import TrainingError
+from semivideo.base.randomness import key
+from semivideo.base.records import ClipSpec
 from semivideo.cli.console import run_plainly
-from semivideo.data.manifest import SCHEMA, Manifest
-from semivideo.data.order import Line
-from semivideo.data.plan import timeline_of, training_indices
-from semivideo.data.scan import scan
-from semivideo.data.synthetic import barcode_video
-from semivideo.errors import TrainingError
-from semivideo.randomness import key
-from semivideo.records import ClipSpec
+from semivideo.data.catalogue.manifest import SCHEMA, Manifest
+from semivideo.data.catalogue.scanning import scan
+from semivideo.data.clips.order import Line
+from semivideo.data.clips.plan import timeline_of, training_indices
+from semivideo.data.video.barcodes import barcode_video
 from semivideo.runfolder import RunFolder
 from semivideo.settings import DataSettings
 

@@ -27,13 +27,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, interpolate
 from torch.profiler import ProfilerActivity, profile
 
-from semivideo import build
+from semivideo.base.records import Batch, Clips, LabeledClips
 from semivideo.engine.optim import sgd
 from semivideo.engine.runtime import Runtime, native_precision
-from semivideo.engine.training import Plan, Training
+from semivideo.engine.trainer import Plan, Training
 from semivideo.models import create
 from semivideo.recipes.small import cmpl
-from semivideo.records import Batch, Clips, LabeledClips
+from semivideo.run import build
 from semivideo.runfolder import RunFolder
 from semivideo.settings import EngineSettings
 

@@ -22,3 +22,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module 'semivideo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Show the functions and nothing else."""
+    return __all__

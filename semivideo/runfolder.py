@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from semivideo.errors import CheckpointError, ConfigError
-from semivideo.files import not_written, write_bytes
+from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.base.files import not_written, write_bytes
 from semivideo.settings import Settings
 
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from semivideo.checked import Section, Share, sentence
-from semivideo.errors import ConfigError, nearest
+from semivideo.base.checked import Section, Share, sentence
+from semivideo.base.errors import ConfigError, nearest
 
 Decoder = Literal["software", "hardware"]
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from semivideo.build import build_method
 from semivideo.cli import app
-from semivideo.data.synthetic import render
+from semivideo.data.synthetic.rendering import render
 from semivideo.recipes import RECIPES, Recipe
+from semivideo.run.build import build_method
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from semivideo.errors import CheckpointError, ConfigError, WriteError
+from semivideo.base.errors import CheckpointError, ConfigError, WriteError
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 

@@ -14,7 +14,7 @@ NUM_KEYWORDS = 8
 EXCEPTIONS = {
     "api.py:train": "the public function spells out every option of the command of the same name",
     "api.py:split": "as train",
-    "videos.py:prepare": "as train",
+    "run/videos.py:prepare": "as train",
     "cli/prepare.py:prepare": "as train",
     "cli/split.py:split": "as train",
     "cli/train.py:train": "one argument an option of the command",

@@ -14,9 +14,10 @@ import safetensors.torch
 import torch
 
 import semivideo
-from semivideo.data.manifest import Manifest
-from semivideo.data.synthetic import GROUP_PATTERN, barcode_video, render
-from semivideo.errors import CheckpointError, ConfigError, DataError
+from semivideo.base.errors import CheckpointError, ConfigError, DataError
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
+from semivideo.data.video.barcodes import barcode_video
 from semivideo.methods import METHODS
 from semivideo.runfolder import RunFolder
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from semivideo.analysis.groups import by_method
 from semivideo.analysis.result import ENDING, Result
-from semivideo.errors import ConfigError
-from semivideo.evaluation.compare import Interval, accuracy_interval, paired_difference
+from semivideo.base.errors import ConfigError
+from semivideo.evaluation.bootstrap import Interval, accuracy_interval, paired_difference
 
 
 class Gain(NamedTuple):

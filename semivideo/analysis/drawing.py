@@ -25,8 +25,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from semivideo.analysis.groups import Described
-from semivideo.errors import ConfigError
-from semivideo.files import replacing, write_bytes
+from semivideo.base.errors import ConfigError
+from semivideo.base.files import replacing, write_bytes
 
 # Okabe and Ito's palette: told apart with any color vision, in print too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

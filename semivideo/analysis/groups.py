@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from semivideo.analysis.pseudo_labels import true_classes, without_labeled
 from semivideo.analysis.result import is_record
-from semivideo.data.manifest import Manifest
+from semivideo.base.errors import CheckpointError
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
-from semivideo.errors import CheckpointError
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 

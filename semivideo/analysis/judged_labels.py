@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from semivideo.analysis.groups import Trained
 from semivideo.analysis.pseudo_labels import UNKNOWN
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 
 
 class JudgedLabels(NamedTuple):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from semivideo.errors import DataError
+from semivideo.base.errors import DataError
 
 Floats = NDArray[np.float64]
 

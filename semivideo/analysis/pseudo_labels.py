@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from semivideo.data.manifest import Manifest
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.runfolder import RunFolder
 

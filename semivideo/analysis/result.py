@@ -19,11 +19,11 @@ import torch
 
 from semivideo import models
 from semivideo.analysis.pseudo_labels import LateLabels, late_labels
-from semivideo.data.manifest import Manifest
+from semivideo.base.errors import CheckpointError, SemiVideoError
+from semivideo.base.files import write_bytes
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
-from semivideo.errors import CheckpointError, SemiVideoError
 from semivideo.evaluation.metrics import Evaluation, rank_of_truth
-from semivideo.files import write_bytes
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 

@@ -12,8 +12,8 @@ from rich.text import Text
 from semivideo.cli.console import note, percent, progress_bars, show
 
 if TYPE_CHECKING:
-    from semivideo.analysis.audit import Report
-    from semivideo.analysis.parts import Parts
+    from semivideo.analysis.audit.sides import Parts
+    from semivideo.analysis.audit.verdict import Report
 
 LEAK_EXIT_CODE = 3
 _STYLES = {"ok": "green", "note": "cyan", "warning": "yellow", "leak": "bold red"}
@@ -40,8 +40,8 @@ def audit(
 
     Give MANIFEST and --split, or --protocol and --lists. Exits with 3 if test clips leak.
     """
-    from semivideo.analysis.audit import audit as audit_parts
-    from semivideo.files import write_bytes
+    from semivideo.analysis.audit.verdict import audit as audit_parts
+    from semivideo.base.files import write_bytes
 
     parts = _parts(manifest=manifest, split=split, protocol=protocol, lists=lists, seed=seed)
     with progress_bars() as progress:
@@ -63,8 +63,8 @@ def _parts(
     seed: int,
 ) -> Parts:
     """The sides that the options name, in one of two ways."""
-    from semivideo.analysis.parts import parts_of_lists, parts_of_split
-    from semivideo.errors import ConfigError
+    from semivideo.analysis.audit.sides import parts_of_lists, parts_of_split
+    from semivideo.base.errors import ConfigError
 
     if manifest and split and not (protocol or lists):
         from semivideo import api
@@ -72,7 +72,7 @@ def _parts(
 
         return parts_of_split(api.as_manifest(manifest), Split.read(split))
     if protocol and lists and not (manifest or split):
-        from semivideo.data.published import published
+        from semivideo.data.splits.published import published
 
         return parts_of_lists(published(protocol, lists=lists, seed=seed))
     named = {"MANIFEST": manifest, "--split": split, "--protocol": protocol, "--lists": lists}

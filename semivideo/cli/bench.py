@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from semivideo.base.errors import ConfigError
 from semivideo.cli.console import note, progress_bars, show
 from semivideo.cli.train import (
     LabelsPerClass,
@@ -18,10 +19,9 @@ from semivideo.cli.train import (
     SplitFile,
     parse_settings,
 )
-from semivideo.errors import ConfigError
 
 if TYPE_CHECKING:
-    from semivideo.benchmark.tables import Sheet
+    from semivideo.profile.tables import Sheet
 
 _FORMATS = (".md", ".json")
 _WIDTH = 79
@@ -59,10 +59,11 @@ def bench(
     if out is not None and out.suffix not in _FORMATS:
         raise ConfigError(f"--out {out} ends in {out.suffix!r}; allowed: {', '.join(_FORMATS)}")
     from semivideo import api
-    from semivideo.benchmark import bench as measure
-    from semivideo.benchmark.tables import as_json, as_markdown, headline, sheets
-    from semivideo.files import write_bytes
-    from semivideo.recipes.resolve import resolve_settings
+    from semivideo.base.files import write_bytes
+    from semivideo.profile import bench as measure
+    from semivideo.profile.tables import as_json, as_markdown, headline, sheets
+    from semivideo.run.resolve import resolve_settings
+    from semivideo.run.splitting import chosen_split
 
     settings = resolve_settings(
         recipe=recipe, method=method, steps=None, seed=None, settings=parse_settings(set_ or [])
@@ -71,7 +72,7 @@ def bench(
         manifest = api.as_manifest(videos, progress=progress)
         report = measure(
             manifest,
-            api.chosen_split(manifest, split, labels_per_class, settings.engine.seed),
+            chosen_split(manifest, split, labels_per_class, settings.engine.seed),
             settings,
             steps=steps,
             compare=compare,

@@ -42,7 +42,7 @@ def show_comparison(
 ) -> list[Line]:
     """Print the comparison of runs, write it where asked to, and return it."""
     from semivideo.analysis import comparison
-    from semivideo.files import write_bytes
+    from semivideo.base.files import write_bytes
 
     lines = comparison.compare(runs)
     rows = comparison.table_rows(lines)

@@ -27,8 +27,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from semivideo.errors import SemiVideoError
-from semivideo.progress import Progress
+from semivideo.base.errors import SemiVideoError
+from semivideo.base.progress import Progress
 
 MESSAGES = Console(stderr=True, highlight=False)
 WIDTH_OFF_TERMINAL = 160

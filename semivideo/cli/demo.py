@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from semivideo.base.errors import ConfigError
+from semivideo.base.progress import Progress
 from semivideo.cli.console import (
     note,
     on_interrupt,
@@ -17,11 +19,9 @@ from semivideo.cli.console import (
     progress_bars,
     show,
 )
-from semivideo.errors import ConfigError
-from semivideo.progress import Progress
 
 if TYPE_CHECKING:
-    from semivideo.data.manifest import Manifest
+    from semivideo.data.catalogue.manifest import Manifest
     from semivideo.data.splits import Split
 
 # What the demo costs and shows; tuned so that it ends within 6 minutes on 2 cores.
@@ -102,7 +102,7 @@ def demo(
 def _data(out: Path, *, seed: int, progress: Progress | None) -> tuple[Manifest, Split]:
     """Render the videos, look at them, and draw the split; whole groups are held out."""
     from semivideo import api
-    from semivideo.data.synthetic import GROUP_PATTERN, render
+    from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
 
     def told(done: int, total: int) -> None:
         if progress is not None:
@@ -164,7 +164,7 @@ def _verdict(rows: list[Row]) -> str:
 def _label_new_clip(run: Path, *, folder: Path, seed: int) -> None:
     """Render a clip of a scene that no method has seen, and name what happens in it."""
     from semivideo import api
-    from semivideo.data.synthetic import render
+    from semivideo.data.synthetic.rendering import render
 
     [clip] = render(
         folder, videos_per_class=1, seed=seed + 1, classes=["jumping_jack"], num_groups=1

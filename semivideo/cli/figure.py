@@ -27,7 +27,7 @@ def figure(
 
     `semivideo figure list` says what there is and which runs each wants.
     """
-    from semivideo.errors import ConfigError
+    from semivideo.base.errors import ConfigError
 
     if name == "list":
         show(_list())
@@ -36,7 +36,7 @@ def figure(
         raise ConfigError(
             f"a figure needs --out: write semivideo figure {name} RUN... --out {name}.png"
         )
-    from semivideo.analysis.figures import draw_figure
+    from semivideo.analysis.figures.table import draw_figure
     from semivideo.cli.train import parse_settings
 
     with progress_bars() as progress:
@@ -48,7 +48,7 @@ def figure(
 
 def _list() -> Table:
     """One line a figure."""
-    from semivideo.analysis.figures import FIGURES
+    from semivideo.analysis.figures.table import FIGURES
 
     table = Table("figure", "shows", "wants", "options", "from")
     for name, entry in FIGURES.items():

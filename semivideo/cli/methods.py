@@ -11,7 +11,7 @@ from semivideo.cli.console import show
 
 def methods() -> None:
     """List methods, networks and the sections of the settings, one line each."""
-    from semivideo import build
+    from semivideo.run import build
 
     table = Table("kind", "name", "what it is")
     for kind, rows in groupby(build.describe(), key=lambda row: row[0]):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Column, Table
 
+from semivideo.base.errors import DataError
+from semivideo.base.jobs import part_of, process_share
 from semivideo.cli.console import note, on_interrupt, percent, progress_bars, show
-from semivideo.errors import DataError
-from semivideo.share import part_of, process_share
 
 if TYPE_CHECKING:
     from semivideo.evaluation import Failure, Prediction
@@ -41,7 +41,7 @@ def predict(
     With --out, started by torchrun or SLURM several times, each process does its share.
     """
     from semivideo import api
-    from semivideo.evaluation.predictions import Failure, as_json
+    from semivideo.evaluation.prediction_file import Failure, as_json
 
     found: list[Prediction | Failure] = []
     num_videos = num_failed = 0

@@ -13,7 +13,7 @@ from semivideo.cli.console import note, on_interrupt, progress_bars, show
 
 if TYPE_CHECKING:
     from semivideo.data.cache.estimate import Estimate
-    from semivideo.data.cache.prepare import Prepared
+    from semivideo.data.cache.preparing import Prepared
 
 NUM_LISTED = 20
 _UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))

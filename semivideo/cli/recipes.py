@@ -16,9 +16,9 @@ def recipes(
     ] = "",
 ) -> None:
     """List the recipes: name, method, data, cost, the paper's number."""
-    from semivideo.errors import ConfigError
+    from semivideo.base.errors import ConfigError
     from semivideo.recipes import RECIPES
-    from semivideo.recipes.cost import TERAFLOPS, cost
+    from semivideo.run.cost import TERAFLOPS, cost
 
     chosen = {name: recipe for name, recipe in RECIPES.items() if pattern in name}
     if not chosen:

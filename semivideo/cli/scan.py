@@ -11,7 +11,7 @@ from rich.table import Table
 from semivideo.cli.console import note, on_interrupt, progress_bars, show
 
 if TYPE_CHECKING:
-    from semivideo.data.scan import ScanReport
+    from semivideo.data.catalogue.scanning import ScanReport
 
 NUM_LISTED = 20
 
@@ -48,7 +48,7 @@ def scan(
     A scan that was stopped goes on where it stopped; unchanged files are not read again.
     """
     from semivideo import api
-    from semivideo.data.scan import report
+    from semivideo.data.catalogue.scanning import report
 
     with on_interrupt(lambda: "run the same command again to go on"), progress_bars() as progress:
         manifest = api.scan(

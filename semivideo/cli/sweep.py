@@ -28,7 +28,7 @@ def sweep(
     Start the same command once per device or machine: each takes the next run that nobody is at. A
     sweep that was stopped goes on where it was.
     """
-    from semivideo.errors import ConfigError
+    from semivideo.base.errors import ConfigError
     from semivideo.recipes.grids import GRIDS, find_grid
 
     if grid == "list":
@@ -44,8 +44,8 @@ def sweep(
         )
     from semivideo.api import as_manifest
     from semivideo.cli.compare import show_comparison
-    from semivideo.sweep import grid_cells
-    from semivideo.sweep import sweep as sweep_cells
+    from semivideo.run.cells import grid_cells
+    from semivideo.run.cells import sweep as sweep_cells
 
     cells = grid_cells(find_grid(grid), split, steps=steps)
     with on_interrupt(lambda: "run the same command again to go on"), progress_bars() as progress:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from semivideo.base.errors import ConfigError
 from semivideo.cli.console import on_interrupt, progress_bars, show
-from semivideo.errors import ConfigError
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 

@@ -3,6 +3,6 @@
 from semivideo.engine.checkpoint import settings_hash
 from semivideo.engine.loop import Fitted, fit
 from semivideo.engine.runtime import Runtime
-from semivideo.engine.training import Plan
+from semivideo.engine.trainer import Plan
 
 __all__ = ["Fitted", "Plan", "Runtime", "fit", "settings_hash"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 
 MARGIN = 0.1
 """Share of the largest size that worked which is left free: batches differ, memory fragments."""

@@ -20,8 +20,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from semivideo.errors import CheckpointError
-from semivideo.files import write_bytes
+from semivideo.base.errors import CheckpointError
+from semivideo.base.files import write_bytes
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 

@@ -12,9 +12,9 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 from semivideo.methods.base import Method
-from semivideo.models.blocks import ConvNorm, Residual
+from semivideo.models.blocks.residual import ConvNorm, Residual
 from semivideo.models.contract import Network
 from semivideo.settings import EngineSettings
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from semivideo.base.records import Batch, StepResult
 from semivideo.engine.runtime import Runtime
-from semivideo.records import Batch, StepResult
 from semivideo.runfolder import RunFolder
 
 if TYPE_CHECKING:

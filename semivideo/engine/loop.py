@@ -12,7 +12,7 @@ from typing import Any
 
 from semivideo.engine.prefetch import delivered
 from semivideo.engine.runtime import Runtime
-from semivideo.engine.training import (
+from semivideo.engine.trainer import (
     Batches,
     Evaluate,
     Plan,

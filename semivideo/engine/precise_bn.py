@@ -11,9 +11,9 @@ from collections.abc import Iterable
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from semivideo.base.records import Batch
 from semivideo.engine.runtime import Runtime
 from semivideo.methods.base import Method
-from semivideo.records import Batch
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from contextlib import closing
 import torch
 from torch import Tensor
 
-from semivideo.records import Batch
+from semivideo.base.records import Batch
 
 Timed = tuple[Batch, float]
 """A batch and the seconds it was waited for."""

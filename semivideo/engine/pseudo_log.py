@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from semivideo.base.files import replacing
+from semivideo.base.records import PseudoLabels
 from semivideo.engine.runtime import Runtime
-from semivideo.files import replacing
-from semivideo.records import PseudoLabels
 from semivideo.runfolder import RunFolder
 
 SCHEMA = pa.schema(

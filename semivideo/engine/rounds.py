@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 
 
 class Round(NamedTuple):

@@ -19,7 +19,7 @@ from accelerate.utils import DistributedType, gather_object
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 
 Precision = Literal["fp32", "bf16", "fp16"]
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h

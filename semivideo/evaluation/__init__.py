@@ -1,11 +1,11 @@
 """Scores: clips x crops, metrics, and the recognizer that labels new video."""
 
 from semivideo.evaluation.held_out import evaluate
+from semivideo.evaluation.image_classifier import cache_image_logits
 from semivideo.evaluation.infer import Prediction, Recognizer
 from semivideo.evaluation.metrics import Evaluation
-from semivideo.evaluation.predictions import Failure
-from semivideo.evaluation.teacher import cache_image_logits
-from semivideo.evaluation.views import parse_protocol, with_protocol
+from semivideo.evaluation.prediction_file import Failure
+from semivideo.evaluation.protocols import parse_protocol, with_protocol
 
 __all__ = [
     "Evaluation",

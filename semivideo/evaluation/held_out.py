@@ -14,14 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from semivideo.data.clips import StoredFrames
-from semivideo.data.decode import Image
-from semivideo.data.manifest import Manifest
-from semivideo.errors import DataError, nearest
+from semivideo.base.errors import DataError, nearest
+from semivideo.base.progress import Progress
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.clips.clip_reader import StoredFrames
+from semivideo.data.video.decode import Image
 from semivideo.evaluation.infer import STREAM, Recognizer
 from semivideo.evaluation.metrics import Evaluation, Labels, Scores
-from semivideo.evaluation.views import protocol_name, with_protocol
-from semivideo.progress import Progress
+from semivideo.evaluation.protocols import protocol_name, with_protocol
 
 _LOG = logging.getLogger("semivideo")
 

@@ -17,14 +17,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from semivideo.data.clips import ClipReader, StoredFrames, testing_clips
-from semivideo.data.decode import Image, probe
-from semivideo.data.manifest import Manifest
-from semivideo.errors import CheckpointError, ConfigError
+from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.base.records import ClipSpec
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.clips.clip_reader import ClipReader, StoredFrames, testing_clips
+from semivideo.data.video.decode import Image, probe
 from semivideo.evaluation.metrics import Scores
-from semivideo.evaluation.views import crop_side, with_protocol
+from semivideo.evaluation.protocols import crop_side, with_protocol
 from semivideo.models.weights import load_network
-from semivideo.records import ClipSpec
 from semivideo.settings import Decoder, EvaluationSettings, ModelCard
 from semivideo.transforms import Views
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semivideo.errors import CheckpointError
-from semivideo.files import write_bytes
+from semivideo.base.errors import CheckpointError
+from semivideo.base.files import write_bytes
 from semivideo.runfolder import RunFolder
 
 Scores = NDArray[np.float32]

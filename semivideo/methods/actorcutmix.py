@@ -29,15 +29,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.checked import Share, Weight
-from semivideo.data.boxes import human_boxes
-from semivideo.devices import on_device
+from semivideo.base.checked import Share, Weight
+from semivideo.base.devices import on_device
+from semivideo.base.processes import gathered
+from semivideo.base.randomness import uniform
+from semivideo.base.records import Batch, Clips, ClipSpec, StepResult
 from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.parts.boxes import human_boxes
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, confident_labels
-from semivideo.processes import gathered
-from semivideo.randomness import uniform
-from semivideo.records import Batch, Clips, ClipSpec, StepResult
 from semivideo.transforms import Views
 from semivideo.transforms.mix import boxes_in_views, inside, motion_boxes, partners
 

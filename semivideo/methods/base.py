@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from semivideo.base.records import Batch, Clips, ClipSpec, PseudoLabels, StepResult
 from semivideo.models.contract import Network
 from semivideo.objectives import ConfidentLabels
-from semivideo.records import Batch, Clips, ClipSpec, PseudoLabels, StepResult
 
 
 class Method(nn.Module, ABC):

@@ -27,12 +27,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.checked import Share, Weight
-from semivideo.methods.adaptive_thresholds import ThresholdRule, make_thresholds
+from semivideo.base.checked import Share, Weight
+from semivideo.base.records import Batch, ClipSpec, PseudoLabels, StepResult
 from semivideo.methods.base import Method, jointly, logged, unlabeled
+from semivideo.methods.parts.adaptive_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
 from semivideo.objectives import Scheme, after_warmup, label_sources, masked_cross_entropy
-from semivideo.records import Batch, ClipSpec, PseudoLabels, StepResult
 from semivideo.transforms import Views
 
 Term = Literal["L_s^F", "L_s^A", "L_u^F", "L_u^A"]

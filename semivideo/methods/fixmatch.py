@@ -20,12 +20,12 @@ from typing import Annotated
 from pydantic import Field
 from torch.nn.functional import cross_entropy
 
-from semivideo.checked import Share, Weight
-from semivideo.methods.adaptive_thresholds import ThresholdRule, make_thresholds
+from semivideo.base.checked import Share, Weight
+from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.parts.adaptive_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, masked_cross_entropy, sharpened
-from semivideo.records import Batch, ClipSpec, StepResult
 from semivideo.transforms import Views
 
 Temperature = Annotated[float, Field(gt=0)]

@@ -25,10 +25,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.checked import Share, Weight
+from semivideo.base.checked import Share, Weight
+from semivideo.base.processes import gathered
+from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, logged, supervised_loss, unlabeled
-from semivideo.methods.features import Projection, block_pairs, check_stages, seen
 from semivideo.methods.ltg_options import Alignment, Contrast, LabelSource, TwoStreams
+from semivideo.methods.parts.hidden_features import Projection, block_pairs, check_stages, seen
 from semivideo.models.contract import Network
 from semivideo.objectives import (
     after_warmup,
@@ -37,8 +39,6 @@ from semivideo.objectives import (
     info_nce,
     masked_cross_entropy,
 )
-from semivideo.processes import gathered
-from semivideo.records import Batch, ClipSpec, StepResult
 from semivideo.transforms import Views
 
 STREAMS, ALIGNMENT, CONTRAST = TwoStreams(), Alignment(), Contrast()

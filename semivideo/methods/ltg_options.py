@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from semivideo.checked import Section, Weight
-from semivideo.methods.features import BLOCKS, Block
+from semivideo.base.checked import Section, Weight
+from semivideo.base.records import Modality
+from semivideo.methods.parts.hidden_features import BLOCKS, Block
 from semivideo.objectives import Distance
-from semivideo.records import Modality
 
 LabelSource = Literal["average", "average_logits", "rgb", "temporal", "own"]
 

@@ -20,12 +20,12 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import cross_entropy, mse_loss
 
-from semivideo.checked import Share, Weight
+from semivideo.base.checked import Share, Weight
+from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, jointly, supervised_loss, unlabeled
-from semivideo.methods.ema import WeightAverage
+from semivideo.methods.parts.ema import WeightAverage
 from semivideo.models.contract import Network
 from semivideo.objectives import ramped
-from semivideo.records import Batch, ClipSpec, StepResult
 from semivideo.transforms import Views
 
 

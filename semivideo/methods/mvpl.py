@@ -26,8 +26,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.checked import Share, Weight
-from semivideo.errors import ConfigError
+from semivideo.base.checked import Share, Weight
+from semivideo.base.errors import ConfigError
+from semivideo.base.records import Batch, ClipSpec, Modality, StepResult
 from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import (
@@ -36,7 +37,6 @@ from semivideo.objectives import (
     confident_labels,
     masked_cross_entropy,
 )
-from semivideo.records import Batch, ClipSpec, Modality, StepResult
 from semivideo.transforms import Views
 
 Fusion = Literal["probabilities", "logits", "agreement"]

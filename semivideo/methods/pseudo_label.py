@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from torch.nn.functional import cross_entropy
 
-from semivideo.checked import Share, Weight
+from semivideo.base.checked import Share, Weight
+from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import confident_labels, masked_cross_entropy, ramped
-from semivideo.records import Batch, ClipSpec, StepResult
 from semivideo.transforms import Views
 
 

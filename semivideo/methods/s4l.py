@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from semivideo.checked import Weight
+from semivideo.base.checked import Weight
+from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, supervised_loss, unlabeled
 from semivideo.models.contract import Network
-from semivideo.records import Batch, ClipSpec, StepResult
 from semivideo.transforms import Views
 
 

@@ -8,9 +8,9 @@ Shapes: x (B, C, T, H, W), logits (B, K).
 
 from __future__ import annotations
 
+from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, supervised_loss
 from semivideo.models.contract import Network
-from semivideo.records import Batch, ClipSpec, StepResult
 from semivideo.transforms import Views
 
 

@@ -26,13 +26,13 @@ from dataclasses import replace
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.checked import Share, Weight
-from semivideo.errors import ConfigError
+from semivideo.base.checked import Share, Weight
+from semivideo.base.errors import ConfigError
+from semivideo.base.processes import gathered
+from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import confident_labels, group_contrast, masked_cross_entropy, nt_xent
-from semivideo.processes import gathered
-from semivideo.records import Batch, ClipSpec, StepResult
 from semivideo.transforms import Views
 
 TEMPERATURE = 0.5

@@ -31,9 +31,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.checked import Weight
+from semivideo.base.checked import Weight
+from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
-from semivideo.methods.selection import Selection, judged
+from semivideo.methods.parts.selection import Selection, judged
 from semivideo.models.contract import Network
 from semivideo.objectives import (
     ConfidentLabels,
@@ -41,7 +42,6 @@ from semivideo.objectives import (
     masked_cross_entropy,
     negative_learning_loss,
 )
-from semivideo.records import Batch, ClipSpec, StepResult
 from semivideo.transforms import Views
 
 PUBLISHED = Selection()

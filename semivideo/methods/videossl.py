@@ -26,13 +26,13 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from semivideo.checked import Share, Weight
-from semivideo.errors import ConfigError
+from semivideo.base.checked import Share, Weight
+from semivideo.base.errors import ConfigError
+from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, logged, supervised_loss, unlabeled
-from semivideo.methods.image_teacher import image_teacher
+from semivideo.methods.parts.image_teacher import image_teacher
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, confident_labels, masked_cross_entropy
-from semivideo.records import Batch, ClipSpec, StepResult
 from semivideo.transforms import Views
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from semivideo.errors import ConfigError, nearest
+from semivideo.base.errors import ConfigError, nearest
 from semivideo.models.c3d import C3D
 from semivideo.models.contract import Network
 from semivideo.models.huggingface import HuggingFace

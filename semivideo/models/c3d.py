@@ -23,8 +23,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from semivideo.checked import Share
-from semivideo.models.blocks import (
+from semivideo.base.checked import Share
+from semivideo.models.blocks.pooling import MaxPool
+from semivideo.models.blocks.residual import (
     BASE_CHANNELS,
     ConvNorm,
     Layer,
@@ -33,9 +34,8 @@ from semivideo.models.blocks import (
     normalization,
     stem_channels,
 )
+from semivideo.models.blocks.staged import initialize
 from semivideo.models.contract import Network
-from semivideo.models.pooling import MaxPool
-from semivideo.models.staged import initialize
 
 HIDDEN = 4096
 POOLED: Triple = (1, 4, 4)

@@ -23,8 +23,8 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
-from semivideo.checked import Share
-from semivideo.errors import CheckpointError, ConfigError, MissingExtraError, nearest
+from semivideo.base.checked import Share
+from semivideo.base.errors import CheckpointError, ConfigError, MissingExtraError, nearest
 from semivideo.models.contract import Network
 
 SHOWN = 5

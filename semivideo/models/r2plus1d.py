@@ -21,8 +21,8 @@ from typing import Literal
 
 from torch import nn
 
-from semivideo.checked import Share
-from semivideo.models.blocks import (
+from semivideo.base.checked import Share
+from semivideo.models.blocks.residual import (
     BASE_CHANNELS,
     BLOCKS,
     ConvNorm,
@@ -37,8 +37,8 @@ from semivideo.models.blocks import (
     stem_pools,
     stem_strides,
 )
+from semivideo.models.blocks.staged import StagedNetwork
 from semivideo.models.resnet3d import BasicDepth, check_depth
-from semivideo.models.staged import StagedNetwork
 
 STEM_MIDDLE = 45  # of VMZ and torchvision; the formula gives 83 for 3 to 64 channels
 

@@ -21,9 +21,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
-from semivideo.checked import Share
-from semivideo.errors import ConfigError
-from semivideo.models.blocks import (
+from semivideo.base.checked import Share
+from semivideo.base.errors import ConfigError
+from semivideo.models.blocks.pooling import MaxPool
+from semivideo.models.blocks.residual import (
     Norm,
     normalization,
     num_features,
@@ -31,8 +32,7 @@ from semivideo.models.blocks import (
     stem,
     stem_channels,
 )
-from semivideo.models.pooling import MaxPool
-from semivideo.models.staged import StagedNetwork
+from semivideo.models.blocks.staged import StagedNetwork
 
 Depth = Literal[10, 18, 34, 50]
 BasicDepth = Literal[10, 18, 34]

@@ -25,8 +25,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from semivideo.checked import Share
-from semivideo.models.blocks import (
+from semivideo.base.checked import Share
+from semivideo.models.blocks.pooling import MaxPool
+from semivideo.models.blocks.residual import (
     BASE_CHANNELS,
     ConvNorm,
     Layer,
@@ -38,8 +39,7 @@ from semivideo.models.blocks import (
     stem_pools,
     stem_strides,
 )
-from semivideo.models.pooling import MaxPool
-from semivideo.models.staged import StagedNetwork
+from semivideo.models.blocks.staged import StagedNetwork
 
 EPS = 1e-3  # of the authors' code
 MULTIPLE = 4  # channels are rounded up to a multiple of it; at width 1 all of them are one

@@ -26,9 +26,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from semivideo.checked import Share
-from semivideo.errors import ConfigError
-from semivideo.models.blocks import (
+from semivideo.base.checked import Share
+from semivideo.base.errors import ConfigError
+from semivideo.models.blocks.residual import (
     BLOCKS,
     BOTTLENECK_EXPANSION,
     ConvNorm,
@@ -42,7 +42,7 @@ from semivideo.models.blocks import (
     stem,
     stem_channels,
 )
-from semivideo.models.staged import StagedNetwork
+from semivideo.models.blocks.staged import StagedNetwork
 
 Pair = tuple[Tensor, Tensor]
 

@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from semivideo.checked import Share
-from semivideo.errors import ConfigError
-from semivideo.models.blocks import (
+from semivideo.base.checked import Share
+from semivideo.base.errors import ConfigError
+from semivideo.models.blocks.residual import (
     Norm,
     Residual,
     normalization,
@@ -29,8 +29,8 @@ from semivideo.models.blocks import (
     stem,
     stem_channels,
 )
+from semivideo.models.blocks.staged import StagedNetwork
 from semivideo.models.resnet3d import Depth, check_depth
-from semivideo.models.staged import StagedNetwork
 
 
 class TSM(StagedNetwork):

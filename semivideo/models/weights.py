@@ -19,9 +19,9 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from semivideo.checked import sentence
-from semivideo.errors import CheckpointError, ConfigError
-from semivideo.files import replacing
+from semivideo.base.checked import sentence
+from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.base.files import replacing
 from semivideo.models import create
 from semivideo.models.contract import Network
 from semivideo.settings import ModelCard

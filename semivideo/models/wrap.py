@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from semivideo.errors import ConfigError, nearest
+from semivideo.base.errors import ConfigError, nearest
 from semivideo.models.contract import Network
 
 Layout = Literal["NCTHW", "NTCHW"]

@@ -1,7 +1,7 @@
 """Contrast: two representations of one clip are to be closer than those of different clips.
 
 The functions compare the rows they are given. Where a batch is shared by several processes, the
-caller gathers the rows of all (``semivideo.processes.gathered``) first.
+caller gathers the rows of all (``semivideo.base.processes.gathered``) first.
 """
 
 from __future__ import annotations

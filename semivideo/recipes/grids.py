@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from semivideo.errors import ConfigError, nearest
+from semivideo.base.errors import ConfigError, nearest
 from semivideo.recipes import RECIPES
 
 Changes = dict[str, Any]

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from semivideo.recipes.cost import NUM_VIDEOS
+from semivideo.data.splits.published import NUM_VIDEOS
 from semivideo.settings import Settings
 
 Share = tuple[str, int]

@@ -25,7 +25,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from semivideo.devices import on_device
+from semivideo.base.devices import on_device
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, Pillow's conversion to "L"
 _PIXEL_BY_PIXEL = (0, 3, 4, 2, 1)  # (M, H, W, 3, T), the order in memory of what read_rows reads

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from semivideo.devices import on_device
+from semivideo.base.devices import on_device
 from semivideo.transforms.views import ViewParameters
 
 

@@ -28,8 +28,8 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from semivideo.devices import on_device
-from semivideo.randomness import uniform
+from semivideo.base.devices import on_device
+from semivideo.base.randomness import uniform
 from semivideo.transforms.color import (
     auto_contrast,
     brightness,

@@ -21,8 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semivideo.devices import on_device
-from semivideo.errors import ConfigError
+from semivideo.base.devices import on_device
+from semivideo.base.errors import ConfigError
 from semivideo.transforms.pixels import by_frame, by_pixel, read_grid, read_rows
 
 Floats = NDArray[np.float64]

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semivideo.devices import on_device
-from semivideo.randomness import uniform
+from semivideo.base.devices import on_device
+from semivideo.base.randomness import uniform
 from semivideo.transforms.spatial import Integers
 
 

@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semivideo.devices import on_device
-from semivideo.errors import ConfigError, DataError
-from semivideo.randomness import uniform
-from semivideo.records import Clips
+from semivideo.base.devices import on_device
+from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.randomness import uniform
+from semivideo.base.records import Clips
 from semivideo.settings import ViewSettings
 from semivideo.transforms import modality, spatial
 from semivideo.transforms.pixels import GREY, by_frame

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from semivideo.data.manifest import Manifest
+from semivideo.base.records import FrameTable, Video
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.evaluation import Evaluation
-from semivideo.records import FrameTable, Video
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 

@@ -7,7 +7,7 @@ import pytest
 
 from semivideo.analysis import comparison
 from semivideo.analysis.comparison import COLUMNS, as_csv, as_markdown, compare, run_folders
-from semivideo.errors import CheckpointError, ConfigError
+from semivideo.base.errors import CheckpointError, ConfigError
 from semivideo.evaluation import Evaluation
 
 

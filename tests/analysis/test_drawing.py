@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from semivideo.analysis.drawing import caption, draw_curves, in_percent, new_figure, save
-from semivideo.analysis.figures import FIGURES, draw_figure
+from semivideo.analysis.figures.table import FIGURES, draw_figure
 from semivideo.analysis.groups import Trained
-from semivideo.errors import CheckpointError, ConfigError
+from semivideo.base.errors import CheckpointError, ConfigError
 
 
 def picture():

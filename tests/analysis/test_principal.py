@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from semivideo.analysis.principal import kept_apart, principal_plane
-from semivideo.errors import DataError
+from semivideo.base.errors import DataError
 
 
 def test_principal_plane__equals_the_eigenvectors_of_the_covariance():

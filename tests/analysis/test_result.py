@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from semivideo.analysis.comparison import compare, keep_records, run_folders, table_rows
 from semivideo.analysis.result import ENDING, Result
+from semivideo.base.errors import CheckpointError, ConfigError
 from semivideo.cli import app
-from semivideo.errors import CheckpointError, ConfigError
 from semivideo.evaluation import Evaluation
 
 

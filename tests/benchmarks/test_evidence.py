@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from semivideo.analysis.comparison import Result
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 from semivideo.evaluation import Evaluation
 
 ROOT = Path(__file__).parents[2]

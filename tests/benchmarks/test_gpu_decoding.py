@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from semivideo.data.decode import read_frames
-from semivideo.data.synthetic import barcode_video
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
+from semivideo.data.video.barcodes import barcode_video
+from semivideo.data.video.decode import read_frames
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu_decoding.py"
 

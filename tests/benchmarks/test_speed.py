@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semivideo.data.decode import probe, read_frames
-from semivideo.data.synthetic import barcode_video
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
+from semivideo.data.video.barcodes import barcode_video
+from semivideo.data.video.decode import probe, read_frames
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from semivideo.data.manifest import Manifest
+from semivideo.data.catalogue.manifest import Manifest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 

@@ -1,18 +1,19 @@
+import importlib
 import sys
 from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
-import semivideo
 from semivideo.cli import app
 
 
 def stand_in(monkeypatch, name):
     """Replace a heavy module by an object that tests put functions into."""
     fake = SimpleNamespace()
+    package, _, attribute = f"semivideo.{name}".rpartition(".")
     monkeypatch.setitem(sys.modules, f"semivideo.{name}", fake)
-    monkeypatch.setattr(semivideo, name, fake, raising=False)
+    monkeypatch.setattr(importlib.import_module(package), attribute, fake, raising=False)
     return fake
 
 
@@ -23,7 +24,7 @@ def api(monkeypatch):
 
 @pytest.fixture
 def build(monkeypatch):
-    return stand_in(monkeypatch, "build")
+    return stand_in(monkeypatch, "run.build")
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from semivideo.data.scan import scan
-from semivideo.data.split_file import Split
-from semivideo.data.synthetic import GROUP_PATTERN, render
+from semivideo.data.catalogue.scanning import scan
+from semivideo.data.splits.split_file import Split
+from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
 
 LISTS = Path(__file__).parents[2].parent / "shared" / "splits"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from rich.cells import cell_len
 
-from semivideo.data.synthetic import render
+from semivideo.data.synthetic.rendering import render
 
 TINY = {
     "data.short_side": 32,

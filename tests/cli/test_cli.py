@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from semivideo import __version__
+from semivideo.base.errors import ConfigError, TrainingError
 from semivideo.cli import app
-from semivideo.errors import ConfigError, TrainingError
 
 FLAGS = {
     "scan": "videos --out --list --group-pattern --group-column --allow-missing --window-frames "

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from semivideo.data.manifest import Manifest
+from semivideo.base.records import FrameTable, Video
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.evaluation.infer import Prediction
-from semivideo.evaluation.predictions import Failure
-from semivideo.records import FrameTable, Video
+from semivideo.evaluation.prediction_file import Failure
 
 
 def video(name, *, num_frames, error=None):

@@ -5,7 +5,7 @@ import pytest
 
 import semivideo
 from semivideo.cli import demo
-from semivideo.data import synthetic
+from semivideo.data.synthetic import rendering as synthetic
 
 TOP1 = {"supervised": 0.5, "fixmatch": 0.625, "cmpl": 0.75}
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from semivideo.analysis import figures
+from semivideo.analysis.figures import table as figures
 
 
 def test_figure__hands_runs_and_options_on(run, monkeypatch):

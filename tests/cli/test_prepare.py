@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from semivideo.base.errors import ConfigError
 from semivideo.data.cache.estimate import Estimate
 from semivideo.data.cache.form import CacheForm
-from semivideo.data.cache.prepare import Prepared
-from semivideo.errors import ConfigError
+from semivideo.data.cache.preparing import Prepared
 
 
 @pytest.fixture

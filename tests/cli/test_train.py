@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from semivideo.base.errors import ConfigError
 from semivideo.cli.train import parse_settings
-from semivideo.errors import ConfigError
 
 SUMMARY = {"steps": 7, "seconds": 90.0, "skipped_videos": {}}
 

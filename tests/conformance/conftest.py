@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from semivideo import build
+from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import METHODS
-from semivideo.records import Batch, Clips, ClipSpec, LabeledClips
+from semivideo.run import build
 from semivideo.settings import Settings
 
 K = 5

@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from semivideo.engine import Plan, Runtime
-from semivideo.engine.training import Training
+from semivideo.engine.trainer import Training
 from semivideo.methods import METHODS
 from semivideo.runfolder import RunFolder
 from semivideo.settings import EngineSettings

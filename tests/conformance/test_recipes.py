@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo import build
+from semivideo.data.splits.published import NUM_VIDEOS
 from semivideo.engine.optim import learning_rate, set_learning_rate, sgd
 from semivideo.recipes import RECIPES
-from semivideo.recipes.cost import NUM_VIDEOS, PASSES, cost, warn_if_slow
+from semivideo.run import build
+from semivideo.run.cost import PASSES, cost, warn_if_slow
 
 TRANSFORMER = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 TRANSFORMER |= {"intermediate_size": 16, "image_size": 32, "patch_size": 16}

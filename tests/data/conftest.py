@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.data import hardware
-from semivideo.data.decode import probe, read_frames
-from semivideo.data.manifest import Manifest
-from semivideo.data.synthetic import barcode_video
-from semivideo.records import FrameTable, Video
+from semivideo.base.records import FrameTable, Video
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.video import hardware
+from semivideo.data.video.barcodes import barcode_video
+from semivideo.data.video.decode import probe, read_frames
 
 HARD_VIDEOS = Path(__file__).parents[2].parent / "shared" / "data" / "hard-videos"
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from semivideo.base.errors import ConfigError
 from semivideo.engine.batch_size import largest_batch, within_memory
-from semivideo.errors import ConfigError
 
 
 def stepper(largest, error=torch.OutOfMemoryError):

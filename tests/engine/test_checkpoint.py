@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from semivideo.base.errors import CheckpointError
 from semivideo.engine.checkpoint import Checkpoint, Checkpoints, settings_hash
-from semivideo.errors import CheckpointError
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 

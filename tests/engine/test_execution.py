@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from semivideo import models
+from semivideo.base.errors import ConfigError
+from semivideo.base.records import ClipSpec
 from semivideo.engine.execution import compile_networks, set_execution
-from semivideo.errors import ConfigError
 from semivideo.methods.supervised import Supervised
-from semivideo.models.blocks import ConvNorm, Residual
-from semivideo.records import ClipSpec
+from semivideo.models.blocks.residual import ConvNorm, Residual
 from semivideo.settings import EngineSettings, ViewSettings
 from semivideo.transforms import Views
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from semivideo.base.records import PseudoLabels, StepResult
 from semivideo.engine.log import MetricsLog
-from semivideo.records import PseudoLabels, StepResult
 from semivideo.runfolder import RunFolder
 
 

@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from semivideo.base.errors import CheckpointError, TrainingError, WriteError
 from semivideo.engine import Plan, fit
-from semivideo.errors import CheckpointError, TrainingError, WriteError
 from semivideo.runfolder import RunFolder
 from semivideo.settings import EngineSettings
 

@@ -2,8 +2,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from semivideo.base.records import PseudoLabels
 from semivideo.engine.pseudo_log import PseudoLabelLog
-from semivideo.records import PseudoLabels
 from semivideo.runfolder import RunFolder
 
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from semivideo.base.errors import ConfigError
 from semivideo.engine import Plan, fit
 from semivideo.engine.optim import learning_rate
 from semivideo.engine.rounds import Rounds
-from semivideo.errors import ConfigError
 from semivideo.runfolder import RunFolder
 from semivideo.settings import EngineSettings
 

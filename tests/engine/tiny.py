@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips, StepResult
 from semivideo.engine import Fitted, Plan, Runtime, fit
 from semivideo.methods.base import Method, jointly, logged
 from semivideo.models.contract import Network
 from semivideo.objectives import confident_labels, masked_cross_entropy
-from semivideo.records import Batch, Clips, ClipSpec, LabeledClips, StepResult
 from semivideo.runfolder import RunFolder
 from semivideo.settings import EngineSettings
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from semivideo import models
-from semivideo.data.decode import probe
-from semivideo.data.manifest import Manifest
-from semivideo.data.synthetic import encode
+from semivideo.base.records import Video
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.video.decode import probe
+from semivideo.data.video.encode import encode
 from semivideo.evaluation import Recognizer
-from semivideo.records import Video
 from semivideo.settings import ModelCard
 
 CLASSES = ["run", "swim", "walk"]

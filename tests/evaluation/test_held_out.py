@@ -4,7 +4,7 @@ import threading
 import numpy as np
 import pytest
 
-from semivideo.errors import ConfigError, DataError
+from semivideo.base.errors import ConfigError, DataError
 from semivideo.evaluation import evaluate
 from semivideo.evaluation.held_out import _ahead
 

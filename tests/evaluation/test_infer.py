@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.data.decode import probe
-from semivideo.data.manifest import Manifest
-from semivideo.data.synthetic import barcode_video, read_barcode
-from semivideo.errors import CheckpointError, ConfigError, DataError
+from semivideo.base.errors import CheckpointError, ConfigError, DataError
+from semivideo.base.records import Video
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.video.barcodes import barcode_video, read_barcode
+from semivideo.data.video.decode import probe
 from semivideo.evaluation import Recognizer, with_protocol
 from semivideo.evaluation.infer import STREAM
 from semivideo.models.weights import save_network
-from semivideo.records import Video
 from semivideo.transforms import Views
 
 HARD = Path(__file__).parents[2].parent / "shared" / "data" / "hard-videos"

@@ -8,7 +8,7 @@ from torchmetrics.functional.classification import (
     multiclass_confusion_matrix,
 )
 
-from semivideo.errors import CheckpointError
+from semivideo.base.errors import CheckpointError
 from semivideo.evaluation.metrics import Evaluation, accuracy, class_accuracy, confusion_matrix
 
 # Six videos of classes a a a b b c out of a..d; the best scored: a a b b a c.

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from semivideo.errors import DataError
+from semivideo.base.errors import DataError
+from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import ActorCutMix, FixMatch, actorcutmix
-from semivideo.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.settings import ViewSettings
 from semivideo.transforms import Views
 

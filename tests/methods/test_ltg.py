@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from semivideo import build
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
+from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import LTG, FixMatch
 from semivideo.methods.ltg import label_makers
 from semivideo.methods.ltg_options import Alignment, Contrast, TwoStreams
 from semivideo.models import Network
 from semivideo.recipes import RECIPES
-from semivideo.records import Batch, Clips, ClipSpec, LabeledClips
+from semivideo.run import build
 
 K, B, U = 3, 2, 4
 SPEC = {"primary": ClipSpec(8, 4), "temporal": ClipSpec(8, 4)}

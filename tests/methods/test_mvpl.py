@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
+from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import FixMatch, MvPL, Supervised
 from semivideo.methods.mvpl import fused_labels
-from semivideo.records import Batch, Clips, ClipSpec, LabeledClips
 
 CLIPS = {"primary": ClipSpec(8, 4)}
 Y = torch.tensor([0, 2])

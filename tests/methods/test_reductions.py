@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import CMPL, FixMatch, MeanTeacher, PseudoLabel, Supervised
-from semivideo.records import Batch, Clips, ClipSpec, LabeledClips
 
 SPEC = {"primary": ClipSpec(1, 1), "auxiliary": ClipSpec(1, 1)}
 X = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.5, 0.0]])

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods.s4l import S4L, four_rotations
-from semivideo.records import Batch, Clips, ClipSpec, LabeledClips
 
 K, B, U = 3, 2, 3
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
+from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import TCL
-from semivideo.records import Batch, Clips, ClipSpec, LabeledClips
 
 X = [[2.0, 0.0, -1.0], [0.5, 1.5, 0.0]]
 Y = [0, 2]

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from semivideo.errors import ConfigError
-from semivideo.methods.selection import Selection, dropout_scales, first_draws
+from semivideo.base.errors import ConfigError
+from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
+from semivideo.methods.parts.selection import Selection, dropout_scales, first_draws
 from semivideo.methods.ups import UPS
 from semivideo.models.contract import Network
-from semivideo.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.settings import Settings
 
 K, D, B, V = 3, 6, 2, 12
@@ -248,7 +248,7 @@ def test_ups__without_weight_is_one_round():
 
 
 def test_ups__options_are_checked():
-    from semivideo import build
+    from semivideo.run import build
 
     settings = Settings.from_mapping({"method": {"name": "ups", "selection": {"tau": 0.5}}})
     with pytest.raises(ConfigError, match=r"\[method.selection\] has no key 'tau'.* tau_p"):

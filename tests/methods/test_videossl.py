@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from semivideo.data.image_logits import write_image_logits
-from semivideo.errors import ConfigError, DataError
+from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import VideoSSL
+from semivideo.methods.parts.image_logits import write_image_logits
 from semivideo.methods.videossl import middle_frames
-from semivideo.records import Batch, Clips, ClipSpec, LabeledClips
 
 X = [[2.0, 0.0, -1.0], [0.5, 1.5, 0.0]]
 Y = [0, 2]

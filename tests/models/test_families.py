@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 from semivideo.models import NETWORKS, create, describe
 
 # Options that make each family small; the rate at which it memorizes four clips.

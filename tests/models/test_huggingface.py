@@ -10,11 +10,11 @@ import pytest
 import safetensors.torch
 import torch
 
-from semivideo import build
-from semivideo.errors import CheckpointError, ConfigError, MissingExtraError
+from semivideo.base.errors import CheckpointError, ConfigError, MissingExtraError
+from semivideo.base.records import Batch, Clips, LabeledClips
 from semivideo.models import create
 from semivideo.models.weights import load_network, save_network
-from semivideo.records import Batch, Clips, LabeledClips
+from semivideo.run import build
 from semivideo.settings import Settings
 
 SMALL = {

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 from semivideo.models import FOREIGN, NETWORKS, Network, create, describe
 
 

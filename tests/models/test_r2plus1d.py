@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 from semivideo.models import NETWORKS, R2Plus1D
 from semivideo.models.r2plus1d import middle_channels
 

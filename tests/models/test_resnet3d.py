@@ -6,7 +6,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 from semivideo.models import NETWORKS, R3D, ResNet3D, SlowResNet, create
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 from semivideo.models import SlowFast, create
 
 TINY = {"width": 1 / 8, "dropout": 0.0, "zero_init": False}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
 from semivideo.models import NETWORKS, TSM
 from semivideo.models.tsm import TemporalShift
 

@@ -11,7 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from semivideo.errors import CheckpointError, WriteError
+from semivideo.base.errors import CheckpointError, WriteError
 from semivideo.models import ResNet3D, create
 from semivideo.models.weights import load_network, load_pretrained, save_network
 from semivideo.settings import (

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 import semivideo
-from semivideo.data.synthetic import render
-from semivideo.errors import ConfigError
+from semivideo.base.errors import ConfigError
+from semivideo.data.synthetic.rendering import render
 from semivideo.models import create, wrap
 
 CLIP = torch.arange(2 * 3 * 2 * 4 * 4, dtype=torch.float32).reshape(2, 3, 2, 4, 4) / 192

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from semivideo.records import Clips
+from semivideo.base.records import Clips
 
 SHARED_DATA = Path(__file__).parents[2].parent / "shared" / "data"
 

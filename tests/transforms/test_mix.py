@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.records import Clips
+from semivideo.base.records import Clips
 from semivideo.settings import ViewSettings
 from semivideo.transforms import Views
 from semivideo.transforms.mix import boxes_in_views, inside, motion_boxes, partners

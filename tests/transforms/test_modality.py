@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.errors import DataError
+from semivideo.base.errors import DataError
 from semivideo.settings import ViewSettings
 from semivideo.transforms import Views
 from semivideo.transforms.modality import network_levels, rounded_gradient, temporal_gradient

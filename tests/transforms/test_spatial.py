@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from semivideo.errors import ConfigError
-from semivideo.randomness import uniform
+from semivideo.base.errors import ConfigError
+from semivideo.base.randomness import uniform
 from semivideo.transforms import spatial
 
 KEYS = np.arange(2000) * 7919

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.records import Clips
+from semivideo.base.records import Clips
 from semivideo.settings import ViewSettings
 from semivideo.transforms import Views
 from semivideo.transforms.temporal import reordered, sample_frame_order

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.errors import ConfigError, DataError
-from semivideo.records import Clips
+from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.records import Clips
 from semivideo.settings import ViewSettings
 from semivideo.transforms import OPERATIONS, ViewParameters, Views
 from semivideo.transforms.views import Kind

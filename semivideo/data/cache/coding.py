@@ -27,8 +27,8 @@ import simplejpeg
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from semivideo.data.decode import Image
-from semivideo.data.sampling import Indices
+from semivideo.base.records import Indices
+from semivideo.data.video.decode import Image
 
 Kind = Literal["jpeg", "png", "h264"]
 Quality = int | Literal["lossless"]

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from semivideo.base.errors import WriteError
+from semivideo.base.records import Indices
 from semivideo.data.cache.form import CacheForm
 from semivideo.data.cache.index import PIECE, VIDEO
 from semivideo.data.cache.sections import Section, make_section
 from semivideo.data.cache.shards import in_order
-from semivideo.data.manifest import Manifest
-from semivideo.data.sampling import Indices
-from semivideo.errors import WriteError
+from semivideo.data.catalogue.manifest import Manifest
 
 _NUM_DRAWS = 48
 _MOST_FRAMES = 512  # of a long video

@@ -17,11 +17,11 @@ from typing import Any, Self
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from semivideo.checked import Section, sentence
+from semivideo.base.checked import Section, sentence
+from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.files import write_bytes, write_first
 from semivideo.data.cache.coding import DEFAULT_QUALITY, Kind, Quality
-from semivideo.data.manifest import Manifest
-from semivideo.errors import ConfigError, DataError
-from semivideo.files import write_bytes, write_first
+from semivideo.data.catalogue.manifest import Manifest
 
 FORMAT = 1
 MANIFEST = "manifest.parquet"

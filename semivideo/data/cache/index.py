@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semivideo.errors import DataError
-from semivideo.files import write_bytes
+from semivideo.base.errors import DataError
+from semivideo.base.files import write_bytes
 
 VIDEO = np.dtype(
     [

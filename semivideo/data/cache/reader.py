@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.records import ClipSpec, Indices
 from semivideo.data.cache.coding import Bytes, decode_images, decode_video, pieces_of_frames
 from semivideo.data.cache.form import (
     MANIFEST,
@@ -30,12 +32,9 @@ from semivideo.data.cache.form import (
 )
 from semivideo.data.cache.index import ShardIndex
 from semivideo.data.cache.remote import RemoteCache, RemoteShard, is_url
-from semivideo.data.container import EndOfFramesError
-from semivideo.data.decode import Image, canvas_size
-from semivideo.data.manifest import Manifest
-from semivideo.data.sampling import Indices
-from semivideo.errors import ConfigError, DataError
-from semivideo.records import ClipSpec
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.video.container import EndOfFramesError
+from semivideo.data.video.decode import Image, canvas_size
 from semivideo.settings import DataSettings
 
 log = logging.getLogger("semivideo")

@@ -22,11 +22,11 @@ from typing import Any, TypeVar
 
 import fsspec
 
+from semivideo.base.errors import ConfigError, DataError, MissingExtraError, SemiVideoError
+from semivideo.base.files import write_bytes
 from semivideo.data.cache.coding import Bytes
 from semivideo.data.cache.form import FORM_FILE, CacheForm, num_missing, shard_files
 from semivideo.data.cache.index import ShardIndex
-from semivideo.errors import ConfigError, DataError, MissingExtraError, SemiVideoError
-from semivideo.files import write_bytes
 
 T = TypeVar("T")
 log = logging.getLogger("semivideo")

@@ -21,14 +21,13 @@ from typing import IO
 
 import numpy as np
 
+from semivideo.base.errors import DataError
+from semivideo.base.records import Video
 from semivideo.data.cache.coding import Quality, encode_image, encode_video, image_suffix
 from semivideo.data.cache.form import CacheForm
-from semivideo.data.clips import why_unusable
-from semivideo.data.decode import Image, canvas_size, iterate_frames
-from semivideo.data.flow import can_flow, flow_of_pairs
-from semivideo.data.manifest import Manifest
-from semivideo.errors import DataError
-from semivideo.records import Video
+from semivideo.data.catalogue.manifest import Manifest, why_unusable
+from semivideo.data.video.decode import Image, canvas_size, iterate_frames
+from semivideo.data.video.flow import can_flow, flow_of_pairs
 
 BLOCK = tarfile.BLOCKSIZE
 _IN_MEMORY = 8 << 20  # bytes of a section; a longer one waits on disk

@@ -17,13 +17,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semivideo.base.errors import DataError
+from semivideo.base.files import replacing
+from semivideo.base.jobs import num_cores
 from semivideo.data.cache.form import MANIFEST, CacheForm, shard_files
 from semivideo.data.cache.index import PIECE, VIDEO, Header, ShardIndex, write_index
 from semivideo.data.cache.sections import BLOCK, Section, chunks, make_section
-from semivideo.data.manifest import Manifest
-from semivideo.errors import DataError
-from semivideo.files import replacing
-from semivideo.share import num_cores
+from semivideo.data.catalogue.manifest import Manifest
 
 
 def make_shard(

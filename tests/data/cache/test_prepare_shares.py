@@ -7,22 +7,22 @@ import sys
 
 import pytest
 
+from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.cache.estimate import Estimate
 from semivideo.data.cache.form import CacheForm, digest_of
-from semivideo.data.cache.prepare import prepare
+from semivideo.data.cache.preparing import prepare
 from semivideo.data.cache.reader import Cache, cached_manifest
-from semivideo.data.manifest import Manifest
-from semivideo.data.scan import scan
-from semivideo.data.synthetic import barcode_video
-from semivideo.errors import ConfigError, DataError
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.catalogue.scanning import scan
+from semivideo.data.video.barcodes import barcode_video
 
 WANTED = {"short_side": 32, "videos_per_shard": 1}
 JOB = """
 import sys
 from pathlib import Path
-from semivideo.data.manifest import Manifest
-from semivideo.data.cache.prepare import prepare
-from semivideo.share import process_share
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.cache.preparing import prepare
+from semivideo.base.jobs import process_share
 manifest, wanted = Manifest.read(Path(sys.argv[1])), {"short_side": 32, "videos_per_shard": 1}
 print("ready", flush=True)
 sys.stdin.readline()
@@ -119,7 +119,7 @@ def test_prepare__agrees_on_the_shards_of_the_first_one(videos, tmp_path, monkey
     first = CacheForm.make(short_side=32, videos_per_shard=4, num_videos=7, videos="")
     first = first.model_copy(update={"videos": digest_of(manifest)})
     monkeypatch.setattr(
-        "semivideo.data.cache.prepare.check_room", lambda *_: first.write(out, is_alone=False)
+        "semivideo.data.cache.preparing.check_room", lambda *_: first.write(out, is_alone=False)
     )
     made = prepare(manifest, out, wanted={"short_side": 32}, share=(1, 2))
     assert (made.form.videos_per_shard, made.form.num_shards, made.missing) == (4, 2, [0])

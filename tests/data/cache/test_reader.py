@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.data.cache.prepare import prepare
+from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.records import ClipSpec
+from semivideo.data.cache.preparing import prepare
 from semivideo.data.cache.reader import Cache, cached_manifest
-from semivideo.data.clips import ClipReader
-from semivideo.data.loader import Streams, training_loader
-from semivideo.data.manifest import Manifest
-from semivideo.data.store import filled_store
-from semivideo.data.synthetic import barcode_video
-from semivideo.errors import ConfigError, DataError
-from semivideo.records import ClipSpec
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.clips.clip_reader import ClipReader
+from semivideo.data.clips.loader import Streams, training_loader
+from semivideo.data.clips.store import filled_store
+from semivideo.data.video.barcodes import barcode_video
 from semivideo.settings import DataSettings
 
 SPECS = {

@@ -11,14 +11,14 @@ import pytest
 import torch
 from fsspec.implementations.memory import MemoryFileSystem
 
-from semivideo.data.cache.prepare import prepare
+from semivideo.base.errors import ConfigError, DataError, MissingExtraError
+from semivideo.base.records import ClipSpec
+from semivideo.data.cache.preparing import prepare
 from semivideo.data.cache.reader import Cache, cached_manifest
 from semivideo.data.cache.remote import NEAR, RemoteCache, merged
-from semivideo.data.clips import ClipReader
-from semivideo.data.loader import Streams, training_loader
-from semivideo.data.manifest import Manifest
-from semivideo.errors import ConfigError, DataError, MissingExtraError
-from semivideo.records import ClipSpec
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.clips.clip_reader import ClipReader
+from semivideo.data.clips.loader import Streams, training_loader
 from semivideo.settings import DataSettings
 
 SPECS = {"primary": ClipSpec(2, 4), "flow": ClipSpec(2, 3, modality="flow", is_apart=True)}

@@ -1,0 +1,174 @@
+"""How much a network relies on motion: figure 5 of the CMPL paper.
+
+    frames of a clip            0 1 2 3 4 5 6 7
+    stride 2, stretched back    0 0 2 2 4 4 6 6
+    stride 8, a still           0 0 0 0 0 0 0 0
+
+Every s-th frame of a test clip is kept and repeated s times, so that the clip keeps its length and
+its span and loses motion. A network that relies on motion loses more accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from semivideo import models
+from semivideo.analysis.drawing import (
+    caption,
+    colors_of,
+    draw_curves,
+    dress,
+    in_percent,
+    legend_above,
+    line_entry,
+    new_figure,
+    save,
+)
+from semivideo.analysis.groups import Trained, by_method
+from semivideo.base.errors import CheckpointError
+from semivideo.base.progress import Progress
+from semivideo.data.video.decode import Image
+from semivideo.engine.checkpoint import Checkpoints
+from semivideo.evaluation import Evaluation, Recognizer, with_protocol
+from semivideo.evaluation.infer import STREAM
+from semivideo.evaluation.metrics import accuracy
+from semivideo.evaluation.protocols import protocol_name
+
+STRIDES = (1, 2, 4, 8)
+
+
+def stretched(clips: Image, *, stride: int) -> Image:
+    """Keep every s-th frame and repeat it s times.
+
+    Args:
+        clips: uint8 (N, T, C, H, W).
+        stride: s >= 1; from T on the clip is a still.
+    """
+    frame_T = np.arange(clips.shape[1])
+    return clips[:, frame_T // stride * stride]
+
+
+def frame_rate_drop(
+    runs: Sequence[str | Path],
+    *,
+    out: str | Path,
+    protocol: str | None = None,
+    auxiliary: bool = True,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Score the test videos of each run at each stride, and draw what is lost against stride 1.
+
+    Args:
+        runs: Evaluated runs whose videos can be read; seeds become a mean with a band.
+        out: See ``drawing.save``.
+        protocol: Clips x crops, such as "1x1", the cheapest; None takes each run's.
+        auxiliary: Whether CMPL's auxiliary network is scored as well, from the last checkpoint.
+        progress: Called as each video of each network is read.
+
+    Raises:
+        CheckpointError: A run was not evaluated, or holds no checkpoint of an auxiliary network.
+        ConfigError: ``protocol`` is not allowed.
+        DataError: A video cannot be read any more.
+    """
+    trained = [Trained.read(run) for run in runs]
+    rows: list[dict[str, Any]] = [
+        {"method": name, "network": role, "run": run.run.path.name, **row}
+        for name, members in by_method(trained)
+        for run in members
+        for role, recognizer in _networks(run, auxiliary=auxiliary).items()
+        for row in _scored(recognizer, run, protocol, role=role, progress=progress)
+    ]
+    figure = _figure(rows)
+    views = ", ".join(sorted({row["protocol"] for row in rows}))
+    band = " Band: lowest to highest run." if len(by_method(trained)) < len(trained) else ""
+    caption(figure, trained, f"Held-out videos, {views} views.{band}")
+    return save(figure, out, rows)
+
+
+def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
+    """A line a network."""
+    figure = new_figure(width=7.2, height=4.6)
+    axes = figure.subplots()
+    entries = []
+    keys = dict.fromkeys((row["method"], row["network"]) for row in rows)
+    for (method, role), color in colors_of(keys).items():
+        own = [row for row in rows if (row["method"], row["network"]) == (method, role)]
+        names = dict.fromkeys(row["run"] for row in own)
+        curves = [{r["stride"]: r["drop"] for r in own if r["run"] == run} for run in names]
+        draw_curves(axes, curves, color, line="-")
+        means = [fmean(curve[stride] for curve in curves) for stride in STRIDES]
+        axes.plot(STRIDES, means, "o", color=color)
+        label = method if role == "primary" else f"{method}: {role} network"
+        entries.append(line_entry(label, color))
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(STRIDES, [str(stride) for stride in STRIDES])
+    axes.xaxis.set_minor_locator(NullLocator())
+    dress(axes, x="Stride at which frames are kept, each repeated", y="Drop of top-1 [points]")
+    in_percent(axes.yaxis)
+    legend_above(figure, entries, columns=min(len(entries), 3))
+    return figure
+
+
+def _scored(
+    recognizer: Recognizer,
+    trained: Trained,
+    protocol: str | None,
+    *,
+    role: str,
+    progress: Progress | None,
+) -> list[dict[str, Any]]:
+    """Accuracy and drop of a network at each stride; each video is decoded once."""
+    tested = Evaluation.read(trained.run.evaluation_file)  # without videos that cannot be read
+    settings = with_protocol(recognizer.card.evaluation, protocol)
+    views = protocol_name(settings)
+    name = f"score {trained.run.path.name}, {role}"
+    reader = recognizer.reader(trained.manifest)
+
+    def clips() -> Iterator[Image]:
+        for number, id in enumerate(tested.ids, start=1):
+            if progress is not None:
+                progress(name, number, tested.num_videos, views)
+            row = trained.manifest.row_of(id)
+            video = reader.testing(row, num_clips=settings.num_clips, stream=STREAM)
+            for stride in STRIDES:
+                yield stretched(video, stride=stride)
+
+    scores = np.stack(list(recognizer.scores_of_clips(clips(), settings=settings)))
+    top1 = [accuracy(scores[i :: len(STRIDES)], tested.labels) for i in range(len(STRIDES))]
+    return [
+        {"protocol": views, "stride": stride, "top1": share, "drop": top1[0] - share}
+        for stride, share in zip(STRIDES, top1, strict=True)
+    ]
+
+
+def _networks(trained: Trained, *, auxiliary: bool) -> dict[str, Recognizer]:
+    """The deployed network and, of CMPL where it is wanted, the auxiliary one."""
+    deployed = Recognizer.load(trained.run.model)
+    if not auxiliary or trained.settings.method.name != "cmpl":
+        return {"primary": deployed}
+    settings = trained.settings.networks.auxiliary
+    checkpoint = Checkpoints(trained.run, keep=1).newest()
+    if settings is None or checkpoint is None:
+        lack = "settings do not write out" if settings is None else "checkpoints are gone with"
+        raise CheckpointError(
+            f"the {lack} the auxiliary network of {trained.run.path}; set auxiliary=false, or add "
+            "a supervised run with the auxiliary's network"
+        )
+    network = models.create(settings.name, len(deployed.card.classes), **settings.options)
+    start = "auxiliary."
+    weights = {
+        name.removeprefix(start): tensor
+        for name, tensor in checkpoint.state["method"].items()
+        if name.startswith(start)
+    }
+    network.load_state_dict(weights)
+    card = deployed.card.model_copy(update={"network": settings})
+    device = next(deployed.network.parameters()).device
+    return {"primary": deployed, "auxiliary": Recognizer(network.to(device), card)}

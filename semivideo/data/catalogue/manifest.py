@@ -1,0 +1,250 @@
+"""The table of all videos of a data set, made once by ``scan``: one row a video.
+
+It is a parquet file next to which nothing else is needed. Columns stay in Arrow's memory; Python
+objects are made for the row that is asked for, so a million videos open in seconds.
+
+Videos whose frames lie in a prepared cache need not be there themselves. ``manifest_file`` tells
+what the file holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from semivideo.base.errors import DataError
+from semivideo.base.records import FrameTable, Video
+from semivideo.data.catalogue import frame_columns
+from semivideo.data.catalogue.manifest_file import SCHEMA, read_table, table_of_rows, write_table
+
+__all__ = ["SCHEMA", "Manifest", "row_of_video", "why_unusable"]
+
+_SMALLEST_SIDE = 8  # pixels; below, there is nothing to crop
+_FEWEST_FRAMES = 2
+_OF_VIDEO = "id path label group width height frame_rate rotation error".split()
+_OF_FRAMES = ("num_frames", "keyframes_repeat", "time_base_num", "time_base_den", "is_exact")
+
+
+class Manifest:
+    """Videos with their labels, groups and tables of frame times.
+
+    Args:
+        table: Columns of ``SCHEMA``.
+        root: Folder that the column ``path`` is relative to.
+        cache: Folder or address (a URL for fsspec) of the prepared frame cache that holds these
+            videos' frames; None if they have none.
+
+    Attributes:
+        table: The columns; treat them as read-only.
+        root: The folder, absolute.
+        cache: The cache, absolute.
+    """
+
+    def __init__(self, table: pa.Table, *, root: Path, cache: str | None = None) -> None:
+        self.table = table
+        self.root = root.resolve()
+        is_folder = cache is not None and "://" not in cache
+        self.cache = str(Path(cache or "").resolve()) if is_folder else cache
+
+    @classmethod
+    def from_videos(
+        cls,
+        videos: Iterable[Video],
+        *,
+        root: Path,
+        cache: str | None = None,
+        subsets: Sequence[str | None] | None = None,
+    ) -> Manifest:
+        """Make a manifest from rows.
+
+        Args:
+            videos: The rows, in order.
+            root: Folder that their paths are relative to.
+            cache: As in the constructor.
+            subsets: "train", "val", "test", "unused" or None for each row; None for all None.
+        """
+        rows = [row_of_video(video) for video in videos]
+        for row, subset in zip(rows, subsets or [None] * len(rows), strict=True):
+            row["subset"] = subset
+        return cls(table_of_rows(rows), root=root, cache=cache)
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read a manifest.
+
+        Raises:
+            DataError: There is no such file, it is not a manifest, or its videos' folder is gone
+                and no cache holds their frames.
+        """
+        if not path.is_file():
+            raise DataError(
+                f"there is no manifest {path}; make it with: semivideo scan VIDEOS --out {path}",
+                path=str(path),
+            )
+        table, root, cache = read_table(path)
+        if cache is None and not root.is_dir():
+            raise DataError(
+                f"the videos of {path.name} were in {root}, which does not exist; bring them back "
+                f"or scan them at their new place: semivideo scan VIDEOS --out {path}",
+                path=str(path),
+            )
+        return cls(table, root=root, cache=cache)
+
+    def write(self, path: Path) -> None:
+        """Write the manifest; a file of that name is replaced at once or not at all.
+
+        Raises:
+            WriteError: It cannot be written.
+        """
+        write_table(path, self.table, root=self.root, cache=self.cache)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __getitem__(self, row: int) -> Video:
+        """Return one row, counted from the end if negative."""
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"manifest has {len(self)} rows, got row {row}")
+        position = row % len(self)
+        pts, keyframes = (self.table[name][position].values for name in ("pts", "keyframes"))
+        cell = {name: self.table[name][position].as_py() for name in (*_OF_VIDEO, *_OF_FRAMES)}
+        num_frames, repeat = cell["num_frames"], cell["keyframes_repeat"]
+        frames = FrameTable(
+            frame_columns.frame_times(pts.to_numpy(), num_frames),
+            frame_columns.keyframe_flags(keyframes.to_numpy(), num_frames, repeat=repeat),
+            Fraction(cell["time_base_num"], cell["time_base_den"]),
+            is_exact=cell["is_exact"],
+        )
+        return Video(**{name: cell[name] for name in _OF_VIDEO}, frames=frames)
+
+    def absolute(self, row: int) -> Path:
+        """Path of a row's file."""
+        return self.root.joinpath(self.table["path"][row].as_py())
+
+    def row_of(self, id: str) -> int:
+        """Return the row of a video.
+
+        Raises:
+            DataError: No video has this id.
+        """
+        if id not in self._rows:
+            raise DataError(
+                f"the manifest of {self.root} has no video {id!r}; scan the folder again if the "
+                "file is new"
+            )
+        return self._rows[id]
+
+    def find(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return the row of each video, -1 for one that is not there: int64 (len(ids),)."""
+        found = pc.index_in(pa.array(ids, pa.string()), value_set=self.table["id"])
+        return self._numpy(found.fill_null(-1)).astype(np.int64)
+
+    def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return the row of each video: int64 (len(ids),); raises as ``row_of``."""
+        rows = self.find(ids)
+        for place in np.flatnonzero(rows < 0).tolist():
+            self.row_of(ids[place])
+        return rows
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {id: row for row, id in enumerate(self.ids)}
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Id of each row."""
+        return list(self.table["id"].to_pylist())
+
+    @cached_property
+    def labels(self) -> list[str | None]:
+        """Class name of each row, or None."""
+        return self._shared_strings("label")
+
+    @cached_property
+    def groups(self) -> list[str | None]:
+        """Group of each row, or None."""
+        return self._shared_strings("group")
+
+    @cached_property
+    def subsets(self) -> list[str | None]:
+        """Subset of each row ("train", "val", "test", "unused"), or None."""
+        return self._shared_strings("subset")
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """Names of all classes, in ascending order; the position is the number of the class."""
+        return sorted(pc.unique(self.table["label"].drop_null()).to_pylist())
+
+    @cached_property
+    def usable(self) -> NDArray[np.bool_]:
+        """Whether the file of a row can be read: bool (len,)."""
+        return self._numpy(pc.is_null(self.table["error"]))
+
+    @cached_property
+    def num_frames(self) -> NDArray[np.int64]:
+        """Frames of each video, 0 for unreadable ones: int64 (len,)."""
+        return self._numpy(self.table["num_frames"]).astype(np.int64)
+
+    @cached_property
+    def durations_seconds(self) -> NDArray[np.float64]:
+        """As ``Video.duration_seconds`` of each row: float64 (len,)."""
+        chunks = self.table.select(["pts", "num_frames"]).to_batches()
+        spans = [frame_columns.spans(each["pts"], each["num_frames"].to_numpy()) for each in chunks]
+        units = np.concatenate([np.zeros(0), *spans])
+        numerator, denominator, rate = (
+            self._numpy(self.table[name]).astype(np.float64)
+            for name in ("time_base_num", "time_base_den", "frame_rate")
+        )
+        last_frame = np.divide(1.0, rate, out=np.zeros_like(rate), where=rate > 0)
+        seconds = units * numerator / denominator + last_frame
+        return np.where(self.num_frames > 0, seconds, 0.0)
+
+    def _shared_strings(self, name: str) -> list[str | None]:
+        """A column of few different strings, each of them one object."""
+        column = self.table[name].combine_chunks().dictionary_encode()
+        values = np.array([*column.dictionary.to_pylist(), None], dtype=object)
+        places = self._numpy(column.indices.fill_null(len(values) - 1))
+        return list(values[places])
+
+    @staticmethod
+    def _numpy(column: Any) -> NDArray[Any]:
+        return np.asarray(column.to_numpy())
+
+
+def row_of_video(video: Video) -> dict[str, Any]:
+    """Cells of one row for ``table_of_rows``; size and time 0 count as a file that changed."""
+    base = video.frames.time_base
+    return {
+        **{name: getattr(video, name) for name in _OF_VIDEO},
+        "pts": video.frames.pts,
+        "keyframes": np.flatnonzero(video.frames.is_keyframe),
+        "time_base_num": base.numerator,
+        "time_base_den": base.denominator,
+        "is_exact": video.frames.is_exact,
+        "num_bytes": 0,
+        "modified_ns": 0,
+    }
+
+
+def why_unusable(*, width: int, height: int, num_frames: int) -> str | None:
+    """Say why a video that can be decoded is still not one to learn from, or None if it is.
+
+    >>> why_unusable(width=1, height=1, num_frames=50)
+    'its frames have 1x1 pixels, and at least 8x8 are needed'
+    """
+    if min(width, height) < _SMALLEST_SIDE:
+        return (
+            f"its frames have {width}x{height} pixels, and at least "
+            f"{_SMALLEST_SIDE}x{_SMALLEST_SIDE} are needed"
+        )
+    if num_frames < _FEWEST_FRAMES:
+        return f"it has {num_frames} frame(s), and at least {_FEWEST_FRAMES} are needed"
+    return None

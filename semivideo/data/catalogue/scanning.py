@@ -1,0 +1,265 @@
+"""Scanning: look at each file of a source once and write down what is needed to read it later.
+
+A scan may be killed at any time. What is known so far lies in ``<out>.partial`` and is taken up by
+the next scan, as are the rows of a finished manifest at ``out``: a file whose path, size and time
+of change are the same is not opened again. Unreadable files are tried again each time.
+
+Threads do the work: FFmpeg lets go of the interpreter while it reads, threads start at once, and a
+user's script needs no ``if __name__ == "__main__"`` for them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from semivideo.base.errors import DataError
+from semivideo.base.jobs import num_cores
+from semivideo.base.records import FrameTable, Video
+from semivideo.data.catalogue.manifest import Manifest, row_of_video
+from semivideo.data.catalogue.manifest_file import SCHEMA, read_table, table_of_rows
+from semivideo.data.catalogue.sources import SourceEntry, find_videos, source_root
+
+_CHUNK = 256  # files between looks at the clock
+_SAVE_EVERY_SECONDS = 20.0
+_SAVE_SHARE = 0.05  # of the time may go into saving
+_NONE = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What a scan found.
+
+    Attributes:
+        num_videos: All files that end like a video.
+        num_classes: Distinct labels.
+        num_labeled: Videos with a label.
+        num_groups: Distinct groups.
+        hours: Total duration of the readable videos.
+        unreadable: Id and reason of each file that cannot be used.
+        window_frames: The window that ``num_short`` is about.
+        num_short: Readable videos with fewer frames than the window.
+    """
+
+    num_videos: int
+    num_classes: int
+    num_labeled: int
+    num_groups: int
+    hours: float
+    unreadable: tuple[tuple[str, str], ...]
+    window_frames: int
+    num_short: int
+
+
+def scan(
+    source: Path,
+    *,
+    out: Path | None = None,
+    lists: Sequence[Path] = (),
+    group_pattern: str | None = None,
+    group_column: str | None = None,
+    allow_missing: bool = False,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Manifest:
+    """Look at every video of a source once, and make its manifest.
+
+    Nothing is written but ``out`` and, meanwhile, ``<out>.partial``.
+
+    Args:
+        source: A folder or a list file, as in ``find_videos``.
+        out: Where to write the manifest; None writes nothing.
+        lists: As in ``find_videos``.
+        group_pattern: As in ``find_videos``.
+        group_column: As in ``find_videos``.
+        allow_missing: As in ``find_videos``.
+        workers: Threads, >= 1; None for two per processor (they also wait for the disk).
+        progress: Called with (files done, files in all), at the start and after each file.
+
+    Returns:
+        The manifest, rows in ascending order of their paths; a file that cannot be read is a row
+        with a reason.
+
+    Raises:
+        DataError: The source has no video or does not fit its lists.
+        WriteError: ``out`` cannot be written.
+    """
+    if out is not None and out.is_dir():
+        raise DataError(f"{out} is a folder; give the name of a file, such as manifest.parquet")
+    entries = find_videos(
+        source,
+        lists=lists,
+        group_pattern=group_pattern,
+        group_column=group_column,
+        allow_missing=allow_missing,
+    )
+    root = source_root(source).resolve()
+    rows = _Rows(_unchanged(out, root, entries), out=out, root=root)
+    known = set(rows.table["path"].to_pylist())
+    todo = [entry.path for entry in entries if entry.path not in known]
+    if progress is not None:
+        progress(len(known), len(entries))
+    if todo:
+        rows.save()  # so that a place that cannot be written to shows at once
+        _probe_all(todo, rows, workers=workers or 2 * num_cores(), progress=progress)
+    manifest = Manifest(_ordered(rows.table, entries), root=root)
+    if out is not None:
+        manifest.write(out)
+        _partial(out).unlink(missing_ok=True)
+    return manifest
+
+
+def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
+    """Summarise a manifest for people.
+
+    Args:
+        manifest: The videos.
+        window_frames: Count videos with fewer frames than this.
+    """
+    table = manifest.table
+    broken = table.filter(pc.is_valid(table["error"]))
+    return ScanReport(
+        num_videos=len(manifest),
+        num_classes=len(manifest.classes),
+        num_labeled=len(manifest) - table["label"].null_count,
+        num_groups=len(pc.unique(table["group"].drop_null())),
+        hours=float(manifest.durations_seconds.sum()) / 3600,
+        unreadable=tuple(zip(broken["id"].to_pylist(), broken["error"].to_pylist(), strict=True)),
+        window_frames=window_frames,
+        num_short=int(np.sum(manifest.usable & (manifest.num_frames < window_frames))),
+    )
+
+
+class _Rows:
+    """Collects rows, and writes them down every now and then so that a killed scan loses little."""
+
+    def __init__(self, known: pa.Table, *, out: Path | None, root: Path) -> None:
+        self.tables, self.out, self.root = [known], out, root
+        self.next_save = 0.0
+
+    @property
+    def table(self) -> pa.Table:
+        """All rows so far, in one piece."""
+        self.tables = [pa.concat_tables(self.tables).combine_chunks()]
+        return self.tables[0]
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        self.tables.append(table_of_rows(rows))
+        if time.monotonic() > self.next_save:
+            self.save()
+
+    def save(self) -> None:
+        if self.out is None:
+            return
+        start = time.monotonic()
+        Manifest(self.table, root=self.root).write(_partial(self.out))
+        end = time.monotonic()
+        self.next_save = end + max(_SAVE_EVERY_SECONDS, (end - start) / _SAVE_SHARE)
+
+
+def _probe_all(
+    paths: list[str], rows: _Rows, *, workers: int, progress: Callable[[int, int], None] | None
+) -> None:
+    """Look at files in parallel and add their rows in order; a user's Ctrl-C saves them first."""
+    num_known = rows.table.num_rows
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(paths), _CHUNK):
+            chunk: list[dict[str, Any]] = []
+            try:
+                for row in pool.map(partial(_probed, rows.root), paths[start : start + _CHUNK]):
+                    chunk.append(row)
+                    if progress is not None:
+                        progress(num_known + start + len(chunk), num_known + len(paths))
+            except KeyboardInterrupt:
+                rows.add(chunk)
+                rows.save()
+                raise
+            rows.add(chunk)
+
+
+def _probed(root: Path, path: str) -> dict[str, Any]:
+    """Cells of one file, without what the source says of it."""
+    from semivideo.data.video.decode import Probe, probe  # PyAV takes a tenth of a second to import
+
+    found = Probe(0, 0, 0.0, 0, FrameTable(_NONE, _NONE > 0, Fraction(1), is_exact=False))
+    num_bytes = modified_ns = 0
+    error = None
+    try:
+        num_bytes, modified_ns = _state(root / path)
+        found = probe(root / path)
+    except DataError as unusable:
+        error = str(unusable)
+    except OSError as failure:
+        error = f"cannot open {path}: {failure.strerror}; check its rights"
+    size = (found.width, found.height, found.frame_rate, found.rotation)
+    video = Video(path, path, None, None, *size, frames=found.frames, error=error)
+    return row_of_video(video) | {"num_bytes": num_bytes, "modified_ns": modified_ns}
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """Size in bytes and time of the last change in nanoseconds."""
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _unchanged(out: Path | None, root: Path, entries: Sequence[SourceEntry]) -> pa.Table:
+    """Rows of earlier scans of these files that can be used again."""
+    tables = []
+    for file in () if out is None else (_partial(out), out):
+        if file.is_file():
+            tables.append(_earlier(file, root))
+    wanted = {entry.path for entry in entries}
+    rows: dict[str, int] = {}
+    earlier = pa.concat_tables([SCHEMA.empty_table(), *tables])
+    usable = earlier["error"].is_null().to_pylist()
+    columns = [earlier[name].to_pylist() for name in ("path", "num_bytes", "modified_ns")]
+    for row, (path, num_bytes, modified_ns) in enumerate(zip(*columns, strict=True)):
+        if usable[row] and path in wanted and path not in rows:
+            file = root / path
+            if file.is_file() and _state(file) == (num_bytes, modified_ns):
+                rows[path] = row
+    return earlier.take(pa.array(list(rows.values()), pa.int64()))
+
+
+def _earlier(file: Path, root: Path) -> pa.Table:
+    """Rows of a manifest, or none if it is of another folder."""
+    try:
+        table, old_root, _ = read_table(file)
+    except DataError:
+        raise DataError(
+            f"{file} exists and is not a manifest that a scan could go on with; delete it or "
+            "choose another name",
+            path=str(file),
+        ) from None
+    if old_root.resolve() != root:
+        return SCHEMA.empty_table()
+    return table.replace_schema_metadata(None)
+
+
+def _ordered(table: pa.Table, entries: Sequence[SourceEntry]) -> pa.Table:
+    """Rows in the order of the entries, with what the source says of each."""
+    row_of = {path: row for row, path in enumerate(table["path"].to_pylist())}
+    ordered = table.take(pa.array([row_of[entry.path] for entry in entries], pa.int64()))
+    given = {
+        "id": [entry.path for entry in entries],
+        **{name: [getattr(e, name) for e in entries] for name in ("label", "group", "subset")},
+    }
+    for name, column in given.items():
+        position = SCHEMA.get_field_index(name)
+        ordered = ordered.set_column(position, SCHEMA.field(name), pa.array(column, pa.string()))
+    return ordered
+
+
+def _partial(out: Path) -> Path:
+    """Where a scan keeps what it has so far."""
+    return out.with_name(f"{out.name}.partial")

@@ -1,0 +1,9 @@
+"""Who may learn from what: splits drawn or published, their file, and copies that would leak.
+
+Not here: the table of videos (``catalogue``), and what an audit says of a split (``analysis``).
+"""
+
+from semivideo.data.splits.drawn import draw_split, practical_split
+from semivideo.data.splits.split_file import Split, check_split
+
+__all__ = ["Split", "check_split", "draw_split", "practical_split"]

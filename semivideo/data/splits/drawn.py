@@ -1,0 +1,257 @@
+"""Ways to a split: drawn from a manifest, or taken as the user labelled it.
+
+How ``draw_split`` draws; all of it is a function of the seed and the ids, so neither the order of
+files nor the platform changes it (``published`` has splits from published lists):
+
+1. Test videos: those of ``test_groups``; or about ``test_fraction`` of each class, whole groups at
+   a time; or, if neither is given, the official test subset of the manifest ("test", else "val").
+   A group is never on both sides. Unlabelled videos of test groups and videos of other official
+   subsets ("unused") are left out; so are unreadable files everywhere.
+2. Labelled videos: for each class the first n in a drawn order, whatever their groups, as the
+   papers draw them. Fewer labels of one seed are part of more.
+3. Unlabelled videos: all other training videos, whether anybody knows their class or not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from semivideo.base.errors import SplitError, nearest
+from semivideo.base.randomness import keys
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.splits.split_file import Split, check_split, require_apart
+
+__all__ = ["Split", "check_split", "draw_split", "practical_split"]
+
+
+def draw_split(
+    manifest: Manifest,
+    *,
+    labels_per_class: int | None = None,
+    labeled_fraction: float | None = None,
+    seed: int = 0,
+    test_groups: Sequence[str] = (),
+    test_fraction: float | None = None,
+    allow_fewer: bool = False,
+    name: str | None = None,
+) -> Split:
+    """Draw the labelled videos, and the test videos if asked to.
+
+    Args:
+        manifest: The videos; one without a label is only ever unlabelled.
+        labels_per_class: As many labelled videos of each class, >= 1.
+        labeled_fraction: Share of the training videos that is labelled, in (0, 1]; every class gets
+            its share by largest remainder, and at least one.
+        seed: Another seed draws other videos.
+        test_groups: Groups whose videos are for testing.
+        test_fraction: Share of the videos for testing, in (0, 1); whole groups, so only about it.
+        allow_fewer: Label all videos of a class that has fewer than ``labels_per_class``.
+        name: Name of the split; None makes one from the arguments.
+
+    Raises:
+        SplitError: Arguments that exclude each other or are out of range, an unknown group, fewer
+            than two classes, a class with too few videos, or a group on both sides.
+    """
+    _require_ranges(labels_per_class, labeled_fraction, test_fraction, test_groups)
+    rows = _usable(manifest)
+    _require_two_classes(manifest, rows)
+    if test_groups:
+        test, train = _by_groups(manifest, rows, test_groups)
+    elif test_fraction is not None:
+        test, train = _by_fraction(manifest, rows, test_fraction, seed=seed)
+    else:
+        test, train = _by_subset(manifest, rows)
+    require_apart(manifest, train, test)
+    by_class = _by_class(manifest, train, test, allow_fewer=allow_fewer)
+    _require_two_classes(manifest, train)
+    if labels_per_class is not None:
+        wanted = _balanced(by_class, labels_per_class, allow_fewer=allow_fewer)
+        default = f"{labels_per_class}-per-class-seed{seed}"
+    else:
+        fraction = labeled_fraction or 0.0
+        wanted = _proportional(by_class, fraction)
+        default = f"{100 * fraction:g}-percent-seed{seed}"
+    labeled = {
+        row
+        for label, members in by_class.items()
+        for row in _drawn_order(manifest, members, seed)[: wanted[label]]
+    }
+    return Split(
+        name=name or default,
+        seed=seed,
+        labeled=_ids(manifest, labeled),
+        unlabeled=_ids(manifest, set(train) - labeled),
+        test=_ids(manifest, test),
+    )
+
+
+def practical_split(manifest: Manifest, *, name: str = "practical") -> Split:
+    """Take every label there is: labelled videos train as such, all others are unlabelled.
+
+    There are test videos only if the manifest has an official test subset.
+
+    Raises:
+        SplitError: Fewer than two classes have a label, or a group is on both sides.
+    """
+    test, train = _by_subset(manifest, _usable(manifest))
+    _require_two_classes(manifest, train)
+    require_apart(manifest, train, test)
+    labeled = {row for row in train if manifest.labels[row] is not None}
+    return Split(
+        name=name,
+        seed=0,
+        labeled=_ids(manifest, labeled),
+        unlabeled=_ids(manifest, set(train) - labeled),
+        test=_ids(manifest, test),
+    )
+
+
+def _require_ranges(
+    labels_per_class: int | None,
+    labeled_fraction: float | None,
+    test_fraction: float | None,
+    test_groups: Sequence[str],
+) -> None:
+    """Check the arguments of draw_split that can be checked without videos."""
+    if (labels_per_class is None) == (labeled_fraction is None):
+        which = "neither is" if labels_per_class is None else "both are"
+        raise SplitError(f"{which} given of labels_per_class and labeled_fraction; give one")
+    if test_groups and test_fraction is not None:
+        raise SplitError("both are given of test_groups and test_fraction; give one")
+    if labels_per_class is not None and labels_per_class < 1:
+        raise SplitError(f"labels_per_class must be at least 1, got {labels_per_class}")
+    for name, value, end in (
+        ("labeled_fraction", labeled_fraction, "]"),
+        ("test_fraction", test_fraction, ")"),
+    ):
+        if value is not None and not (0 < value < 1 or (value == 1 and end == "]")):
+            hint = f"; write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
+            raise SplitError(f"{name} must lie in (0, 1{end}, got {value:g}{hint}")
+
+
+def _require_two_classes(manifest: Manifest, rows: Iterable[int]) -> None:
+    """One class cannot be told from another."""
+    classes = {label for row in rows if (label := manifest.labels[row]) is not None}
+    if len(classes) < 2:
+        what = f"all labels are {min(classes)!r}" if classes else "no video has a label"
+        raise SplitError(
+            f"{what}; training needs at least two classes: put the videos of each class into a "
+            "folder of its own, or write a labels.csv with the columns path and label"
+        )
+
+
+def _usable(manifest: Manifest) -> list[int]:
+    """Rows whose file can be read."""
+    return [int(row) for row in np.flatnonzero(manifest.usable)]
+
+
+def _ids(manifest: Manifest, rows: Iterable[int]) -> tuple[str, ...]:
+    """Ids of rows."""
+    return tuple(manifest.ids[row] for row in rows)
+
+
+def _by_groups(
+    manifest: Manifest, rows: list[int], wanted: Sequence[str]
+) -> tuple[list[int], list[int]]:
+    """Test and training rows, given the groups for testing."""
+    known = {g for row in rows if (g := manifest.groups[row]) is not None}
+    for group in wanted:
+        if group not in known:
+            allowed = f"there are {len(known)} groups, such as {', '.join(sorted(known)[:8])}"
+            none = "the videos have no groups; scan them with group_pattern or a column 'group'"
+            raise SplitError(
+                f"no group {group!r}{nearest(group, known)}; {allowed if known else none}"
+            )
+    return _sides(manifest, rows, {row for row in rows if manifest.groups[row] in wanted})
+
+
+def _by_fraction(
+    manifest: Manifest, rows: list[int], fraction: float, *, seed: int
+) -> tuple[list[int], list[int]]:
+    """Test and training rows: groups in drawn order, each taken if it brings classes to target."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        if manifest.labels[row] is not None:
+            members[manifest.groups[row] or manifest.ids[row]].append(row)
+    counts = Counter(manifest.labels[row] for part in members.values() for row in part)
+    # One at least of each class, so that each class is tested.
+    still_wanted = {c: max(fraction * n, float(n > 1)) for c, n in counts.items()}
+    test: set[int] = set()
+    drawn = keys(members, seed, "test").tolist()
+    for _, group in sorted(zip(drawn, members, strict=True)):
+        gain = Counter(manifest.labels[row] for row in members[group])
+        after = sum(abs(still_wanted[label] - n) for label, n in gain.items())
+        if after < sum(abs(still_wanted[label]) for label in gain):
+            test.update(members[group])
+            for label, n in gain.items():
+                still_wanted[label] -= n
+    if not test:
+        raise SplitError(
+            f"no group is small enough for test_fraction {fraction:g}; raise it or name test_groups"
+        )
+    return _sides(manifest, rows, test)
+
+
+def _by_subset(manifest: Manifest, rows: list[int]) -> tuple[list[int], list[int]]:
+    """Test and training rows by the official subsets; no test rows if there are none."""
+    subsets = manifest.subsets
+    name = "test" if "test" in subsets else "val"
+    test = [row for row in rows if subsets[row] == name and manifest.labels[row] is not None]
+    return test, [row for row in rows if subsets[row] in (None, "train")]
+
+
+def _sides(manifest: Manifest, rows: list[int], test: set[int]) -> tuple[list[int], list[int]]:
+    """Sorted test and training rows; unlabelled videos of test groups are on neither side."""
+    groups = {manifest.groups[row] for row in test} - {None}
+    train = [row for row in rows if row not in test and manifest.groups[row] not in groups]
+    return sorted(row for row in test if manifest.labels[row] is not None), train
+
+
+def _by_class(
+    manifest: Manifest, train: list[int], test: list[int], *, allow_fewer: bool
+) -> dict[str, list[int]]:
+    """Training rows of each class."""
+    by_class: dict[str, list[int]] = defaultdict(list)
+    for row in train:
+        if (label := manifest.labels[row]) is not None:
+            by_class[label].append(row)
+    only_test = {label for row in test if (label := manifest.labels[row])} - by_class.keys()
+    if only_test and not allow_fewer:
+        raise SplitError(
+            f"class {min(only_test)!r} has videos for testing and none for training; change the "
+            "test videos, leave the class out, or pass allow_fewer=True"
+        )
+    return dict(sorted(by_class.items()))
+
+
+def _balanced(by_class: dict[str, list[int]], wanted: int, *, allow_fewer: bool) -> dict[str, int]:
+    """The same number for each class."""
+    for label, members in by_class.items():
+        if len(members) < wanted and not allow_fewer:
+            videos = "1 video" if len(members) == 1 else f"{len(members)} videos"
+            raise SplitError(
+                f"class {label!r} has {videos} for training, labels_per_class is {wanted}; lower "
+                "it or pass allow_fewer=True"
+            )
+    return dict.fromkeys(by_class, wanted)
+
+
+def _proportional(by_class: dict[str, list[int]], fraction: float) -> dict[str, int]:
+    """A share of each class, by largest remainder, at least one."""
+    quota = {label: fraction * len(members) for label, members in by_class.items()}
+    wanted = {label: max(1, int(share)) for label, share in quota.items()}
+    total = round(sum(quota.values()))
+    for label in sorted(quota, key=lambda c: (int(quota[c]) - quota[c], c)):
+        if sum(wanted.values()) < total and quota[label] > wanted[label]:
+            wanted[label] += 1
+    return wanted
+
+
+def _drawn_order(manifest: Manifest, rows: Sequence[int], seed: int) -> list[int]:
+    """Rows of one class in drawn order."""
+    ids = [manifest.ids[row] for row in rows]
+    drawn = keys(ids, seed, "labeled").tolist()
+    return [row for _, _, row in sorted(zip(drawn, ids, rows, strict=True))]

@@ -1,0 +1,211 @@
+"""Predictions of many files: one a file, in a table that grows and survives a kill.
+
+    .csv     path,model,error,class_1,probability_1,class_2,probability_2, ...
+    .jsonl   one object a line: path, model, and predictions or error
+    .json    the same objects in an array
+
+A file that cannot be read costs one line with the reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.files import write_bytes
+from semivideo.data.catalogue.sources import video_paths
+from semivideo.evaluation.infer import Prediction
+
+_SAVE_SECONDS, _LEAST_RATIO = 30, 20  # between saves; and in multiples of what a save takes
+
+_NAMES = "surrogateescape"  # file names need not be UTF-8
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be read.
+
+    Attributes:
+        path: The file.
+        error: Why.
+    """
+
+    path: str
+    error: str
+
+
+Found = Prediction | Failure
+
+
+def predictions(predict: Callable[[Path], Prediction], files: Iterable[Path]) -> Iterator[Found]:
+    """Predict file after file; one that cannot be read gives a ``Failure``."""
+    for path in files:
+        try:
+            yield predict(path)
+        except DataError as error:
+            yield Failure(str(path), str(error))
+
+
+def video_files(places: Sequence[str | Path]) -> list[Path]:
+    """Name each file once: those given, and all videos below the folders given.
+
+    Raises:
+        DataError: A folder holds no video.
+    """
+    found: list[Path] = []
+    for place in map(Path, places):
+        found += [place / path for path in video_paths(place)] if place.is_dir() else [place]
+    return list(dict.fromkeys(found))
+
+
+def as_json(found: Found, *, model: str | None = None) -> dict[str, Any]:
+    """An object with the path, and its predictions or the error.
+
+    >>> as_json(Prediction("a.mp4", ("run",), (0.75,)))
+    {'path': 'a.mp4', 'predictions': [{'class': 'run', 'probability': 0.75}]}
+    """
+    about = {"path": found.path} | ({} if model is None else {"model": model})
+    if isinstance(found, Failure):
+        return about | {"error": found.error}
+    pairs = zip(found.classes, found.probabilities, strict=True)
+    return about | {"predictions": [{"class": name, "probability": p} for name, p in pairs]}
+
+
+class PredictionFile:
+    """A table of predictions; saved now and then, when the ``with`` block ends, and never by half.
+
+    Args:
+        path: A .csv, .json or .jsonl file; what is in it stays.
+        files: All files that will be predicted; the table is in their order.
+        model: What predicts them.
+        top: How many classes are named of each.
+
+    Attributes:
+        path: The file.
+        missing: The files that have no predictions yet; those that failed before are among them.
+
+    Raises:
+        ConfigError: Another kind of file, or one made by another model or for another ``top``.
+        DataError: There is something else in it.
+    """
+
+    def __init__(self, path: Path, files: Sequence[Path], *, model: str, top: int) -> None:
+        if path.suffix not in _FORMATS:
+            raise ConfigError(
+                f"predictions cannot be written to {path.name}; allowed are names that end in "
+                f"{', '.join(_FORMATS)}"
+            )
+        self.path, self._model, self._top = path, model, top
+        self._found = {each.path: each for each in self._read()} if path.is_file() else {}
+        done = {name for name, each in self._found.items() if isinstance(each, Prediction)}
+        self.missing = [file for file in files if str(file) not in done]
+        # What others asked for stays in front.
+        self._place = {str(file): number for number, file in enumerate(files)}
+        self._next_save = time.monotonic() + _SAVE_SECONDS
+
+    def __enter__(self) -> Self:
+        self.save()  # what cannot be written is better known before the work
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.save()
+
+    def add(self, found: Found) -> None:
+        """Add one file's predictions, or why there are none."""
+        self._found[found.path] = found
+        if time.monotonic() >= self._next_save:
+            self.save()
+
+    def save(self) -> None:
+        """Write the table at once; raises as ``files.replacing``."""
+        start = time.monotonic()
+        found = sorted(self._found.values(), key=lambda each: self._place.get(each.path, -1))
+        rows = [as_json(each, model=self._model) for each in found]
+        text = _FORMATS[self.path.suffix].write(rows, self._top)
+        write_bytes(self.path, text.encode("utf-8", errors=_NAMES))
+        end = time.monotonic()
+        self._next_save = end + max(_SAVE_SECONDS, _LEAST_RATIO * (end - start))
+
+    def _read(self) -> list[Found]:
+        """What is in the file, if it was made in the same way."""
+        try:
+            text = self.path.read_text(encoding="utf-8", errors=_NAMES)
+            rows = _FORMATS[self.path.suffix].read(text) if text else []
+            models = {row["model"] for row in rows}
+            found = [from_json(row) for row in rows]
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+            raise DataError(
+                f"{self.path} exists and is no table of predictions ({error}); choose another name",
+                path=str(self.path),
+            ) from None
+        if models - {self._model}:
+            raise ConfigError(
+                f"{self.path} holds predictions of model {min(models - {self._model})}, and this "
+                f"one is {self._model}; choose another --out"
+            )
+        tops = {len(each.classes) for each in found if isinstance(each, Prediction)}
+        if tops - {self._top}:
+            raise ConfigError(
+                f"{self.path} names {min(tops - {self._top})} classes of each video, and "
+                f"{self._top} are asked for; choose another --out or the same --top"
+            )
+        return found
+
+
+def from_json(row: dict[str, Any]) -> Found:
+    """Reverse of ``as_json``."""
+    if "error" in row:
+        return Failure(row["path"], row["error"])
+    pairs = [(each["class"], each["probability"]) for each in row["predictions"]]
+    classes, probabilities = zip(*pairs, strict=True)
+    return Prediction(row["path"], classes, probabilities)
+
+
+@dataclass(frozen=True)
+class _Format:
+    """Rows, as ``as_json`` makes them, to text and back."""
+
+    write: Callable[[list[dict[str, Any]], int], str]
+    read: Callable[[str], list[dict[str, Any]]]
+
+
+def _csv(rows: list[dict[str, Any]], top: int) -> str:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    columns = [f"{what}_{n}" for n in range(1, top + 1) for what in ("class", "probability")]
+    table.writerow(["path", "model", "error", *columns])
+    for row in rows:
+        pairs = [(each["class"], each["probability"]) for each in row.get("predictions", ())]
+        cells = [cell for pair in pairs for cell in pair] or [""] * len(columns)
+        table.writerow([row["path"], row["model"], row.get("error", ""), *cells])
+    return text.getvalue()
+
+
+def _from_csv(text: str) -> list[dict[str, Any]]:
+    rows = []
+    for cells in csv.DictReader(io.StringIO(text), strict=True):
+        row: dict[str, Any] = {"path": cells.pop("path"), "model": cells.pop("model")}
+        if error := cells.pop("error"):
+            rows.append(row | {"error": error})
+            continue
+        values = list(cells.values())
+        pairs = zip(values[::2], map(float, values[1::2]), strict=True)
+        rows.append(row | {"predictions": [{"class": c, "probability": p} for c, p in pairs]})
+    return rows
+
+
+_FORMATS = {
+    ".csv": _Format(_csv, _from_csv),
+    ".json": _Format(lambda rows, _: json.dumps(rows, indent=2) + "\n", json.loads),
+    ".jsonl": _Format(
+        lambda rows, _: "".join(json.dumps(row) + "\n" for row in rows),
+        lambda text: [json.loads(line) for line in text.splitlines()],
+    ),
+}

@@ -1,0 +1,143 @@
+"""An image classifier as teacher: a module that is asked at each step, or a file of its answers.
+
+Neither is part of the method's state: what a teacher knows comes from outside, at each start.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from semivideo.base.errors import ConfigError, DataError
+from semivideo.methods.parts.image_logits import read_image_logits
+
+
+class ImageTeacher(ABC):
+    """Gives the class probabilities of an image classifier for clips.
+
+    Attributes:
+        num_classes: K of the classifier.
+    """
+
+    num_classes: int
+
+    @abstractmethod
+    def __call__(self, video_N: Tensor, images_NCHW: Tensor) -> Tensor:
+        """Return probabilities (N, K) in float32, without a graph, on the images' device.
+
+        Args:
+            video_N: int64 (N,), numbers of the videos.
+            images_NCHW: float (N, 3, H, W), a normalised frame of each.
+        """
+
+    @abstractmethod
+    def prepare(self, videos: Sequence[str]) -> None:
+        """Learn the ids of the videos by number."""
+
+
+def image_teacher(name: str, *, num_classes: int) -> ImageTeacher:
+    """Find a teacher by name.
+
+    Args:
+        name: A file of logits, ``PATH.npz``, or ``module:attribute``: an ``nn.Module``, or what
+            returns one when it is called.
+        num_classes: K of the classifier.
+
+    Raises:
+        ConfigError: It is neither, or cannot be imported.
+    """
+    if name.endswith(".npz"):
+        return CachedTeacher(Path(name), num_classes=num_classes)
+    if ":" in name:
+        return AskedTeacher(_imported(name), num_classes=num_classes)
+    raise ConfigError(
+        f"method.teacher = {name!r} is neither a file of image logits nor a module; write "
+        "PATH.npz or module:attribute"
+    )
+
+
+class CachedTeacher(ImageTeacher):
+    """The rows of a file: one answer a video, whatever clip of it is shown.
+
+    Args:
+        path: The file, see ``data.image_logits``; read by ``prepare``.
+        num_classes: K that its logits must have.
+    """
+
+    def __init__(self, path: Path, *, num_classes: int) -> None:
+        self.num_classes = num_classes
+        self._path = path
+        self._logits_VK = torch.empty(0, num_classes)
+
+    def prepare(self, videos: Sequence[str]) -> None:
+        """Read the file.
+
+        Raises:
+            DataError: The file does not fit these videos, or has another number of classes.
+        """
+        self._logits_VK = torch.from_numpy(read_image_logits(self._path, videos))
+        found = self._logits_VK.shape[1]
+        if found != self.num_classes:
+            raise DataError(
+                f"{self._path} has logits of {found} classes, method.image_classes is "
+                f"{self.num_classes}; set it to {found} or take another file",
+                path=str(self._path),
+            )
+
+    def __call__(self, video_N: Tensor, images_NCHW: Tensor) -> Tensor:
+        """Look the videos up; the images are not looked at."""
+        # The table stays on the CPU: of a large data set it would fill an accelerator.
+        rows_NK = self._logits_VK[video_N.cpu()].to(images_NCHW.device)
+        return rows_NK.float().softmax(dim=1)
+
+
+class AskedTeacher(ImageTeacher):
+    """An image classifier in evaluation mode, asked about each frame.
+
+    Args:
+        classifier: Maps images (N, 3, H, W) to logits (N, K); its parameters are frozen.
+        num_classes: K that its logits must have.
+    """
+
+    def __init__(self, classifier: nn.Module, *, num_classes: int) -> None:
+        self.num_classes = num_classes
+        self._classifier = classifier.eval().requires_grad_(False)
+
+    def prepare(self, videos: Sequence[str]) -> None:
+        """Do nothing: it answers by what it sees."""
+
+    @torch.no_grad()
+    def __call__(self, video_N: Tensor, images_NCHW: Tensor) -> Tensor:
+        """Ask about the images; the videos' numbers are not looked at."""
+        logits_NK: Tensor = self._classifier.to(images_NCHW.device)(images_NCHW)
+        wanted = (len(images_NCHW), self.num_classes)
+        if logits_NK.shape != wanted:
+            raise ConfigError(
+                f"method.teacher gives {tuple(logits_NK.shape)} for {wanted[0]} images, wanted "
+                f"are logits {wanted}; set method.image_classes to its number of classes"
+            )
+        return logits_NK.float().softmax(dim=1)
+
+
+def _imported(name: str) -> nn.Module:
+    """The module at ``module:attribute``, called once if it is not one itself."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"cannot import method.teacher {name!r}: {error}; is it on PYTHONPATH?"
+        ) from None
+    if not isinstance(found, nn.Module) and callable(found):
+        found = found()
+    if not isinstance(found, nn.Module):
+        raise ConfigError(
+            f"method.teacher {name!r} is a {type(found).__name__}; it must be a torch.nn.Module "
+            "or return one when it is called without arguments"
+        )
+    return found

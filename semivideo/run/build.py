@@ -1,0 +1,230 @@
+"""Settings to objects: the only place that knows every package.
+
+A method is found by name in ``METHODS`` or as ``module:Class``; its constructor says what else it
+wants: positional parameters are networks (``primary``, ``auxiliary``), ``views`` and ``clips`` come
+from their own sections, and the remaining keywords are the keys of the section ``method``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from semivideo import models
+from semivideo.base.checked import sentence
+from semivideo.base.errors import ConfigError, nearest
+from semivideo.base.records import ClipSpec
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.clips.loader import Streams
+from semivideo.data.splits import Split
+from semivideo.evaluation.protocols import crop_side
+from semivideo.methods import METHODS, Method
+from semivideo.settings import ModelCard, NetworkSettings, Settings
+from semivideo.transforms import Views
+
+GIVEN = {"views", "clips"}
+
+
+def method_class(name: str) -> type[Method]:
+    """Find a method by its name in the table or as ``module:Class``.
+
+    Raises:
+        ConfigError: No such name, module or class.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    if ":" not in name:
+        raise ConfigError(
+            f"no method {name!r}{nearest(name, METHODS)} [known: {', '.join(METHODS)}; "
+            "or module:Class]"
+        )
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"cannot import method {name!r}: {error}; is it on PYTHONPATH?") from None
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise ConfigError(f"{name!r} is not a subclass of semivideo.methods.Method")
+    return found
+
+
+def network_roles(cls: type[Method]) -> list[str]:
+    """Names of the networks a method takes: its positional parameters."""
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+
+def options_model(cls: type[Method]) -> type[BaseModel]:
+    """A pydantic model of a method's keyword arguments, made from its constructor's annotations."""
+    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    keywords = [
+        p
+        for p in inspect.signature(cls.__init__).parameters.values()
+        if p.kind is p.KEYWORD_ONLY and p.name not in GIVEN
+    ]
+    fields: dict[str, Any] = {
+        p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in keywords
+    }
+    return create_model(cls.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def method_options(cls: type[Method], options: dict[str, Any]) -> dict[str, Any]:
+    """Check the keys of the section ``method`` against the constructor.
+
+    Raises:
+        ConfigError: An unknown key or a value out of range.
+    """
+    model = options_model(cls)
+    try:
+        return dict(model.model_validate(options))
+    except ValidationError as error:
+        raise ConfigError(sentence(error, model, section="method")) from None
+
+
+def auxiliary_of(primary: NetworkSettings) -> NetworkSettings:
+    """CMPL's auxiliary network: the primary's twin at a quarter of the width, twice the frame rate.
+
+    Raises:
+        ConfigError: The primary has no width or its stride cannot be halved; the auxiliary must
+            then be written out.
+    """
+    if not models.has_option(primary.name, "width"):
+        raise ConfigError(
+            f"networks.auxiliary is not set, and {primary.name} has no option 'width' to make a "
+            "lighter twin of it; set networks.auxiliary.name, num_frames and stride_frames"
+        )
+    if primary.stride_frames % 2:
+        raise ConfigError(
+            f"networks.primary.stride_frames = {primary.stride_frames} cannot be halved for the "
+            "auxiliary network; set it to an even number or set networks.auxiliary"
+        )
+    return primary.model_copy(
+        update={
+            "num_frames": primary.num_frames * 2,
+            "stride_frames": primary.stride_frames // 2,
+            "options": {**primary.options, "width": primary.options.get("width", 1.0) / 4},
+        }
+    )
+
+
+def network_settings(settings: Settings, cls: type[Method]) -> dict[str, NetworkSettings]:
+    """Settings of each network the method takes, by role, the deployed one first."""
+    primary = settings.networks.primary
+    found = {"primary": primary}
+    if "auxiliary" in network_roles(cls):
+        found["auxiliary"] = settings.networks.auxiliary or auxiliary_of(primary)
+    if "temporal" in network_roles(cls):
+        found["temporal"] = settings.networks.temporal or primary
+    return found
+
+
+def clip_spec(network: NetworkSettings) -> ClipSpec:
+    """The clips a network sees."""
+    return ClipSpec(network.num_frames, network.stride_frames, network.offset_seconds)
+
+
+def build_method(settings: Settings, *, num_classes: int) -> Method:
+    """Build the networks, the views and the method.
+
+    Args:
+        settings: All of it; the seed of initial weights is the caller's.
+        num_classes: K >= 2.
+
+    Raises:
+        ConfigError: Any name, key or value that does not exist or fit, or a method whose first
+            stream is not RGB.
+    """
+    cls = method_class(settings.method.name)
+    options = method_options(cls, settings.method.options)
+    wanted = network_settings(settings, cls)
+    networks = {
+        role: models.create(network.name, num_classes, **network.options)
+        for role, network in wanted.items()
+    }
+    for role, built in networks.items():
+        _check_clip(settings, built, num_frames=wanted[role].num_frames, role=role)
+    clips = {role: clip_spec(network) for role, network in wanted.items()}
+    method = cls(*networks.values(), views=Views(settings.views), clips=clips, **options)
+    _check_first_stream(method, settings.method.name)
+    return method
+
+
+def _check_first_stream(method: Method, name: str) -> None:
+    """Refuse a method that deploys what it trained on anything but RGB, which testing reads."""
+    stream, spec = next(iter(method.clips.items()))
+    if spec.modality != "rgb":
+        raise ConfigError(
+            f"the first stream of {name}, {stream!r}, is {spec.modality}; evaluation and "
+            "prediction give the deployed network RGB: put the stream of an RGB network first in "
+            "its clips"
+        )
+
+
+def _check_clip(settings: Settings, network: models.Network, *, num_frames: int, role: str) -> None:
+    """Refuse clips that a network cannot take; the primary one sees test crops as well."""
+    sizes = {"views.crop_size": settings.views.crop_size}
+    if role == "primary":
+        sizes["evaluation.crop_size"] = crop_side(settings.evaluation, settings.views)
+    for key, size in sizes.items():
+        try:
+            network.check_clip(num_frames=num_frames, size=size)
+        except ConfigError as error:
+            raise ConfigError(f"networks.{role} with {key} = {size}: {error}") from None
+
+
+def build_streams(settings: Settings, *, manifest: Manifest, split: Split) -> Streams:
+    """Turn a split into rows; this is the only place where training looks up a label.
+
+    Args:
+        settings: ``data.unlabeled_includes_labeled`` says who is in the unlabelled stream.
+        manifest: The videos.
+        split: Which of them may be used as what.
+    """
+    number = {name: index for index, name in enumerate(manifest.classes)}
+    rows = manifest.rows_of([*split.labeled, *split.unlabeled]).tolist()
+    labeled, unlabeled = rows[: len(split.labeled)], rows[len(split.labeled) :]
+    labels = [number[label] for row in labeled if (label := manifest.labels[row]) is not None]
+    if not method_class(settings.method.name).uses_unlabeled:
+        return Streams(labeled, labels)
+    if settings.data.unlabeled_includes_labeled:
+        unlabeled = sorted(rows)
+    return Streams(labeled, labels, unlabeled)
+
+
+def build_card(settings: Settings, *, network: models.Network, classes: list[str]) -> ModelCard:
+    """Describe the deployed network: everything needed to run it on a new video.
+
+    Args:
+        settings: Of the run.
+        network: The deployed one; it says which options rebuild it without other files.
+        classes: Names in the order of the logits.
+    """
+    primary = settings.networks.primary
+    options = network.card_options(primary.options)
+    return ModelCard(
+        network=primary.model_copy(update={"options": options}),
+        classes=classes,
+        # Who has the network may have no such GPU: each use of it names its own decoder.
+        data=settings.data.model_copy(update={"decoder": "software"}),
+        views=settings.views,
+        evaluation=settings.evaluation,
+        method=settings.method.name,
+        weights_sha256="",
+    )
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Kind, name and one line of everything that can be trained and set."""
+    rows = [
+        ("method", name, (cls.__doc__ or "").strip().partition("\n")[0])
+        for name, cls in METHODS.items()
+    ]
+    rows += [("network", name, line) for name, line in models.describe().items()]
+    for name, field in Settings.model_fields.items():
+        keys = getattr(field.annotation, "model_fields", {})
+        rows.append(("settings", name, f"{field.description} Keys: {', '.join(keys)}"))
+    return rows

@@ -1,0 +1,147 @@
+"""Many runs: each cell of a grid is a run folder, and whoever is free takes the next one.
+
+Start the same command as often as there are devices, on as many machines as share the folder (a
+SLURM array, any queue): a cell is claimed by a lock that the system drops when its process ends, so
+that a cell left behind by a kill is taken up again where it was.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from semivideo.base.files import not_written
+from semivideo.base.progress import Progress
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.splits import Split
+from semivideo.recipes.grids import Grid
+from semivideo.run.scoring import evaluate
+from semivideo.run.training import train
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep.
+
+    Attributes:
+        name: Of its folder.
+        recipe: Where its settings start.
+        split: What it may know; a split or its file.
+        seed: Of everything random in it.
+        settings: Dotted keys that differ from the recipe.
+        steps: Iterations, None for the recipe's.
+    """
+
+    name: str
+    recipe: str
+    split: Split | Path
+    seed: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+    steps: int | None = None
+
+
+def grid_cells(
+    grid: Grid,
+    splits: Sequence[Split | Path],
+    *,
+    steps: int | None = None,
+    settings: dict[str, Any] | None = None,
+) -> list[Cell]:
+    """List the runs of a grid: every variant with every split, seed i with split i.
+
+    All variants of one seed come before the next seed, so that a sweep that is stopped early
+    compares all variants on the seeds that it has.
+
+    Args:
+        grid: Recipe and variants.
+        splits: Splits or their files, one a seed.
+        steps: Iterations of every run; None for the recipe's.
+        settings: Dotted keys that differ from the recipe in every run.
+    """
+    return [
+        Cell(f"{variant}-{seed}", recipe, split, seed, {**(settings or {}), **changes}, steps)
+        for seed, split in enumerate(splits)
+        for variant in grid.variants
+        for recipe, changes in [grid.cell(variant)]
+    ]
+
+
+def sweep(
+    cells: Sequence[Cell],
+    manifest: Manifest,
+    *,
+    out: Path,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Train and evaluate every cell that nobody else is at.
+
+    Args:
+        cells: The runs wanted.
+        manifest: The videos.
+        out: Folder of the run folders.
+        progress: Is told as by ``train``, each word beginning with the cell's name.
+
+    Returns:
+        Folders of the runs that are finished and evaluated, in the order of ``cells``; fewer than
+        there are cells where other processes are at work.
+
+    Raises:
+        SemiVideoError: What stops a run; the others are kept.
+    """
+    for cell in cells:
+        if not is_finished(out / cell.name):
+            with _claimed(out / f"{cell.name}.lock") as is_mine:
+                if is_mine:
+                    _run(cell, manifest, out=out / cell.name, progress=progress)
+    return [out / cell.name for cell in cells if is_finished(out / cell.name)]
+
+
+def is_finished(run: Path) -> bool:
+    """Whether a run was trained and evaluated."""
+    return (run / "evaluation.json").is_file()
+
+
+def _run(cell: Cell, manifest: Manifest, *, out: Path, progress: Progress | None) -> None:
+    """Do what is left of one cell."""
+
+    def told(what: str, done: int, total: int, extra: str) -> None:
+        if progress is not None:
+            progress(f"{cell.name}: {what}", done, total, extra)
+
+    if not (out / "settings.yaml").is_file():
+        train(
+            manifest,
+            recipe=cell.recipe,
+            split=cell.split,
+            seed=cell.seed,
+            steps=cell.steps,
+            settings=cell.settings,
+            out=out,
+            progress=told,
+        )
+    elif not (out / "model" / "card.json").is_file():
+        train(resume=out, progress=told)
+    if not is_finished(out):
+        evaluate(out, progress=told)
+
+
+@contextmanager
+def _claimed(lock: Path) -> Iterator[bool]:
+    """Whether the lock is this process's inside the block."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise not_written(lock, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+        lock.unlink(missing_ok=True)

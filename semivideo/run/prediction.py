@@ -1,0 +1,153 @@
+"""Trained networks at work: ``load``, and ``predict`` for any number of files.
+
+``progress`` is a callable ``(description, done, total, extra)`` that draws a bar, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from semivideo.base.errors import CheckpointError, DataError
+from semivideo.base.jobs import ALONE, part_of, process_share
+from semivideo.base.progress import Progress
+from semivideo.evaluation import Failure, Prediction, Recognizer
+from semivideo.evaluation.prediction_file import PredictionFile, video_files
+from semivideo.evaluation.prediction_file import predictions as predicted
+from semivideo.run import cluster
+from semivideo.run.finished import Run
+from semivideo.runfolder import RunFolder
+from semivideo.settings import Decoder
+
+
+def load(folder: str | Path, *, decoder: Decoder = "software") -> Recognizer:
+    """Return a trained network with its preprocessing.
+
+    Args:
+        folder: ``RUN/model``, or ``RUN`` itself.
+        decoder: Who decodes video files, see ``Recognizer``.
+
+    Raises:
+        CheckpointError: There is no usable network.
+    """
+    return Recognizer.load(_model_of(Path(folder)), decoder=decoder)
+
+
+def predict(
+    run: str | Path | Run,
+    videos: Sequence[str | Path],
+    *,
+    top: int = 5,
+    protocol: str | None = None,
+    out: str | Path | None = None,
+    ray: bool = False,
+    decoder: Decoder = "software",
+    progress: Progress | None = None,
+) -> list[Prediction]:
+    """Name the most probable classes of video files.
+
+    Args:
+        run: The run, its folder, or a ``model`` folder.
+        videos: Files of any container, length and rotation, or folders of them.
+        top: How many classes to name.
+        protocol: Clips x crops; None takes the run's.
+        out: A .csv, .json or .jsonl file to write to as well, see ``predictions``.
+        ray: Spread the files over a Ray cluster.
+        decoder: Who decodes the files, see ``load``.
+        progress: See ``semivideo.api``.
+
+    Returns:
+        One a file; with ``out``, those of files that it did not have yet and that can be read.
+
+    Raises:
+        DataError: A file cannot be read; with ``out`` it costs one line there and no error.
+    """
+    every = predictions(
+        run,
+        videos,
+        top=top,
+        protocol=protocol,
+        out=out,
+        ray=ray,
+        decoder=decoder,
+        progress=progress,
+    )
+    made = []
+    for found in every:
+        if isinstance(found, Prediction):
+            made.append(found)
+        elif out is None:
+            raise DataError(found.error, path=found.path)
+    return made
+
+
+def predictions(
+    run: str | Path | Run,
+    videos: Sequence[str | Path],
+    *,
+    top: int = 5,
+    protocol: str | None = None,
+    out: str | Path | None = None,
+    ray: bool = False,
+    decoder: Decoder = "software",
+    progress: Progress | None = None,
+) -> Iterator[Prediction | Failure]:
+    """Give the predictions of files as they are made, and go on past files that cannot be read.
+
+    With ``out`` a job that was stopped goes on where it was, and each of several processes
+    (``share.process_share``) takes its share of the files and writes a file of its own.
+
+    Args:
+        run: As for ``predict``, like the other arguments.
+        videos: Predictions come in their order; from a cluster they come in any order.
+        top: How many classes to name.
+        protocol: Clips x crops.
+        out: File to write to.
+        ray: Spread the files over a Ray cluster.
+        decoder: Who decodes the files, see ``load``.
+        progress: See ``semivideo.api``.
+
+    Raises:
+        SemiVideoError: There is no usable network, or ``out`` cannot be used.
+    """
+    path = Path(run.path if isinstance(run, Run) else run)
+    recognizer = load(path, decoder=decoder)
+    files = video_files(videos)
+    share = process_share() if out is not None and not ray else ALONE
+    files = files[share[0] :: share[1]]
+    with ExitStack() as stack:
+        table: PredictionFile | None = None
+        if out is not None:
+            other = decoder if decoder != "software" else None  # its scores differ a little
+            model = " ".join(filter(None, [recognizer.card.weights_sha256[:12], protocol, other]))
+            named = min(top, len(recognizer.card.classes))
+            table = PredictionFile(part_of(Path(out), share), files, model=model, top=named)
+            stack.enter_context(table)
+        missing = files if table is None else table.missing
+        if ray:
+            made = cluster.predictions(
+                _model_of(path), missing, top=top, protocol=protocol, decoder=decoder
+            )
+        else:
+            made = predicted(partial(recognizer.predict, top=top, protocol=protocol), missing)
+        for done, found in enumerate(made, start=1 + len(files) - len(missing)):
+            if table is not None:
+                table.add(found)
+            if progress is not None:
+                progress("predict", done, len(files), "")
+            yield found
+
+
+def _model_of(path: Path) -> Path:
+    """Folder of the network of a run that has finished, or the folder of a network as it is."""
+    folder = RunFolder(path)
+    if not folder.settings_file.is_file():
+        return path
+    if not folder.model.is_dir():
+        raise CheckpointError(
+            f"{folder.path} holds no trained network yet; finish it with "
+            f"semivideo train --resume {folder.path}"
+        )
+    return folder.model

@@ -1,0 +1,140 @@
+"""From what a user has to a manifest, and from a manifest to a prepared cache.
+
+``progress`` is a callable ``(description, done, total, extra)`` that draws a bar, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from semivideo.base.errors import ConfigError
+from semivideo.base.jobs import ALONE, process_share
+from semivideo.base.progress import Progress
+from semivideo.data.cache.estimate import Estimate
+from semivideo.data.cache.form import is_cache
+from semivideo.data.cache.preparing import Prepared
+from semivideo.data.cache.preparing import prepare as prepare_cache
+from semivideo.data.cache.reader import cached_manifest
+from semivideo.data.cache.remote import is_url
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.catalogue.scanning import scan as scan_videos
+from semivideo.run import cluster
+
+Videos = str | Path | Manifest
+
+
+def scan(
+    videos: str | Path,
+    *,
+    out: str | Path | None = None,
+    lists: Sequence[str | Path] = (),
+    group_pattern: str | None = None,
+    group_column: str | None = None,
+    allow_missing: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Look at every video once and return the manifest.
+
+    Args:
+        videos: A folder or a CSV file, see ``data.sources``.
+        out: Where to keep the manifest (parquet); None keeps it in memory only.
+        lists: Published lists that name classes and subsets of the videos.
+        group_pattern: Regular expression whose group names what must stay on one side of a split.
+        group_column: Column of a CSV list that does so; "group" is found without being named.
+        allow_missing: Leave out listed videos that are not there, which is usual for Kinetics.
+        workers: Files looked at side by side; None takes one per core.
+        progress: See ``semivideo.api``.
+
+    Raises:
+        DataError: Nothing to scan, or lists that do not fit the folder.
+    """
+
+    def told(done: int, total: int) -> None:
+        if progress is not None:
+            progress("scan", done, total, "")
+
+    return scan_videos(
+        Path(videos),
+        out=None if out is None else Path(out),
+        lists=[Path(each) for each in lists],
+        group_pattern=group_pattern,
+        group_column=group_column,
+        allow_missing=allow_missing,
+        workers=workers,
+        progress=told,
+    )
+
+
+def prepare(
+    videos: Videos,
+    *,
+    out: str | Path,
+    short_side: int | None = None,
+    every: int | None = None,
+    format: Literal["jpeg", "png", "h264"] | None = None,
+    quality: int | Literal["lossless"] | None = None,
+    flow: bool | None = None,
+    verify: bool = False,
+    workers: int | None = None,
+    ray: bool = False,
+    on_estimate: Callable[[Estimate], None] | None = None,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Decode every video once into a cache, a folder that stands in for the manifest from then on.
+
+    A job that was stopped goes on when it is called again. Each of several processes makes its
+    share of the shards, see ``share.process_share``. None takes what the cache was begun with, or
+    the usual value.
+
+    Args:
+        videos: A manifest, its file, or anything ``scan`` takes.
+        out: The cache's folder.
+        short_side: Of the stored frames in pixels; 128.
+        every: Store one of so many frames; 1.
+        format: What frames are stored as; jpeg.
+        quality: See ``data.cache.form.CacheForm``; 80 of jpeg, 23 of h264.
+        flow: Whether optical flow is stored as well; no.
+        verify: Read every byte of what is there and make broken shards again.
+        workers: Videos prepared at once; None takes one per core, and one per task on a cluster.
+        ray: Spread the shards over a Ray cluster.
+        on_estimate: Called with what the job will take, before it starts.
+        progress: See ``semivideo.api``.
+
+    Raises:
+        ConfigError: Settings that are not allowed, or not those of the cache; an address as out.
+        DataError: The cache is of other videos, or the source videos are gone.
+        WriteError: There is too little room on the disk.
+    """
+    if is_url(out):
+        raise ConfigError(
+            f"a cache cannot be made at {out}: prepare it in a local folder and copy that there "
+            "(aws s3 sync, gcloud storage rsync, rclone), or mount the bucket"
+        )
+    given = {"short_side": short_side, "every": every, "format": format, "quality": quality}
+    return prepare_cache(
+        as_manifest(videos, progress=progress),
+        Path(out),
+        wanted=given | {"flow": flow},
+        verify=verify,
+        threads=workers,
+        share=ALONE if ray else process_share(),
+        make=partial(cluster.make_shards, threads=workers or 1) if ray else None,
+        on_estimate=on_estimate,
+        progress=progress,
+    )
+
+
+def as_manifest(videos: Videos, *, progress: Progress | None = None) -> Manifest:
+    """Return a manifest: as given, read from its file or cache, or scanned."""
+    if isinstance(videos, Manifest):
+        return videos
+    if is_url(videos):
+        return cached_manifest(str(videos))
+    path = Path(videos)
+    if is_cache(path):
+        return cached_manifest(path)
+    return Manifest.read(path) if path.suffix == ".parquet" else scan(path, progress=progress)

@@ -1,0 +1,219 @@
+"""A scan looks at each file once, survives bad files and kills, and adds up."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from semivideo.base.errors import DataError, WriteError
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.catalogue.scanning import report, scan
+from semivideo.data.video import decode
+
+HARD = Path(__file__).parents[3].parent / "shared" / "data" / "hard-videos"
+
+
+def write_video(path: Path, *, num_frames: int = 5, rate: int = 10) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        stream.width, stream.height = 48, 32
+        for value in range(num_frames):
+            picture = np.full((32, 48, 3), value, dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture
+def videos(tmp_path):
+    root = tmp_path / "videos"
+    for name, num_frames in (("a/x.mp4", 5), ("a/y.mp4", 8), ("b/x.mp4", 70)):
+        write_video(root / name, num_frames=num_frames)
+    (root / "b" / "empty.mp4").touch()
+    (root / "b" / "text.mp4").write_text("not a video")
+    return root
+
+
+@pytest.fixture
+def probed(monkeypatch):
+    """Names of the files that are opened."""
+    opened = []
+    real = decode.probe
+    monkeypatch.setattr(decode, "probe", lambda path: opened.append(path.name) or real(path))
+    return opened
+
+
+def test_scan__rows_and_report(videos):
+    manifest = scan(videos, workers=2)
+    assert manifest.ids == ["a/x.mp4", "a/y.mp4", "b/empty.mp4", "b/text.mp4", "b/x.mp4"]
+    assert manifest.num_frames.tolist() == [5, 8, 0, 0, 70]
+    first = manifest[0]
+    assert (first.width, first.height, first.frame_rate, first.label) == (48, 32, 10.0, "a")
+    found = report(manifest)
+    assert (found.num_videos, found.num_classes, found.num_labeled) == (5, 2, 5)
+    assert found.hours == pytest.approx((0.5 + 0.8 + 7.0) / 3600)
+    assert found.num_short == 2
+    assert report(manifest, window_frames=6).num_short == 1
+    assert [id for id, _ in found.unreadable] == ["b/empty.mp4", "b/text.mp4"]
+    assert all("re-encode it or leave it out" in reason for _, reason in found.unreadable)
+
+
+def test_scan__table_does_not_depend_on_workers(videos):
+    assert scan(videos, workers=1).table.equals(scan(videos, workers=4).table)
+
+
+def test_scan__table_does_not_depend_on_chunks(videos, tmp_path, monkeypatch):
+    expected = scan(videos).table
+    monkeypatch.setattr("semivideo.data.catalogue.scanning._CHUNK", 2)
+    monkeypatch.setattr("semivideo.data.catalogue.scanning._SAVE_EVERY_SECONDS", 0.0)
+    found = scan(videos, out=tmp_path / "m.parquet").table
+    assert found.equals(expected)
+    assert found["pts"].num_chunks == 1
+
+
+def test_scan__writes_nothing_but_out(videos, tmp_path):
+    before = sorted(p for p in tmp_path.rglob("*"))
+    scan(videos)
+    scan(videos, out=tmp_path / "m.parquet")
+    assert sorted(p for p in tmp_path.rglob("*")) == sorted([*before, tmp_path / "m.parquet"])
+
+
+def test_scan__second_time_opens_what_changed(videos, tmp_path, probed):
+    out = tmp_path / "m.parquet"
+    first = scan(videos, out=out)
+    probed.clear()
+    write_video(videos / "a/new.mp4")
+    write_video(videos / "a/y.mp4", num_frames=9)
+    (videos / "b/x.mp4").rename(videos / "c.mp4")
+    again = scan(videos, out=out)
+    assert sorted(probed) == ["c.mp4", "empty.mp4", "new.mp4", "text.mp4", "y.mp4"]
+    assert again.ids == ["a/new.mp4", "a/x.mp4", "a/y.mp4", "b/empty.mp4", "b/text.mp4", "c.mp4"]
+    assert again.num_frames.tolist() == [5, 5, 9, 0, 0, 70]
+    np.testing.assert_array_equal(again[1].frames.pts, first[0].frames.pts)
+    assert Manifest.read(out).table.equals(again.table)
+
+
+def test_scan__new_labels_need_no_new_look(videos, tmp_path, probed):
+    scan(videos, out=tmp_path / "m.parquet")
+    probed.clear()
+    (videos / "labels.csv").write_text("path,label,group\na/x.mp4,wave,tom\nb/x.mp4,run,\n")
+    manifest = scan(videos, out=tmp_path / "m.parquet")
+    assert sorted(probed) == ["empty.mp4", "text.mp4"]
+    assert manifest.labels == ["wave", None, None, None, "run"]
+    assert manifest.groups[0] == "tom"
+
+
+def test_scan__progress_counts_to_the_end(videos, tmp_path):
+    calls = []
+    scan(videos, out=tmp_path / "m", progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(done, 5) for done in range(6)]
+    calls.clear()
+    scan(videos, out=tmp_path / "m", progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(3, 5), (4, 5), (5, 5)]
+
+
+def test_scan__continues_after_ctrl_c(videos, tmp_path, probed):
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scan(videos, out=tmp_path / "m.parquet", workers=1, progress=stop)
+    assert [p.name for p in tmp_path.glob("m.*")] == ["m.parquet.partial"]
+    probed.clear()
+    manifest = scan(videos, out=tmp_path / "m.parquet")
+    assert sorted(probed) == ["empty.mp4", "text.mp4", "x.mp4"]
+    assert manifest.table.equals(scan(videos).table)
+    assert [p.name for p in tmp_path.glob("m.*")] == ["m.parquet"]
+
+
+SLOW_SCAN = """
+import sys, time
+from pathlib import Path
+from semivideo.data.video import decode
+from semivideo.data.catalogue import scanning as scan
+real = decode.probe
+decode.probe = lambda path: time.sleep(0.02) or real(path)
+scan._CHUNK, scan._SAVE_EVERY_SECONDS, scan._SAVE_SHARE = 2, 0.0, 1.0
+scan.scan(Path(sys.argv[1]), out=Path(sys.argv[2]), workers=1)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_scan__continues_after_kill(tmp_path, probed):
+    """Killed at an arbitrary moment: no half file, and what was written is not looked at again."""
+    first = write_video(tmp_path / "videos/a/00.mp4")
+    for number in range(1, 60):
+        (tmp_path / f"videos/a/{number:02d}.mp4").write_bytes(first.read_bytes())
+    out = tmp_path / "m.parquet"
+    partial = tmp_path / "m.parquet.partial"
+    command = [sys.executable, "-c", SLOW_SCAN, str(tmp_path / "videos"), str(out)]
+    process = subprocess.Popen(command)
+    while not partial.exists() or len(Manifest.read(partial)) < 4:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    num_saved = len(Manifest.read(partial))
+    assert 4 <= num_saved < 60
+    assert not out.exists()
+    manifest = scan(tmp_path / "videos", out=out)
+    assert len(probed) == 60 - num_saved
+    assert manifest.num_frames.tolist() == [5] * 60
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read anything")
+def test_scan__file_without_rights_is_a_row_with_a_reason(videos):
+    (videos / "a/x.mp4").chmod(0)
+    assert scan(videos)[0].error is not None
+
+
+def test_scan__link_to_nowhere_is_a_row_with_a_reason(videos):
+    (videos / "a" / "gone.mp4").symlink_to(videos / "nowhere.mp4")
+    row = scan(videos)[0]
+    assert row.id == "a/gone.mp4"
+    assert row.error == "cannot open a/gone.mp4: No such file or directory; check its rights"
+
+
+def test_scan__does_not_overwrite_other_files(videos, tmp_path):
+    (tmp_path / "labels.csv").write_text("path,label")
+    with pytest.raises(DataError, match=r"labels.csv exists and is not a manifest that a scan co"):
+        scan(videos, out=tmp_path / "labels.csv")
+    with pytest.raises(DataError, match=r"videos is a folder; give the name of a file, such as"):
+        scan(videos, out=videos)
+    assert (tmp_path / "labels.csv").read_text() == "path,label"
+
+
+def test_scan__place_that_cannot_be_written_shows_before_the_work(videos, tmp_path, probed):
+    (tmp_path / "file").touch()
+    with pytest.raises(WriteError, match=r"cannot write .* or choose another place"):
+        scan(videos, out=tmp_path / "file" / "m.parquet")
+    assert probed == []
+
+
+def test_scan__manifest_of_another_folder_is_made_anew(videos, tmp_path, probed):
+    write_video(tmp_path / "others/a/x.mp4")
+    scan(tmp_path / "others", out=tmp_path / "m.parquet")
+    manifest = scan(videos, out=tmp_path / "m.parquet")
+    assert manifest.root == videos
+    assert len(probed) == 1 + 5
+
+
+@pytest.mark.skipif(not HARD.is_dir(), reason="needs the videos in ../shared/data/hard-videos")
+def test_scan__hard_videos_are_all_usable():
+    with (HARD / "expected.csv").open(newline="") as file:
+        expected = {row["file"]: row for row in csv.DictReader(file)}
+    manifest = scan(HARD)
+    assert manifest.ids == sorted(expected)
+    assert report(manifest).unreadable == ()
+    for row, id in enumerate(manifest.ids):
+        found = manifest[row]
+        size = {int(expected[id]["width"]), int(expected[id]["height"])}
+        assert {found.width, found.height} == size, id

@@ -1,0 +1,93 @@
+"""A prepared cache in the place of a manifest, through the functions that users call."""
+
+import shutil
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+import semivideo
+from semivideo.base.errors import ConfigError, DataError
+from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
+
+SETTINGS = {
+    **{"data.short_side": 32, "views.crop_size": 24, "evaluation.crop_size": 24},
+    **{"data.labeled_batch": 2, "data.unlabeled_batch": 2, "engine.steps": 3},
+    **{"engine.log_every": 1, "engine.checkpoint_every": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Twelve videos of two classes, a cache of them, and the run from the files; files gone."""
+    folder = tmp_path_factory.mktemp("prepared")
+    classes = ["wave", "squat"]
+    render(folder / "videos", videos_per_class=6, seed=0, classes=classes, num_groups=3)
+    manifest = semivideo.scan(folder / "videos", group_pattern=GROUP_PATTERN)
+    split = semivideo.split(manifest, labels_per_class=1, test_groups=["g02"])
+    cache = semivideo.prepare(manifest, out=folder / "cache", short_side=32, format="png").folder
+    run = train(manifest, split, folder / "from_files")
+    scores = semivideo.evaluate(run, protocol="2x1").scores
+    shutil.rmtree(folder / "videos")
+    return cache, split, run, scores
+
+
+def train(videos, split, out, **changes):
+    settings = SETTINGS | changes
+    return semivideo.train(videos, recipe="small-fixmatch", split=split, settings=settings, out=out)
+
+
+@pytest.mark.parametrize("memory_gb", [0, 1])
+def test_train__from_an_exact_cache_is_training_from_files(prepared, tmp_path, memory_gb):
+    cache, split, from_files, scores = prepared
+    settings = {"data.memory_gb": memory_gb, "data.workers": 0}
+    run = train(str(cache), split, tmp_path / "run", **settings)
+    losses = [[line["loss"] for line in each.folder.metrics()] for each in (run, from_files)]
+    assert len(losses[0]) == 3
+    assert losses[0] == losses[1]
+    found = semivideo.evaluate(run, protocol="2x1")
+    assert found.skipped == {}
+    assert np.array_equal(found.scores, scores)
+    others = semivideo.evaluate(run, videos=cache, protocol="1x1")
+    assert len(others.ids) == 12
+
+
+def test_train__resumes_from_the_cache_alone(prepared, tmp_path):
+    cache, split, from_files, _ = prepared
+    run = train(cache, split, tmp_path / "run", **{"data.workers": 0})
+    shutil.rmtree(run.folder.model)
+    states = sorted(run.folder.checkpoints.iterdir())
+    assert len(states) == 2  # after the second and the third step
+    shutil.rmtree(states[1]) if states[1].is_dir() else states[1].unlink()
+    again = semivideo.train(resume=run.path)
+    one, two = (
+        safetensors.torch.load_file(each.folder.model / "model.safetensors")
+        for each in (again, from_files)
+    )
+    assert all(torch.equal(one[name], two[name]) for name in two)
+
+
+def test_train__refuses_a_cache_that_lacks_frames_before_it_begins(prepared, tmp_path):
+    folder = tmp_path / "videos"
+    render(folder, videos_per_class=3, seed=0, classes=["wave", "squat"], num_groups=3)
+    semivideo.prepare(folder, out=tmp_path / "cache", short_side=32, every=2)
+    with pytest.raises(ConfigError, match=r"compare each frame with the next, and cache .* of 2"):
+        semivideo.train(
+            tmp_path / "cache",
+            recipe="small-ltg",
+            labels_per_class=1,
+            settings=SETTINGS,
+            out=tmp_path / "run",
+        )
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "cache" / "shards" / "00000.tar").unlink()
+    with pytest.raises(DataError, match="is not finished: 1 of its 1 shards are missing"):
+        semivideo.split(tmp_path / "cache", labels_per_class=1)
+
+
+def test_prepare__takes_its_own_manifest(prepared):
+    cache, *_ = prepared
+    made = semivideo.prepare(cache / "manifest.parquet", out=cache, verify=True)
+    assert (made.form.num_videos, made.damaged) == (12, [])
+    assert semivideo.prepare(cache, out=cache).num_frames == made.num_frames
