@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ import typer
 from rich.table import Column, Table
 
 from semivideo.base.errors import ConfigError
-from semivideo.base.progress import Progress
+from semivideo.base.progress import Progress, prefixed
 from semivideo.cli.console import (
     note,
     on_interrupt,
@@ -85,9 +84,9 @@ def demo(
                 seed=seed,
                 settings=SETTINGS | {"engine.evaluate_every": max(1, steps // NUM_EVALUATIONS)},
                 out=out / method,
-                progress=_named(method, progress),
+                progress=prefixed(progress, method),
             )
-            found = api.evaluate(run, protocol=PROTOCOL, progress=_named(method, progress))
+            found = api.evaluate(run, protocol=PROTOCOL, progress=prefixed(progress, method))
             labels = late_labels(run.folder, manifest)
             minutes = run.summary["seconds"] / 60
             rows.append(Row(method, found.top1, labels.kept, labels.right, minutes))
@@ -104,13 +103,13 @@ def _data(out: Path, *, seed: int, progress: Progress | None) -> tuple[Manifest,
     from semivideo import api
     from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
 
-    def told(done: int, total: int) -> None:
-        if progress is not None:
-            progress("render", done, total, "")
-
     videos = out / "videos"
     render(
-        videos, videos_per_class=VIDEOS_PER_CLASS, seed=seed, num_groups=NUM_GROUPS, progress=told
+        videos,
+        videos_per_class=VIDEOS_PER_CLASS,
+        seed=seed,
+        num_groups=NUM_GROUPS,
+        progress=progress,
     )
     manifest = api.scan(
         videos, out=out / "manifest.parquet", group_pattern=GROUP_PATTERN, progress=progress
@@ -127,14 +126,6 @@ def _data(out: Path, *, seed: int, progress: Progress | None) -> tuple[Manifest,
         f"{len(split.unlabeled)} unlabeled, {len(split.test)} held out (other scenes and actors)"
     )
     return manifest, split
-
-
-def _named(method: str, progress: Progress | None) -> Progress | None:
-    """A progress function whose descriptions begin with the method."""
-    if progress is None:
-        return None
-    report: Callable[..., None] = progress
-    return lambda description, *rest: report(f"{method}: {description}", *rest)
 
 
 def _table(rows: list[Row], *, num_test: int) -> Table:

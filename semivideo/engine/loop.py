@@ -6,10 +6,10 @@ resumed ends with the weights and the logs of a run that was not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from semivideo.base.progress import Progress
 from semivideo.engine.prefetch import delivered
 from semivideo.engine.runtime import Runtime
 from semivideo.engine.trainer import (
@@ -24,8 +24,18 @@ from semivideo.methods.base import Method
 from semivideo.models.contract import Network
 from semivideo.runfolder import RunFolder
 
-StepProgress = Callable[[int, dict[str, Any]], None]
-"""Is told the number of steps done and the last line of the metrics (empty at first)."""
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a training reads.
+
+    Attributes:
+        batches: The training stream; a function of the step, so that it can start anywhere.
+        unlabeled_pass: What a method of several rounds chooses from before each but the first.
+    """
+
+    batches: Batches
+    unlabeled_pass: UnlabeledPass | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +54,24 @@ class Fitted:
 def fit(
     method: Method,
     *,
-    batches: Batches,
+    feed: Feed,
     plan: Plan,
     run: RunFolder,
     runtime: Runtime,
-    unlabeled_pass: UnlabeledPass | None = None,
     evaluate: Evaluate | None = None,
-    progress: StepProgress | None = None,
+    progress: Progress | None = None,
 ) -> Fitted:
     """Train a method, from the last checkpoint of the run folder if there is one.
 
     Args:
         method: Trained in place.
-        batches: The training stream; a function of the step, so that it can start anywhere.
+        feed: The training stream and, for a method of several rounds, a pass over the videos.
         plan: Length, optimiser, intervals and identity of the run.
         run: Takes metrics, pseudo-labels, checkpoints and the summary.
         runtime: Device, precision and processes.
-        unlabeled_pass: What a method of several rounds chooses from before each but the first.
         evaluate: Quick evaluation for the log, every ``evaluate_every`` steps.
-        progress: Called before the first and after every step.
+        progress: Called with ("train", steps done, steps in all, a remark) before the first and
+            after every step; the remark has the last loss, share kept and share of time waiting.
 
     Raises:
         ConfigError: The method asks for more rounds than there are steps.
@@ -72,12 +81,12 @@ def fit(
     """
     training = Training(method, plan=plan, run=run, runtime=runtime)
     done = training.resume()
-    stream = delivered(timed(batches, range(done, plan.num_steps)), runtime.device)
+    stream = delivered(timed(feed.batches, range(done, plan.num_steps)), runtime.device)
     try:
         if progress is not None:
-            progress(done, training.metrics.last)
+            progress("train", done, plan.num_steps, _remark(training.metrics.last))
         for batch, waited in stream:
-            training.start_round(batch.step, unlabeled_pass)
+            training.start_round(batch.step, feed.unlabeled_pass)
             training.learn(batch, waited=waited)
             done += 1
             if training.is_due(done, plan.settings.log_every):
@@ -87,9 +96,17 @@ def fit(
             if training.is_due(done, plan.settings.checkpoint_every):
                 training.save(done)
             if progress is not None:
-                progress(done, training.metrics.last)
-        training.deploy(batches)
+                progress("train", done, plan.num_steps, _remark(training.metrics.last))
+        training.deploy(feed.batches)
         return Fitted(method.deployed, training.summary())
     finally:
         stream.close()
         training.metrics.close()
+
+
+def _remark(line: dict[str, Any]) -> str:
+    """Loss, share kept and share of time spent waiting, of a line of the metrics; "" at first."""
+    words = [f"loss {line['loss']:.2f}"] if "loss" in line else []
+    words += [f"kept {share:.0%}" for share in list(line.get("kept", {}).values())[:1]]
+    words += [f"waiting {line['waiting']:.0%}"] if "waiting" in line else []
+    return "  ".join(words)

@@ -1,7 +1,7 @@
 """Scores: clips x crops, metrics, and the recognizer that labels new video."""
 
 from semivideo.evaluation.held_out import evaluate
-from semivideo.evaluation.image_classifier import cache_image_logits
+from semivideo.evaluation.image_classifier import ImageInput, cache_image_logits
 from semivideo.evaluation.infer import Prediction, Recognizer
 from semivideo.evaluation.metrics import Evaluation
 from semivideo.evaluation.prediction_file import Failure
@@ -10,6 +10,7 @@ from semivideo.evaluation.protocols import parse_protocol, with_protocol
 __all__ = [
     "Evaluation",
     "Failure",
+    "ImageInput",
     "Prediction",
     "Recognizer",
     "cache_image_logits",

@@ -17,7 +17,6 @@ import numpy as np
 from semivideo.base.errors import DataError, nearest
 from semivideo.base.progress import Progress
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.clips.clip_reader import StoredFrames
 from semivideo.data.video.decode import Image
 from semivideo.evaluation.infer import STREAM, Recognizer
 from semivideo.evaluation.metrics import Evaluation, Labels, Scores
@@ -33,7 +32,6 @@ def evaluate(
     *,
     labels: Mapping[str, str] | None = None,
     protocol: str | None = None,
-    store: StoredFrames | None = None,
     progress: Progress | None = None,
     workers: int = 2,
 ) -> Evaluation:
@@ -45,7 +43,6 @@ def evaluate(
         ids: The test videos; None for all labelled ones of the manifest.
         labels: Id to class name; None takes the manifest's labels.
         protocol: Clips x crops, such as "10x3"; None takes the card's.
-        store: Decoded frames by row of the manifest, to take instead of the files.
         progress: Called after each video.
         workers: Threads that decode ahead; 0 decodes between the forward passes.
 
@@ -64,7 +61,7 @@ def evaluate(
     rows = manifest.rows_of(wanted).tolist()
     if not rows:
         raise DataError("there is no test video with a label; name videos that have one")
-    reader = recognizer.reader(manifest, store=store)
+    reader = recognizer.reader(manifest)
     skipped: dict[str, str] = {}
     read: list[int] = []
     scores: list[Scores] = []

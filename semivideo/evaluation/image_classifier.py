@@ -10,6 +10,7 @@ cache_image_logits(classifier, videos, "image-logits.npz")
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,16 +32,33 @@ _STREAM = "image"
 Channels = tuple[float, float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class ImageInput:
+    """What an image classifier wants; the values are those of most ImageNet classifiers.
+
+    Attributes:
+        crop_size: Side of the centre crop in pixels.
+        short_side: Short side of the frame before the crop in pixels, >= ``crop_size``.
+        mean: Of each channel of frames in [0, 1], subtracted.
+        std: Deviation of each channel, divided by.
+    """
+
+    crop_size: int = 224
+    short_side: int = 256
+    mean: Channels = (0.485, 0.456, 0.406)
+    std: Channels = (0.229, 0.224, 0.225)
+
+
+IMAGENET = ImageInput()
+
+
 @torch.no_grad()
 def cache_image_logits(
     classifier: nn.Module,
     manifest: Manifest,
     out: str | Path,
     *,
-    crop_size: int = 224,
-    short_side: int = 256,
-    mean: Channels = (0.485, 0.456, 0.406),
-    std: Channels = (0.229, 0.224, 0.225),
+    wants: ImageInput = IMAGENET,
     batch_images: int = 32,
     progress: Progress | None = None,
 ) -> Path:
@@ -50,14 +68,11 @@ def cache_image_logits(
     training cannot draw it either.
 
     Args:
-        classifier: Maps images (N, 3, crop_size, crop_size) to logits (N, K); put in evaluation
+        classifier: Maps images (N, 3, side, side), ``wants.crop_size`` on a side, to logits (N, K); put in evaluation
             mode, left on its device.
         manifest: The videos.
         out: The file, which must end in .npz; replaced if it exists.
-        crop_size: Side of the centre crop in pixels.
-        short_side: Short side of the frame before the crop in pixels, >= ``crop_size``.
-        mean: Of each channel of frames in [0, 1], subtracted; ImageNet's.
-        std: Deviation of each channel, divided by; ImageNet's.
+        wants: How its images are cut and scaled.
         batch_images: Images in a forward pass, >= 1.
         progress: Called after each batch.
 
@@ -70,6 +85,7 @@ def cache_image_logits(
             anything but finite numbers (N, K).
         WriteError: The file cannot be written.
     """
+    crop_size, short_side = wants.crop_size, wants.short_side
     if short_side < crop_size or batch_images < 1:
         raise ConfigError(
             f"short_side = {short_side} must be at least crop_size = {crop_size}, and batch_images "
@@ -78,7 +94,7 @@ def cache_image_logits(
     reader = ClipReader(
         manifest, {_STREAM: ClipSpec(1, 1)}, settings=DataSettings(short_side=short_side)
     )
-    views = Views(ViewSettings(crop_size=crop_size, mean=mean, std=std))
+    views = Views(ViewSettings(crop_size=crop_size, mean=wants.mean, std=wants.std))
     device = next(classifier.parameters(), torch.empty(0)).device
     classifier.eval()
     answers: dict[int, Tensor] = {}

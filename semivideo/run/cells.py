@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from semivideo.base.files import not_written
-from semivideo.base.progress import Progress
+from semivideo.base.progress import Progress, prefixed
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.recipes.grids import Grid
@@ -107,11 +107,7 @@ def is_finished(run: Path) -> bool:
 
 def _run(cell: Cell, manifest: Manifest, *, out: Path, progress: Progress | None) -> None:
     """Do what is left of one cell."""
-
-    def told(what: str, done: int, total: int, extra: str) -> None:
-        if progress is not None:
-            progress(f"{cell.name}: {what}", done, total, extra)
-
+    told = prefixed(progress, cell.name)
     if not (out / "settings.yaml").is_file():
         train(
             manifest,

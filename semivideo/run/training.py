@@ -25,7 +25,7 @@ from semivideo.data.clips.loader import training_loader
 from semivideo.data.clips.store import filled_store
 from semivideo.data.splits import Split
 from semivideo.engine.checkpoint import settings_hash
-from semivideo.engine.loop import fit
+from semivideo.engine.loop import Feed, fit
 from semivideo.engine.runtime import Runtime
 from semivideo.engine.trainer import Plan
 from semivideo.evaluation import Recognizer
@@ -174,7 +174,7 @@ def proceed(run: RunFolder, *, progress: Progress | None = None) -> RunFolder:
         manifest,
         sorted({*streams.labeled, *streams.unlabeled}),
         settings=settings.data,
-        progress=_told(progress, "decode"),
+        progress=progress,
     )
     reader = ClipReader(manifest, method.clips, settings=settings.data, store=store)
     loader = partial(
@@ -196,13 +196,15 @@ def proceed(run: RunFolder, *, progress: Progress | None = None) -> RunFolder:
 
     fitted = fit(
         method,
-        batches=lambda start_step: loader(num_steps=num_steps, start_step=start_step),
-        unlabeled_pass=lambda: loader(num_steps=steps_of_pass),
+        feed=Feed(
+            batches=lambda start_step: loader(num_steps=num_steps, start_step=start_step),
+            unlabeled_pass=lambda: loader(num_steps=steps_of_pass),
+        ),
         plan=Plan(num_steps, settings.engine, split.hash, settings_hash(settings)),
         run=run,
         runtime=runtime,
         evaluate=quick if split.test else None,
-        progress=_step_told(progress, num_steps),
+        progress=progress,
     )
     if runtime.is_main:
         save_network(run.model, fitted.network, card)
@@ -245,27 +247,3 @@ def _check_reading(settings: Settings, manifest: Manifest) -> None:
     if cache is not None and cache.form.every > 1:
         method = build.build_method(settings, num_classes=len(manifest.classes))
         cache.check(method.clips, settings.data)
-
-
-def _told(progress: Progress | None, description: str) -> Callable[[int, int], None]:
-    def told(done: int, total: int) -> None:
-        if progress is not None:
-            progress(description, done, total, "")
-
-    return told
-
-
-def _step_told(
-    progress: Progress | None, num_steps: int
-) -> Callable[[int, dict[str, Any]], None] | None:
-    """A bar with the last loss, share kept and time spent waiting for data."""
-    if progress is None:
-        return None
-
-    def told(done: int, line: dict[str, Any]) -> None:
-        words = [f"loss {line['loss']:.2f}"] if "loss" in line else []
-        words += [f"kept {share:.0%}" for share in list(line.get("kept", {}).values())[:1]]
-        words += [f"waiting {line['waiting']:.0%}"] if "waiting" in line else []
-        progress("train", done, num_steps, "  ".join(words))
-
-    return told

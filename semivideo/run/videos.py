@@ -52,11 +52,6 @@ def scan(
     Raises:
         DataError: Nothing to scan, or lists that do not fit the folder.
     """
-
-    def told(done: int, total: int) -> None:
-        if progress is not None:
-            progress("scan", done, total, "")
-
     return scan_videos(
         Path(videos),
         out=None if out is None else Path(out),
@@ -65,7 +60,7 @@ def scan(
         group_column=group_column,
         allow_missing=allow_missing,
         workers=workers,
-        progress=told,
+        progress=progress,
     )
 
 

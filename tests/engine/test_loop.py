@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from semivideo.base.errors import CheckpointError, TrainingError, WriteError
-from semivideo.engine import Plan, fit
+from semivideo.engine import Feed, Plan, fit
 from semivideo.runfolder import RunFolder
 from semivideo.settings import EngineSettings
 
@@ -136,13 +136,14 @@ def test_fit__reports_progress_from_where_it_starts(tiny, tmp_path, runtime):
     tiny.train(tmp_path, num_steps=20)
     fit(
         tiny.make_method(),
-        batches=lambda start: tiny.stream(start, 24),
+        feed=Feed(lambda start: tiny.stream(start, 24)),
         plan=Plan(24, EngineSettings(tensorboard=False), split_hash="9f2c", settings_hash="5e77"),
         run=RunFolder(tmp_path),
         runtime=runtime,
-        progress=lambda done, line: told.append((done, line.get("step"))),
+        progress=lambda *what: told.append(what),
     )
-    assert told == [(20, 20), (21, 20), (22, 20), (23, 20), (24, 24)]
+    assert [what[:3] for what in told] == [("train", done, 24) for done in range(20, 25)]
+    assert all(what[3].startswith("loss ") for what in told)
 
 
 def test_fit__refuses_the_checkpoint_of_another_split_or_network(tiny, tmp_path):
@@ -158,7 +159,7 @@ def test_fit__is_stopped_by_a_stream_that_ends_early(tiny, tmp_path, runtime):
     with pytest.raises(RuntimeError, match="the training stream has no batch for step 4"):
         fit(
             tiny.make_method(),
-            batches=lambda start: tiny.stream(start, 4),
+            feed=Feed(lambda start: tiny.stream(start, 4)),
             plan=plan,
             run=RunFolder(tmp_path),
             runtime=runtime,

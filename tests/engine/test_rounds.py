@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from semivideo.base.errors import ConfigError
-from semivideo.engine import Plan, fit
+from semivideo.engine import Feed, Plan, fit
 from semivideo.engine.optim import learning_rate
 from semivideo.engine.rounds import Rounds
 from semivideo.runfolder import RunFolder
@@ -59,8 +59,7 @@ def train(tiny, runtime):
         settings = EngineSettings(**{"precision": "fp32", **SETTINGS, **engine})
         return fit(
             method,
-            batches=lambda start: tiny.stream(start, NUM_STEPS),
-            unlabeled_pass=lambda: tiny.stream(0, 2),
+            feed=Feed(lambda start: tiny.stream(start, NUM_STEPS), lambda: tiny.stream(0, 2)),
             plan=Plan(NUM_STEPS, settings, split_hash="9f2c", settings_hash="5e77"),
             run=RunFolder(path),
             runtime=runtime,
@@ -154,6 +153,6 @@ def test_fit__of_one_round_starts_none(tiny, train, tmp_path):
 
 def test_fit__in_rounds_needs_a_pass(tiny, method_of_rounds, runtime, tmp_path):
     plan = Plan(NUM_STEPS, EngineSettings(**SETTINGS), split_hash="a", settings_hash="b")
-    stream = {"batches": lambda start: tiny.stream(start, NUM_STEPS), "plan": plan}
+    stream = {"feed": Feed(lambda start: tiny.stream(start, NUM_STEPS)), "plan": plan}
     with pytest.raises(RuntimeError, match="a method of 3 rounds needs unlabeled_pass"):
         fit(method_of_rounds(), run=RunFolder(tmp_path), runtime=runtime, **stream)

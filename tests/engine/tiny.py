@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips, StepResult
-from semivideo.engine import Fitted, Plan, Runtime, fit
+from semivideo.engine import Feed, Fitted, Plan, Runtime, fit
 from semivideo.methods.base import Method, jointly, logged
 from semivideo.models.contract import Network
 from semivideo.objectives import confident_labels, masked_cross_entropy
@@ -126,7 +126,7 @@ def train(
     share = {"rank": runtime.rank, "world_size": runtime.world_size}
     return fit(
         method or make_method(),
-        batches=lambda start: stream(start, num_steps, delay=delay, **share),
+        feed=Feed(lambda start: stream(start, num_steps, delay=delay, **share)),
         plan=Plan(num_steps, settings, split_hash=split_hash, settings_hash="5e77"),
         run=RunFolder(path),
         runtime=runtime,

@@ -7,10 +7,10 @@ from torch import nn
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.video.decode import read_frames
-from semivideo.evaluation import cache_image_logits
+from semivideo.evaluation import ImageInput, cache_image_logits
 from semivideo.methods.parts.image_logits import read_image_logits
 
-OPTIONS = {"crop_size": 16, "short_side": 16, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+OPTIONS = {"wants": ImageInput(16, 16, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))}
 
 
 class Means(nn.Module):
@@ -67,4 +67,4 @@ def test_cache_image_logits__refuses_what_are_no_logits(manifest, tmp_path, answ
 
 def test_cache_image_logits__refuses_a_crop_larger_than_the_frame(manifest, tmp_path):
     with pytest.raises(ConfigError, match=r"short_side = 8 must be at least crop_size = 16"):
-        cache_image_logits(Means(), manifest, tmp_path / "a.npz", crop_size=16, short_side=8)
+        cache_image_logits(Means(), manifest, tmp_path / "a.npz", wants=ImageInput(16, 8))

@@ -11,7 +11,7 @@ user's script needs no ``if __name__ == "__main__"`` for them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 
 from semivideo.base.errors import DataError
 from semivideo.base.jobs import num_cores
+from semivideo.base.progress import Progress
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.manifest import Manifest, row_of_video
 from semivideo.data.catalogue.manifest_file import SCHEMA, read_table, table_of_rows
@@ -70,7 +71,7 @@ def scan(
     group_column: str | None = None,
     allow_missing: bool = False,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Look at every video of a source once, and make its manifest.
 
@@ -84,7 +85,7 @@ def scan(
         group_column: As in ``find_videos``.
         allow_missing: As in ``find_videos``.
         workers: Threads, >= 1; None for two per processor (they also wait for the disk).
-        progress: Called with (files done, files in all), at the start and after each file.
+        progress: Called with ("scan", files done, files in all, ""), at the start and after each.
 
     Returns:
         The manifest, rows in ascending order of their paths; a file that cannot be read is a row
@@ -108,7 +109,7 @@ def scan(
     known = set(rows.table["path"].to_pylist())
     todo = [entry.path for entry in entries if entry.path not in known]
     if progress is not None:
-        progress(len(known), len(entries))
+        progress("scan", len(known), len(entries), "")
     if todo:
         rows.save()  # so that a place that cannot be written to shows at once
         _probe_all(todo, rows, workers=workers or 2 * num_cores(), progress=progress)
@@ -167,9 +168,7 @@ class _Rows:
         self.next_save = end + max(_SAVE_EVERY_SECONDS, (end - start) / _SAVE_SHARE)
 
 
-def _probe_all(
-    paths: list[str], rows: _Rows, *, workers: int, progress: Callable[[int, int], None] | None
-) -> None:
+def _probe_all(paths: list[str], rows: _Rows, *, workers: int, progress: Progress | None) -> None:
     """Look at files in parallel and add their rows in order; a user's Ctrl-C saves them first."""
     num_known = rows.table.num_rows
     with ThreadPoolExecutor(workers) as pool:
@@ -179,7 +178,8 @@ def _probe_all(
                 for row in pool.map(partial(_probed, rows.root), paths[start : start + _CHUNK]):
                     chunk.append(row)
                     if progress is not None:
-                        progress(num_known + start + len(chunk), num_known + len(paths))
+                        done = num_known + start + len(chunk)
+                        progress("scan", done, num_known + len(paths), "")
             except KeyboardInterrupt:
                 rows.add(chunk)
                 rows.save()

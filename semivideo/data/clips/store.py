@@ -7,13 +7,14 @@ started by fork share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 
 from semivideo.base.errors import DataError
 from semivideo.base.jobs import num_cores
+from semivideo.base.progress import Progress
 from semivideo.base.records import Video
 from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest, why_unusable
@@ -30,7 +31,7 @@ def filled_store(
     rows: Sequence[int],
     *,
     settings: DataSettings,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> FrameStore | None:
     """Make a store and fill it, or return None if it does not fit in ``settings.memory_gb``.
 
@@ -90,29 +91,26 @@ class FrameStore:
                 self.fits = False  # and do not look at the other million rows
                 return
 
-    def fill(
-        self,
-        *,
-        threads: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> None:
+    def fill(self, *, threads: int | None = None, progress: Progress | None = None) -> None:
         """Decode all videos.
 
         Args:
             threads: Videos decoded at once, >= 1; None for one per processor, or for what keeps a
                 hardware decoder busy.
-            progress: Called with (videos done, videos in all), at the start and after each video.
+            progress: Called with ("decode", videos done, videos in all, ""), at the start and after
+                each video.
         """
-        report = progress or (lambda done, total: None)
         self._memory = np.empty(self.num_bytes, np.uint8)
-        report(0, len(self._shapes))
+        if progress is not None:
+            progress("decode", 0, len(self._shapes), "")
         usual = num_cores() if self._hardware is None else self._hardware.at_once
         with ThreadPoolExecutor(threads or usual) as pool:
             futures = [pool.submit(self._decode, row) for row in self._shapes]
             try:
                 for done, future in enumerate(as_completed(futures), start=1):
                     future.result()
-                    report(done, len(futures))
+                    if progress is not None:
+                        progress("decode", done, len(futures), "")
             except BaseException:  # such as Ctrl-C: do not decode the rest first
                 pool.shutdown(cancel_futures=True)
                 raise

@@ -36,7 +36,6 @@ def draw_split(
     test_groups: Sequence[str] = (),
     test_fraction: float | None = None,
     allow_fewer: bool = False,
-    name: str | None = None,
 ) -> Split:
     """Draw the labelled videos, and the test videos if asked to.
 
@@ -49,7 +48,6 @@ def draw_split(
         test_groups: Groups whose videos are for testing.
         test_fraction: Share of the videos for testing, in (0, 1); whole groups, so only about it.
         allow_fewer: Label all videos of a class that has fewer than ``labels_per_class``.
-        name: Name of the split; None makes one from the arguments.
 
     Raises:
         SplitError: Arguments that exclude each other or are out of range, an unknown group, fewer
@@ -69,18 +67,18 @@ def draw_split(
     _require_two_classes(manifest, train)
     if labels_per_class is not None:
         wanted = _balanced(by_class, labels_per_class, allow_fewer=allow_fewer)
-        default = f"{labels_per_class}-per-class-seed{seed}"
+        name = f"{labels_per_class}-per-class-seed{seed}"
     else:
         fraction = labeled_fraction or 0.0
         wanted = _proportional(by_class, fraction)
-        default = f"{100 * fraction:g}-percent-seed{seed}"
+        name = f"{100 * fraction:g}-percent-seed{seed}"
     labeled = {
         row
         for label, members in by_class.items()
         for row in _drawn_order(manifest, members, seed)[: wanted[label]]
     }
     return Split(
-        name=name or default,
+        name=name,
         seed=seed,
         labeled=_ids(manifest, labeled),
         unlabeled=_ids(manifest, set(train) - labeled),

@@ -11,7 +11,7 @@ speed, phase, position, distractors, camera motion, light, noise and compression
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from semivideo.base.errors import ConfigError, nearest
+from semivideo.base.progress import Progress
 from semivideo.data.synthetic.puppets import ACTIONS, Build, Limb, Pose, draw, pixels
 from semivideo.data.video.encode import encode
 
@@ -133,7 +134,7 @@ def render(
     classes: Sequence[str] = tuple(ACTIONS),
     num_groups: int = 10,
     workers: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Write ``folder/<class>/gNN_cNN.mp4``: ``videos_per_class`` clips spread over the groups.
 
@@ -144,7 +145,7 @@ def render(
         classes: Names from ``ACTIONS``.
         num_groups: Scenes, >= 1; ``GROUP_PATTERN`` reads them from the names.
         workers: Threads; drawing and encoding leave Python's lock.
-        progress: Called with (files written, files in all) after each file.
+        progress: Called with ("render", files written, files in all, "") after each file.
 
     Returns:
         The files, in order of class and clip.
@@ -181,5 +182,5 @@ def render(
         for path in pool.map(write, jobs):
             paths.append(path)
             if progress is not None:
-                progress(len(paths), len(jobs))
+                progress("render", len(paths), len(jobs), "")
     return paths
