@@ -68,8 +68,8 @@ def cache_image_logits(
     training cannot draw it either.
 
     Args:
-        classifier: Maps images (N, 3, side, side), ``wants.crop_size`` on a side, to logits (N, K); put in evaluation
-            mode, left on its device.
+        classifier: Maps images (N, 3, side, side), ``wants.crop_size`` on a side, to logits (N, K);
+            put in evaluation mode, left on its device.
         manifest: The videos.
         out: The file, which must end in .npz; replaced if it exists.
         wants: How its images are cut and scaled.
