@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from semivideo.base.errors import ConfigError, nearest
 from semivideo.models.c3d import C3D
 from semivideo.models.contract import Network
+from semivideo.models.efficientnet_lite import EfficientNetLite0
 from semivideo.models.huggingface import HuggingFace
 from semivideo.models.r2plus1d import R2Plus1D, r2plus1d18, r2plus1d34
 from semivideo.models.resnet3d import (
@@ -59,6 +60,7 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "c3d": C3D,
     "s3d": s3d,
     "s3dg": s3dg,
+    "efficientnet_lite0": EfficientNetLite0,
 }
 # Those that other libraries build, from options that have no default.
 FOREIGN: dict[str, Callable[..., Network]] = {"huggingface": HuggingFace}
@@ -70,6 +72,7 @@ __all__ = [
     "R3D",
     "S3D",
     "TSM",
+    "EfficientNetLite0",
     "HuggingFace",
     "Network",
     "R2Plus1D",
