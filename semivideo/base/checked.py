@@ -41,6 +41,8 @@ def sentence(error: ValidationError, model: type[BaseModel], *, section: str = "
     """
     fault = error.errors()[0]
     path = [str(part) for part in fault["loc"]]
+    if not path:
+        return f"{section or 'the content'} must be keys with values, got {fault.get('input')!r}"
     where = ".".join([*([section] if section else []), *path[:-1]])
     if fault["type"] == "extra_forbidden":
         known = _fields_at(model, path[:-1])

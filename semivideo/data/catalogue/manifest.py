@@ -23,7 +23,13 @@ from numpy.typing import NDArray
 from semivideo.base.errors import DataError
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue import frame_columns
-from semivideo.data.catalogue.manifest_file import SCHEMA, read_table, table_of_rows, write_table
+from semivideo.data.catalogue.manifest_file import (
+    SCHEMA,
+    Places,
+    read_table,
+    table_of_rows,
+    write_table,
+)
 
 __all__ = ["SCHEMA", "Manifest", "row_of_video", "why_unusable"]
 
@@ -41,18 +47,28 @@ class Manifest:
         root: Folder that the column ``path`` is relative to.
         cache: Folder or address (a URL for fsspec) of the prepared frame cache that holds these
             videos' frames; None if they have none.
+        features: Folder of the feature cache that stands for these videos; None if there is none.
 
     Attributes:
         table: The columns; treat them as read-only.
         root: The folder, absolute.
         cache: The cache, absolute.
+        features: The feature cache, absolute.
     """
 
-    def __init__(self, table: pa.Table, *, root: Path, cache: str | None = None) -> None:
+    def __init__(
+        self,
+        table: pa.Table,
+        *,
+        root: Path,
+        cache: str | None = None,
+        features: str | None = None,
+    ) -> None:
         self.table = table
         self.root = root.resolve()
         is_folder = cache is not None and "://" not in cache
         self.cache = str(Path(cache or "").resolve()) if is_folder else cache
+        self.features = None if features is None else str(Path(features).resolve())
 
     @classmethod
     def from_videos(
@@ -89,14 +105,14 @@ class Manifest:
                 f"there is no manifest {path}; make it with: semivideo scan VIDEOS --out {path}",
                 path=str(path),
             )
-        table, root, cache = read_table(path)
-        if cache is None and not root.is_dir():
+        table, (root, cache, features) = read_table(path)
+        if cache is None and features is None and not root.is_dir():
             raise DataError(
                 f"the videos of {path.name} were in {root}, which does not exist; bring them back "
                 f"or scan them at their new place: semivideo scan VIDEOS --out {path}",
                 path=str(path),
             )
-        return cls(table, root=root, cache=cache)
+        return cls(table, root=root, cache=cache, features=features)
 
     def write(self, path: Path) -> None:
         """Write the manifest; a file of that name is replaced at once or not at all.
@@ -104,7 +120,7 @@ class Manifest:
         Raises:
             WriteError: It cannot be written.
         """
-        write_table(path, self.table, root=self.root, cache=self.cache)
+        write_table(path, self.table, Places(self.root, self.cache, self.features))
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

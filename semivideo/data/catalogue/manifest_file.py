@@ -2,7 +2,7 @@
 
 The root, the folder that paths are relative to, is stored relative to the manifest if it is the
 manifest's folder or lies below it (both can then be moved together), and absolute otherwise. So is
-the folder of the prepared frame cache, if the videos have one.
+the folder of the prepared frame cache and of the feature cache, if the videos have one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -66,23 +66,38 @@ def _compacted(batches: Iterable[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(found, schema=SCHEMA).combine_chunks()
 
 
-def write_table(path: Path, table: pa.Table, *, root: Path, cache: str | None) -> None:
+class Places(NamedTuple):
+    """Where what belongs to a manifest is.
+
+    Attributes:
+        root: Folder that paths are relative to, absolute.
+        cache: Folder or address of the prepared frame cache, None if there is none.
+        features: Folder of the feature cache, None if there is none.
+    """
+
+    root: Path
+    cache: str | None = None
+    features: str | None = None
+
+
+def write_table(path: Path, table: pa.Table, places: Places) -> None:
     """Write a manifest; a file of that name is replaced at once or not at all.
 
     Raises:
         WriteError: It cannot be written.
     """
     folder = path.resolve().parent
-    header = {"format": FORMAT, "root": _seen_from(folder, str(root))}
-    if cache is not None:
-        header["cache"] = _seen_from(folder, cache)
+    header = {"format": FORMAT, "root": _seen_from(folder, str(places.root))}
+    for name in ("cache", "features"):
+        if (place := getattr(places, name)) is not None:
+            header[name] = _seen_from(folder, place)
     table = table.replace_schema_metadata({"semivideo": json.dumps(header)})
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_table(path: Path) -> tuple[pa.Table, Path, str | None]:
-    """Read the columns of a manifest, the folder its videos are, or were, in, and their cache.
+def read_table(path: Path) -> tuple[pa.Table, Places]:
+    """Read the columns of a manifest, and where its videos and their caches are, or were.
 
     Raises:
         DataError: It is not a manifest, or one of another version.
@@ -105,8 +120,11 @@ def read_table(path: Path) -> tuple[pa.Table, Path, str | None]:
             f"{path} is not a manifest, for it is no readable parquet file ({why}); {again}",
             path=str(path),
         ) from None
-    folder, cache = path.resolve().parent, header.get("cache")
-    return table, folder / header["root"], cache and _found_from(folder, cache)
+    folder = path.resolve().parent
+    cache, features = (
+        header.get(name) and _found_from(folder, header[name]) for name in ("cache", "features")
+    )
+    return table, Places(folder / header["root"], cache, features)
 
 
 def _seen_from(folder: Path, place: str) -> str:

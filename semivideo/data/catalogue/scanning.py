@@ -234,14 +234,14 @@ def _unchanged(out: Path | None, root: Path, entries: Sequence[SourceEntry]) -> 
 def _earlier(file: Path, root: Path) -> pa.Table:
     """Rows of a manifest, or none if it is of another folder."""
     try:
-        table, old_root, _ = read_table(file)
+        table, places = read_table(file)
     except DataError:
         raise DataError(
             f"{file} exists and is not a manifest that a scan could go on with; delete it or "
             "choose another name",
             path=str(file),
         ) from None
-    if old_root.resolve() != root:
+    if places.root.resolve() != root:
         return SCHEMA.empty_table()
     return table.replace_schema_metadata(None)
 

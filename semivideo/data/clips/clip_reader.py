@@ -92,7 +92,7 @@ class ClipReader:
             DataError: The video cannot be used or decoded.
         """
         specs, settings = self.specs, self.settings
-        clips = self._clips(
+        clips = self.cut(
             row, lambda t: training_indices(t, specs=specs, settings=settings, draw=draw)
         )
         return {name: _as_seen(clip, specs[name]) for name, clip in clips.items()}
@@ -114,14 +114,26 @@ class ClipReader:
             DataError: The video cannot be used or decoded.
         """
         spec, settings = self.specs[stream], self.settings
-        return self._clips(
+        return self.cut(
             row,
             lambda t: {
                 stream: testing_indices(t, spec=spec, settings=settings, num_clips=num_clips)
             },
         )[stream]
 
-    def _clips(self, row: int, plan: Plan) -> dict[str, Image]:
+    def cut(self, row: int, plan: Plan) -> dict[str, Image]:
+        """Cut what a plan asks for, in one reading of the video.
+
+        Args:
+            row: The video's row in the manifest.
+            plan: Name to the frames wanted, of the frames that can be chosen from.
+
+        Returns:
+            Name to uint8 (..., C, H, W) for frames numbered (...).
+
+        Raises:
+            DataError: The video cannot be used or decoded.
+        """
         video = self.manifest[row]
         path = self.manifest.absolute(row)
         if video.error is not None:

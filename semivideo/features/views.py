@@ -1,0 +1,111 @@
+"""Cached views in the place of views of pixels: the methods' pages do not know the difference.
+
+standard  a weak view: 0, or its mirror 1 where there is one, drawn by the key of the clip
+weak      view 0
+strong    one of the views from 2 on, drawn by the key of the clip and the stream
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semivideo.base.errors import ConfigError
+from semivideo.base.randomness import uniform
+from semivideo.base.records import Clips
+from semivideo.features.cache import FeatureCache
+from semivideo.features.descriptor import Kind, Standardize, described
+
+_ROWS_AT_ONCE = 256
+
+
+class FeatureViews:
+    """Views of the videos of a feature cache, described and standardised, in memory.
+
+    Args:
+        cache: The features.
+        rows: Rows of the manifest that are held.
+        training: Those of them that mean and deviation are taken of.
+        kind: Of the descriptor.
+
+    Attributes:
+        standardize: What was done to the descriptors; the deployed network does it too.
+        table: float32 (rows, views, T', D').
+    """
+
+    def __init__(
+        self,
+        cache: FeatureCache,
+        *,
+        rows: NDArray[np.int64],
+        training: NDArray[np.int64],
+        kind: Kind,
+    ) -> None:
+        self.cache, self.kind = cache, kind
+        self.num_weak = 2 if cache.form.flip and cache.form.num_views > 1 else 1
+        self._place = np.full(cache.form.num_videos, -1)
+        self._place[rows] = np.arange(len(rows))
+        self.table = torch.cat(
+            [
+                _described(cache, rows[start : start + _ROWS_AT_ONCE], kind=kind)
+                for start in range(0, len(rows), _ROWS_AT_ONCE)
+            ]
+        )
+        ours = self.table[torch.from_numpy(self._place[training])][:, : self.num_weak]
+        self.standardize = Standardize(self.table.shape[-1]).fit(ours.flatten(0, 1))
+        for view in range(self.table.shape[1]):
+            self.table[:, view] = self.standardize(self.table[:, view])
+
+    @property
+    def dim(self) -> int:
+        """D', numbers a step of what a head sees."""
+        return int(self.table.shape[-1])
+
+    def standard(self, clips: Clips, stream: str) -> Tensor:
+        """Return the labelled view: float32 (N, D', T', 1, 1)."""
+        return self._of(clips, self._drawn(clips, "standard", 0, self.num_weak))
+
+    def weak(self, clips: Clips, stream: str) -> Tensor:
+        """Return the view that pseudo-labels are made of: float32 (N, D', T', 1, 1)."""
+        return self._of(clips, np.zeros(len(clips), dtype=np.int64))
+
+    def strong(self, clips: Clips, stream: str) -> Tensor:
+        """Return the view that pseudo-labels are learned on: float32 (N, D', T', 1, 1).
+
+        Raises:
+            ConfigError: The cache has weak views only.
+        """
+        num_views = self.cache.form.num_views
+        if num_views <= self.num_weak:
+            raise ConfigError(
+                f"{self.cache.folder} has {num_views} view(s) a video, all of them weak; make "
+                "features with --views 6 for methods that learn from strong views"
+            )
+        return self._of(clips, self._drawn(clips, f"strong {stream}", self.num_weak, num_views))
+
+    def of_rows(self, rows: NDArray[np.int64], view: int) -> Tensor:
+        """Return one view of some rows: float32 (N, D', T', 1, 1)."""
+        return self._clip(self.table[torch.from_numpy(self._place[rows]), view])
+
+    def _drawn(self, clips: Clips, salt: str, first: int, end: int) -> NDArray[np.int64]:
+        """One of the views [first, end) for each clip."""
+        shares = uniform(clips.draw.numpy(), salt)[:, 0]
+        return first + (shares * (end - first)).astype(np.int64)
+
+    def _of(self, clips: Clips, views: NDArray[np.int64]) -> Tensor:
+        places = torch.from_numpy(self._place[clips.video.cpu().numpy()])
+        return self._clip(self.table[places, torch.from_numpy(views)].to(clips.video.device))
+
+    @staticmethod
+    def _clip(steps_NTD: Tensor) -> Tensor:
+        """(N, T', D') as a clip (N, D', T', 1, 1)."""
+        return steps_NTD.transpose(1, 2)[..., None, None]
+
+
+def _described(cache: FeatureCache, rows: NDArray[np.int64], *, kind: Kind) -> Tensor:
+    """Descriptors (N, views, T', D') of some rows."""
+    features = torch.from_numpy(cache.rows(rows)).float()
+    flat = described(features.flatten(0, 1), kind)
+    return flat.view(*features.shape[:2], *flat.shape[1:])

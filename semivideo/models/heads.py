@@ -1,0 +1,119 @@
+"""Heads: small networks on features of a pretrained one, a clip of shape (D, T, 1, 1).
+
+    linear          mean over T, dropout, one layer
+    mlp             mean over T, a hidden layer with ReLU, dropout, one layer
+    attentive       a learned question asks the T steps, softmax over them, one layer
+    temporal_conv   a convolution over T (3 steps), ReLU, mean over T, dropout, one layer
+
+A step of D numbers is of any kind: of an image network a frame, of a video network a piece of the
+clip, or one descriptor of the whole clip (T = 1), see ``features.descriptor``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from semivideo.base.checked import Share
+from semivideo.models.contract import Network
+
+
+class Head(Network):
+    """What heads share: features (N, D, T, 1, 1) in, a linear classifier at the end."""
+
+    def __init__(self, num_classes: int, *, num_features: int, dropout: float) -> None:
+        super().__init__()
+        self.num_classes, self.num_features = num_classes, num_features
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(num_features, num_classes)
+        nn.init.normal_(self.classifier.weight, std=0.01)
+        nn.init.zeros_(self.classifier.bias)
+
+    def classify(self, features_ND: Tensor) -> Tensor:
+        """Map features (N, D) to logits (N, K), after dropout."""
+        logits_NK: Tensor = self.classifier(self.dropout(features_ND))
+        return logits_NK
+
+
+class LinearHead(Head):
+    """A linear classifier on the mean over steps.
+
+    Args:
+        num_classes: K >= 1.
+        dim: D, numbers a step.
+        dropout: Probability of dropping a feature, in [0, 1).
+    """
+
+    def __init__(self, num_classes: int, *, dim: int, dropout: Share = 0.0) -> None:
+        super().__init__(num_classes, num_features=dim, dropout=dropout)
+
+    def features(self, clip_NCTHW: Tensor) -> Tensor:
+        """Map (N, D, T, 1, 1) to the mean over T, (N, D)."""
+        return clip_NCTHW.flatten(2).mean(dim=2)
+
+
+class MLPHead(Head):
+    """A hidden layer on the mean over steps.
+
+    Args:
+        num_classes: K >= 1.
+        dim: D, numbers a step.
+        hidden: Size of the hidden layer, >= 1.
+        dropout: Probability of dropping a hidden feature, in [0, 1).
+    """
+
+    def __init__(
+        self, num_classes: int, *, dim: int, hidden: int = 256, dropout: Share = 0.5
+    ) -> None:
+        super().__init__(num_classes, num_features=hidden, dropout=dropout)
+        self.hidden = nn.Linear(dim, hidden)
+
+    def features(self, clip_NCTHW: Tensor) -> Tensor:
+        """Map (N, D, T, 1, 1) to (N, hidden)."""
+        hidden_NH: Tensor = self.hidden(clip_NCTHW.flatten(2).mean(dim=2))
+        return hidden_NH.relu()
+
+
+class AttentiveHead(Head):
+    """Attentive pooling: one learned question weighs the steps.
+
+    Args:
+        num_classes: K >= 1.
+        dim: D, numbers a step.
+        dropout: Probability of dropping a feature, in [0, 1).
+    """
+
+    def __init__(self, num_classes: int, *, dim: int, dropout: Share = 0.0) -> None:
+        super().__init__(num_classes, num_features=dim, dropout=dropout)
+        self.question = nn.Parameter(torch.zeros(dim))
+
+    def features(self, clip_NCTHW: Tensor) -> Tensor:
+        """Map (N, D, T, 1, 1) to the weighted mean over T, (N, D)."""
+        steps_NDT = clip_NCTHW.flatten(2)
+        scores_NT = torch.einsum("ndt,d->nt", steps_NDT, self.question)
+        weights_NT = (scores_NT / math.sqrt(steps_NDT.shape[1])).softmax(dim=1)
+        return torch.einsum("ndt,nt->nd", steps_NDT, weights_NT)
+
+
+class TemporalConvHead(Head):
+    """A convolution over three neighbouring steps, then the mean over steps.
+
+    Args:
+        num_classes: K >= 1.
+        dim: D, numbers a step.
+        hidden: Channels of the convolution, >= 1.
+        dropout: Probability of dropping a hidden feature, in [0, 1).
+    """
+
+    def __init__(
+        self, num_classes: int, *, dim: int, hidden: int = 256, dropout: Share = 0.5
+    ) -> None:
+        super().__init__(num_classes, num_features=hidden, dropout=dropout)
+        self.conv = nn.Conv1d(dim, hidden, 3, padding=1)
+
+    def features(self, clip_NCTHW: Tensor) -> Tensor:
+        """Map (N, D, T, 1, 1) to (N, hidden)."""
+        hidden_NHT: Tensor = self.conv(clip_NCTHW.flatten(2))
+        return hidden_NHT.relu().mean(dim=2)

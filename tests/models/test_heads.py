@@ -1,0 +1,47 @@
+"""Heads on features: what each pools, and that all of them learn."""
+
+import pytest
+import torch
+
+from semivideo.models.heads import AttentiveHead, LinearHead, MLPHead, TemporalConvHead
+
+HEADS = (LinearHead, MLPHead, AttentiveHead, TemporalConvHead)
+
+
+def clip(steps=4, dim=6):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(3, dim, steps, 1, 1, generator=generator)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_head__maps_any_number_of_steps_and_every_parameter_learns(head):
+    network = head(5, dim=6, dropout=0.0)
+    for steps in (1, 4):
+        network.zero_grad()
+        logits = network(clip(steps))
+        assert logits.shape == (3, 5)
+        assert network.features(clip(steps)).shape == (3, network.num_features)
+        logits.square().sum().backward()
+        learned = {n for n, p in network.named_parameters() if p.grad.abs().sum() > 0}
+        asks = {"question"} if steps == 1 else set()  # one step needs no question
+        assert learned | asks == {name for name, _ in network.named_parameters()}
+
+
+def test_linear_head__is_a_classifier_of_the_mean():
+    network = LinearHead(5, dim=6)
+    expected = network.classifier(clip()[..., 0, 0].mean(dim=2))
+    torch.testing.assert_close(network(clip()), expected)
+
+
+def test_attentive_head__starts_as_the_mean_and_can_pick_a_step():
+    network, x = AttentiveHead(5, dim=6), clip()
+    torch.testing.assert_close(network.features(x), x[..., 0, 0].mean(dim=2))
+    with torch.no_grad():
+        network.question.copy_(1e4 * x[0, :, 2, 0, 0])
+    best = (x[0, :, :, 0, 0] * network.question[:, None]).sum(0).argmax()
+    torch.testing.assert_close(network.features(x)[0], x[0, :, best, 0, 0])
+
+
+def test_temporal_conv_head__sees_the_order_of_steps():
+    network, x = TemporalConvHead(5, dim=6), clip()
+    assert not torch.allclose(network.features(x), network.features(x.flip(2)))
