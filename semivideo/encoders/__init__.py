@@ -4,7 +4,7 @@ Here: what an encoder is, the table of those that can be used, where their weigh
 Not here: the networks (``models``), and what is done with their output (``features``).
 """
 
-from semivideo.encoders.contract import Encoder, Preprocessing
+from semivideo.encoders.encoder import Encoder, Preprocessing
 from semivideo.encoders.table import ENCODERS, load_encoder
 
 __all__ = ["ENCODERS", "Encoder", "Preprocessing", "load_encoder"]

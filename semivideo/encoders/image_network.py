@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from semivideo.encoders.contract import Encoder, Origin, Preprocessing
+from semivideo.encoders.encoder import Encoder, Origin, Preprocessing
 from semivideo.models.efficientnet_lite import (
     MEAN,
     NUM_FEATURES,

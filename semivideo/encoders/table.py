@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from semivideo.base.errors import ConfigError, nearest
-from semivideo.encoders.contract import Encoder, League
+from semivideo.encoders.encoder import Encoder, League
 from semivideo.encoders.image_network import EfficientNetEncoder
 
 

@@ -34,9 +34,9 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.clip_reader import ClipReader
 from semivideo.data.clips.plan import Timeline, testing_indices, training_indices
 from semivideo.data.video.decode import Image
-from semivideo.encoders.contract import Encoder
-from semivideo.features.cache import FeatureCache, Features
-from semivideo.features.form import (
+from semivideo.encoders.encoder import Encoder
+from semivideo.features.feature_cache import FeatureCache, Features
+from semivideo.features.feature_form import (
     MANIFEST,
     FeatureForm,
     shard_files,

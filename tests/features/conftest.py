@@ -5,7 +5,7 @@ import torch
 
 from semivideo.data.catalogue.scanning import scan
 from semivideo.data.video.barcodes import barcode_video
-from semivideo.encoders.contract import Encoder, Origin, Preprocessing
+from semivideo.encoders.encoder import Encoder, Origin, Preprocessing
 from semivideo.features.extract import Wanted, extract
 
 

@@ -8,11 +8,11 @@ from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.scanning import scan
 from semivideo.data.video.decode import read_frames
-from semivideo.encoders.contract import Origin
+from semivideo.encoders.encoder import Origin
 from semivideo.features import extract as module
-from semivideo.features.cache import FeatureCache
 from semivideo.features.extract import Wanted, extract
-from semivideo.features.form import MANIFEST, FeatureForm
+from semivideo.features.feature_cache import FeatureCache
+from semivideo.features.feature_form import MANIFEST, FeatureForm
 
 
 def content(folder):

@@ -15,8 +15,8 @@ from torch import Tensor
 from semivideo.base.errors import ConfigError
 from semivideo.base.randomness import uniform
 from semivideo.base.records import Clips
-from semivideo.features.cache import FeatureCache
 from semivideo.features.descriptor import Kind, Standardize, described
+from semivideo.features.feature_cache import FeatureCache
 
 _ROWS_AT_ONCE = 256
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semivideo.base.errors import DataError
-from semivideo.features.form import FeatureForm, shard_files
+from semivideo.features.feature_form import FeatureForm, shard_files
 
 Features = NDArray[np.float16]
 

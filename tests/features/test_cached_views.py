@@ -7,10 +7,10 @@ import torch
 from semivideo.base.errors import ConfigError
 from semivideo.base.records import Clips
 from semivideo.data.clips.loader import Streams
+from semivideo.features.cached_views import FeatureViews
 from semivideo.features.descriptor import Standardize, described, described_dim
 from semivideo.features.extract import Wanted, extract
-from semivideo.features.loader import FeatureLoader
-from semivideo.features.views import FeatureViews
+from semivideo.features.feature_loader import FeatureLoader
 from semivideo.settings import DataSettings
 
 ROWS = np.arange(6)
