@@ -5,6 +5,6 @@ Not here: the networks (``models``), and what is done with their output (``featu
 """
 
 from semivideo.encoders.encoder import Encoder, Preprocessing
-from semivideo.encoders.table import ENCODERS, load_encoder
+from semivideo.encoders.known import ENCODERS, load_encoder
 
 __all__ = ["ENCODERS", "Encoder", "Preprocessing", "load_encoder"]

@@ -23,9 +23,7 @@ def test_head__maps_any_number_of_steps_and_every_parameter_learns(head):
         assert network.features(clip(steps)).shape == (3, network.num_features)
         logits.square().sum().backward()
         learned = {n for n, p in network.named_parameters() if p.grad.abs().sum() > 0}
-        asks = (
-            {"question"} if head is AttentiveHead and steps == 1 else set()
-        )  # one step needs no question
+        asks = {"question"} if head is AttentiveHead and steps == 1 else set()  # or nothing to ask
         assert learned | asks == {name for name, _ in network.named_parameters()}
 
 
