@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from semivideo.base.checked import Section, Share, sentence
+from semivideo.base.checked import Proportion, Section, sentence
 from semivideo.base.errors import ConfigError, nearest
 
 Decoder = Literal["software", "hardware"]
@@ -53,7 +53,7 @@ class ViewSettings(Section):
     """Labelled view; jitter: scale jitter and crop (SlowFast); resized: random resized crop."""
     jitter_scale: tuple[float, float] = (256 / 224, 320 / 224)
     """Range of the short side before the crop, as a multiple of crop_size."""
-    crop_shift: Share = 1.0
+    crop_shift: Proportion = 1.0
     """How far jittered crops stray from the centre: 1 anywhere in the frame, 0 not at all."""
     resized_area: tuple[float, float] = (0.08, 1.0)
     """Range of the cropped share of the area for 'resized'."""

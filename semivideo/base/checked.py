@@ -10,14 +10,18 @@ from semivideo.base.errors import nearest
 
 
 def _in_unit_interval(value: float) -> float:
-    """Check a share; people write percent."""
+    """Check a proportion; people write percent."""
     if not 0 <= value <= 1:
         percent = f"; write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
         raise ValueError(f"must lie in [0, 1], got {value:g}{percent}")
     return value
 
 
-Share = Annotated[float, AfterValidator(_in_unit_interval)]
+Proportion = Annotated[
+    float,
+    AfterValidator(_in_unit_interval),
+    Field(json_schema_extra={"minimum": 0, "maximum": 1}),
+]
 """A number in [0, 1], such as a probability or a part of the training."""
 Weight = Annotated[float, Field(ge=0)]
 """A factor of a loss term, >= 0."""

@@ -10,7 +10,7 @@ import typer
 from rich.table import Column, Table
 
 from semivideo.base.errors import DataError
-from semivideo.base.jobs import part_of, process_share
+from semivideo.base.jobs import part_file, part_of_job
 from semivideo.cli.console import note, on_interrupt, percent, progress_bars, show
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def predict(
     """Name the most probable classes of video files.
 
     A file that cannot be read is reported and the others are still done; the exit code is then 2.
-    With --out, started by torchrun or SLURM several times, each process does its share.
+    With --out, started by torchrun or SLURM several times, each process does its part.
     """
     from semivideo import api
     from semivideo.evaluation.prediction_file import Failure, as_json
@@ -70,7 +70,7 @@ def predict(
     elif predictions := [each for each in found if not isinstance(each, Failure)]:
         show(_table(predictions))
     if out is not None:
-        path = out if ray else part_of(out, process_share())
+        path = out if ray else part_file(out, part_of_job())
         note(f"wrote {path}: {num_videos} videos now, {num_failed} of them could not be read")
     if num_failed:
         raise typer.Exit(DataError.exit_code)

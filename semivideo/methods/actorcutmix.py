@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.base.checked import Share, Weight
+from semivideo.base.checked import Proportion, Weight
 from semivideo.base.devices import on_device
 from semivideo.base.processes import gathered
 from semivideo.base.randomness import uniform
@@ -68,12 +68,12 @@ class ActorCutMix(Method):
         *,
         views: Views,
         clips: dict[str, ClipSpec],
-        threshold: Share = 0.95,
+        threshold: Proportion = 0.95,
         weight: Weight = 1.0,
-        supervised_warmup: Share = 0.0,
-        mix_probability: Share = 0.5,
+        supervised_warmup: Proportion = 0.0,
+        mix_probability: Proportion = 0.5,
         boxes: Path | None = None,
-        min_score: Share = 0.4,
+        min_score: Proportion = 0.4,
     ) -> None:
         super().__init__()
         self.primary = primary

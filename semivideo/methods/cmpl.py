@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.base.checked import Share, Weight
+from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, PseudoLabels, StepResult
 from semivideo.methods.base import Method, jointly, logged, unlabeled
 from semivideo.methods.parts.adaptive_rules import ThresholdRule, make_thresholds
@@ -66,11 +66,11 @@ class CMPL(Method):
         *,
         views: Views,
         clips: dict[str, ClipSpec],
-        threshold: Share = 0.9,
+        threshold: Proportion = 0.9,
         weight: Weight = 5.0,
         scheme: Scheme = "cross",
         terms: tuple[Term, ...] = ALL_TERMS,
-        supervised_warmup: Share = 0.0,
+        supervised_warmup: Proportion = 0.0,
         thresholds: ThresholdRule = "fixed",
     ) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ from typing import Annotated
 from pydantic import Field
 from torch.nn.functional import cross_entropy
 
-from semivideo.base.checked import Share, Weight
+from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
 from semivideo.methods.parts.adaptive_rules import ThresholdRule, make_thresholds
@@ -55,9 +55,9 @@ class FixMatch(Method):
         *,
         views: Views,
         clips: dict[str, ClipSpec],
-        threshold: Share = 0.95,
+        threshold: Proportion = 0.95,
         weight: Weight = 1.0,
-        supervised_warmup: Share = 0.0,
+        supervised_warmup: Proportion = 0.0,
         thresholds: ThresholdRule = "fixed",
         temperature: Temperature | None = None,
     ) -> None:

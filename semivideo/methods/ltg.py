@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.base.checked import Share, Weight
+from semivideo.base.checked import Proportion, Weight
 from semivideo.base.processes import gathered
 from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, logged, supervised_loss, unlabeled
@@ -71,9 +71,9 @@ class LTG(Method):
         *,
         views: Views,
         clips: dict[str, ClipSpec],
-        threshold: Share = 0.3,
+        threshold: Proportion = 0.3,
         weight: Weight = 1.0,
-        supervised_warmup: Share = 1 / 6,
+        supervised_warmup: Proportion = 1 / 6,
         streams: TwoStreams = STREAMS,
         alignment: Alignment = ALIGNMENT,
         contrast: Contrast = CONTRAST,

@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import cross_entropy, mse_loss
 
-from semivideo.base.checked import Share, Weight
+from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, jointly, supervised_loss, unlabeled
 from semivideo.methods.parts.ema import WeightAverage
@@ -48,8 +48,8 @@ class MeanTeacher(Method):
         views: Views,
         clips: dict[str, ClipSpec],
         weight: Weight = 50.0,
-        ramp: Share = 0.4,
-        decay: Share = 0.999,
+        ramp: Proportion = 0.4,
+        decay: Proportion = 0.999,
     ) -> None:
         super().__init__()
         self.primary = primary

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.base.checked import Share, Weight
+from semivideo.base.checked import Proportion, Weight
 from semivideo.base.errors import ConfigError
 from semivideo.base.records import Batch, ClipSpec, Modality, StepResult
 from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
@@ -72,9 +72,9 @@ class MvPL(Method):
         clips: dict[str, ClipSpec],
         modalities: tuple[Modality, ...] = ("rgb", "fast_gradient"),
         fusion: Fusion = "probabilities",
-        threshold: Share = 0.3,
+        threshold: Proportion = 0.3,
         weight: Weight = 1.0,
-        supervised_warmup: Share = 1 / 8,
+        supervised_warmup: Proportion = 1 / 8,
     ) -> None:
         super().__init__()
         if modalities[:1] != ("rgb",) or len(set(modalities)) < len(modalities):

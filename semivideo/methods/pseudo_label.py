@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from torch.nn.functional import cross_entropy
 
-from semivideo.base.checked import Share, Weight
+from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
@@ -44,10 +44,10 @@ class PseudoLabel(Method):
         *,
         views: Views,
         clips: dict[str, ClipSpec],
-        threshold: Share = 0.95,
+        threshold: Proportion = 0.95,
         weight: Weight = 1.0,
-        ramp: Share = 0.4,
-        supervised_warmup: Share = 0.0,
+        ramp: Proportion = 0.4,
+        supervised_warmup: Proportion = 0.0,
     ) -> None:
         super().__init__()
         self.primary = primary

@@ -26,7 +26,7 @@ from dataclasses import replace
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.base.checked import Share, Weight
+from semivideo.base.checked import Proportion, Weight
 from semivideo.base.errors import ConfigError
 from semivideo.base.processes import gathered
 from semivideo.base.records import Batch, ClipSpec, StepResult
@@ -66,11 +66,11 @@ class TCL(Method):
         *,
         views: Views,
         clips: dict[str, ClipSpec],
-        threshold: Share = 0.8,
+        threshold: Proportion = 0.8,
         weight: Weight = 9.0,
         group_weight: Weight = 1.0,
-        contrast_from: Share = 0.125,
-        finetune: Share = 0.125,
+        contrast_from: Proportion = 0.125,
+        finetune: Proportion = 0.125,
         detach_fast: bool = False,
     ) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from semivideo.base.checked import Share, Weight
+from semivideo.base.checked import Proportion, Weight
 from semivideo.base.errors import ConfigError
 from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, logged, supervised_loss, unlabeled
@@ -63,12 +63,12 @@ class VideoSSL(Method):
         *,
         views: Views,
         clips: dict[str, ClipSpec],
-        threshold: Share = 0.95,
+        threshold: Proportion = 0.95,
         weight: Weight = 1.0,
         distillation_weight: Weight = 0.0,
         teacher: str | None = None,
         image_classes: PositiveInt = 1000,
-        supervised_warmup: Share = 0.0,
+        supervised_warmup: Proportion = 0.0,
     ) -> None:
         super().__init__()
         _check(distillation_weight, teacher)

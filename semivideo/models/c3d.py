@@ -23,7 +23,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from semivideo.base.checked import Share
+from semivideo.base.checked import Proportion
 from semivideo.models.blocks.pooling import MaxPool
 from semivideo.models.blocks.residual import (
     BASE_CHANNELS,
@@ -64,7 +64,7 @@ class C3D(Network):
         num_classes: int,
         *,
         width: float = 1.0,
-        dropout: Share = 0.5,
+        dropout: Proportion = 0.5,
         norm: Literal["none", "batch", "group"] = "none",
     ) -> None:
         channels = stem_channels(width)

@@ -23,7 +23,7 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
-from semivideo.base.checked import Share
+from semivideo.base.checked import Proportion
 from semivideo.base.errors import CheckpointError, ConfigError, MissingExtraError, nearest
 from semivideo.models.contract import Network
 
@@ -75,7 +75,7 @@ class HuggingFace(Network):
         *,
         model: str,
         config: dict[str, Any] | None = None,
-        dropout: Share = 0.0,
+        dropout: Proportion = 0.0,
     ) -> None:
         super().__init__()
         transformers = _transformers()

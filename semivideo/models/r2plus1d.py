@@ -21,7 +21,7 @@ from typing import Literal
 
 from torch import nn
 
-from semivideo.base.checked import Share
+from semivideo.base.checked import Proportion
 from semivideo.models.blocks.residual import (
     BASE_CHANNELS,
     BLOCKS,
@@ -71,7 +71,7 @@ class R2Plus1D(StagedNetwork):
         *,
         depth: BasicDepth = 18,
         width: float = 1.0,
-        dropout: Share = 0.5,
+        dropout: Proportion = 0.5,
         norm: Norm = "batch",
         stem_stride: int = 2,
         stem_pool: bool = False,

@@ -21,7 +21,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
-from semivideo.base.checked import Share
+from semivideo.base.checked import Proportion
 from semivideo.base.errors import ConfigError
 from semivideo.models.blocks.pooling import MaxPool
 from semivideo.models.blocks.residual import (
@@ -62,7 +62,7 @@ class ResNet3D(StagedNetwork):
         *,
         depth: Depth = 50,
         width: float = 1.0,
-        dropout: Share = 0.5,
+        dropout: Proportion = 0.5,
         norm: Norm = "batch",
         stem_stride: int = 2,
         stem_pool: bool = True,
@@ -110,7 +110,7 @@ class SlowResNet(StagedNetwork):
         *,
         depth: Depth = 50,
         width: float = 1.0,
-        dropout: Share = 0.5,
+        dropout: Proportion = 0.5,
         norm: Norm = "batch",
         stem_stride: int = 2,
         stem_pool: bool = True,
@@ -159,7 +159,7 @@ class R3D(StagedNetwork):
         *,
         depth: BasicDepth = 18,
         width: float = 1.0,
-        dropout: Share = 0.5,
+        dropout: Proportion = 0.5,
         norm: Norm = "batch",
         stem_stride: int = 2,
         stem_pool: bool = True,

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from semivideo.base.checked import Share
+from semivideo.base.checked import Proportion
 from semivideo.models.blocks.pooling import MaxPool
 from semivideo.models.blocks.residual import (
     BASE_CHANNELS,
@@ -99,7 +99,7 @@ class S3D(StagedNetwork):
         num_classes: int,
         *,
         width: float = 1.0,
-        dropout: Share = 0.2,
+        dropout: Proportion = 0.2,
         norm: Norm = "batch",
         stem_stride: int = 2,
         stem_pool: bool = True,

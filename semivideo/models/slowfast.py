@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from semivideo.base.checked import Share
+from semivideo.base.checked import Proportion
 from semivideo.base.errors import ConfigError
 from semivideo.models.blocks.residual import (
     BLOCKS,
@@ -80,7 +80,7 @@ class SlowFast(StagedNetwork):
         num_classes: int,
         *,
         width: float = 1.0,
-        dropout: Share = 0.5,
+        dropout: Proportion = 0.5,
         norm: Norm = "batch",
         stem_stride: int = 2,
         stem_pool: bool = True,

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from semivideo.base.errors import CheckpointError, DataError
-from semivideo.base.jobs import ALONE, part_of, process_share
+from semivideo.base.jobs import ALONE, part_file, part_of_job
 from semivideo.base.progress import Progress
 from semivideo.evaluation import Failure, Prediction, Recognizer
 from semivideo.evaluation.prediction_file import PredictionFile, video_files
@@ -97,7 +97,7 @@ def predictions(
     """Give the predictions of files as they are made, and go on past files that cannot be read.
 
     With ``out`` a job that was stopped goes on where it was, and each of several processes
-    (``share.process_share``) takes its share of the files and writes a file of its own.
+    (``jobs.part_of_job``) takes its part of the files and writes a file of its own.
 
     Args:
         run: As for ``predict``, like the other arguments.
@@ -115,15 +115,15 @@ def predictions(
     path = Path(run.path if isinstance(run, Run) else run)
     recognizer = load(path, decoder=decoder)
     files = video_files(videos)
-    share = process_share() if out is not None and not ray else ALONE
-    files = files[share[0] :: share[1]]
+    part = part_of_job() if out is not None and not ray else ALONE
+    files = files[part[0] :: part[1]]
     with ExitStack() as stack:
         table: PredictionFile | None = None
         if out is not None:
             other = decoder if decoder != "software" else None  # its scores differ a little
             model = " ".join(filter(None, [recognizer.card.weights_sha256[:12], protocol, other]))
             named = min(top, len(recognizer.card.classes))
-            table = PredictionFile(part_of(Path(out), share), files, model=model, top=named)
+            table = PredictionFile(part_file(Path(out), part), files, model=model, top=named)
             stack.enter_context(table)
         missing = files if table is None else table.missing
         if ray:

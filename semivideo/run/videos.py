@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from semivideo.base.errors import ConfigError
-from semivideo.base.jobs import ALONE, process_share
+from semivideo.base.jobs import ALONE, part_of_job
 from semivideo.base.progress import Progress
 from semivideo.data.cache.estimate import Estimate
 from semivideo.data.cache.form import is_cache
@@ -82,7 +82,7 @@ def prepare(
     """Decode every video once into a cache, a folder that stands in for the manifest from then on.
 
     A job that was stopped goes on when it is called again. Each of several processes makes its
-    share of the shards, see ``share.process_share``. None takes what the cache was begun with, or
+    part of the shards, see ``jobs.part_of_job``. None takes what the cache was begun with, or
     the usual value.
 
     Args:
@@ -116,7 +116,7 @@ def prepare(
         wanted=given | {"flow": flow},
         verify=verify,
         threads=workers,
-        share=ALONE if ray else process_share(),
+        part=ALONE if ray else part_of_job(),
         make=partial(cluster.make_shards, threads=workers or 1) if ray else None,
         on_estimate=on_estimate,
         progress=progress,

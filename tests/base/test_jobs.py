@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from semivideo.base.errors import ConfigError
-from semivideo.base.jobs import part_of, process_share
+from semivideo.base.jobs import part_file, part_of_job
 
 
 def array(task, *, first=0, count=4, step=1):
@@ -19,7 +19,7 @@ def task(number, count):
 
 
 @pytest.mark.parametrize(
-    ("given", "share"),
+    ("given", "part"),
     [
         ({}, (0, 1)),
         ({"RANK": "2", "WORLD_SIZE": "3"}, (2, 3)),
@@ -33,25 +33,25 @@ def task(number, count):
         ({"RANK": "0", "WORLD_SIZE": "1"} | array(3) | task(1, 2), (0, 1)),
     ],
 )
-def test_process_share__is_read_off_what_started_it(given, share):
-    assert process_share(given) == share
+def test_part_of_job__is_read_off_what_started_it(given, part):
+    assert part_of_job(given) == part
 
 
-def test_process_share__reads_this_process(monkeypatch):
+def test_part_of_job__reads_this_process(monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert process_share() == (1, 2)
+    assert part_of_job() == (1, 2)
 
 
-def test_process_share__is_a_partition_of_an_array_of_jobs():
-    shares = [process_share(array(a, first=3) | task(t, 2)) for a in range(3, 7) for t in range(2)]
-    assert shares == [(rank, 8) for rank in range(8)]
+def test_part_of_job__is_a_partition_of_an_array_of_jobs():
+    parts = [part_of_job(array(a, first=3) | task(t, 2)) for a in range(3, 7) for t in range(2)]
+    assert parts == [(rank, 8) for rank in range(8)]
 
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"RANK": "3", "WORLD_SIZE": "3"}, "RANK=3, WORLD_SIZE=3, which is no share of a job"),
+        ({"RANK": "3", "WORLD_SIZE": "3"}, "RANK=3, WORLD_SIZE=3, which is no part of a job"),
         ({"RANK": "-1", "WORLD_SIZE": "3"}, "RANK=-1, WORLD_SIZE=3"),
         ({"WORLD_SIZE": "3"}, "the environment has no RANK, WORLD_SIZE=3, .* put RANK=0 WORLD_SIZ"),
         ({"RANK": "one", "WORLD_SIZE": "3"}, "RANK=one, WORLD_SIZE=3"),
@@ -62,12 +62,12 @@ def test_process_share__is_a_partition_of_an_array_of_jobs():
         ({"SLURM_ARRAY_TASK_ID": "4"}, "_ID=4, no SLURM_ARRAY_TASK_MIN, no SLURM_ARRAY_TASK_COUNT"),
     ],
 )
-def test_process_share__refuses_numbers_that_make_no_sense(given, sentence):
+def test_part_of_job__refuses_numbers_that_make_no_sense(given, sentence):
     with pytest.raises(ConfigError, match=sentence):
-        process_share(given)
+        part_of_job(given)
 
 
-def test_part_of__names_sort_in_the_order_of_the_processes():
-    parts = [part_of(Path("a.b/found.jsonl"), (rank, 11)).name for rank in range(11)]
+def test_part_file__names_sort_in_the_order_of_the_processes():
+    parts = [part_file(Path("a.b/found.jsonl"), (rank, 11)).name for rank in range(11)]
     assert parts == sorted(parts)
     assert parts[10] == "found-00010-of-00011.jsonl"

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from semivideo.base.errors import ConfigError, DataError
-from semivideo.base.jobs import ALONE, Share, num_cores
+from semivideo.base.jobs import ALONE, Part, num_cores
 from semivideo.base.progress import Progress
 from semivideo.data.cache.estimate import Estimate, check_room, estimated
 from semivideo.data.cache.form import (
@@ -82,7 +82,7 @@ def prepare(
     wanted: Mapping[str, Any] | None = None,
     verify: bool = False,
     threads: int | None = None,
-    share: Share = ALONE,
+    part: Part = ALONE,
     make: MakeShards | None = None,
     on_estimate: Callable[[Estimate], None] | None = None,
     progress: Progress | None = None,
@@ -95,7 +95,7 @@ def prepare(
         wanted: Fields of ``CacheForm``; the others are as in the cache, or the usual ones.
         verify: Read every byte of what is there and make broken shards again.
         threads: Videos prepared at once, >= 1; None for one per processor.
-        share: Number of this process, and how many share the shards.
+        part: Number of this process, and how many share the shards.
         make: See ``MakeShards``.
         on_estimate: Called before the work starts, unless there is none.
         progress: Called with ("verify" or "prepare", videos done, videos in all, "").
@@ -107,10 +107,10 @@ def prepare(
     """
     threads = threads or num_cores()
     given = {name: value for name, value in (wanted or {}).items() if value is not None}
-    form, estimate = _begun(manifest, out, given, threads=threads, is_alone=share == ALONE)
+    form, estimate = _begun(manifest, out, given, threads=threads, is_alone=part == ALONE)
     Manifest(manifest.table, root=manifest.root, cache=str(out)).write(out / MANIFEST)
     (out / "shards").mkdir(exist_ok=True)
-    mine = range(form.num_shards)[share[0] :: share[1]]
+    mine = range(form.num_shards)[part[0] :: part[1]]
     damaged = _verified(manifest, out, form, shards=mine, progress=progress) if verify else {}
     todo = [n for n in mine if n in damaged or not is_there(out, n, form)]
     for number in todo:

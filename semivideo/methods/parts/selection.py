@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from semivideo.base.checked import Section, Share, Weight
+from semivideo.base.checked import Proportion, Section, Weight
 from semivideo.base.processes import gathered
 from semivideo.base.randomness import uniform
 from semivideo.base.records import Clips
@@ -22,11 +22,11 @@ from semivideo.transforms import Views
 class Selection(Section):
     """What is kept of the predictions; the defaults are UPS's published code's."""
 
-    tau_p: Share = 0.7
+    tau_p: Proportion = 0.7
     """Least probability of a label."""
     kappa_p: Weight = 0.05
     """Largest deviation of a label's probability."""
-    tau_n: Share = 0.05
+    tau_n: Proportion = 0.05
     """Largest probability of an excluded class."""
     kappa_n: Weight = 0.005
     """Largest deviation of an excluded class's probability."""
