@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "semivideo"
 LAYERS = (
     {"base"},
-    {"settings"},
+    {"options", "settings"},
     {"runfolder"},
     {"data", "transforms", "models", "objectives"},
     {"encoders"},

@@ -211,7 +211,7 @@ def test_train__a_folder_of_mostly_unlabeled_videos_needs_no_split(tmp_path):
         (
             {"method": "cmpl", "settings": {"method.treshold": 0.9}},
             ConfigError,
-            r"\[method\] has no key 'treshold'; did you mean 'threshold'",
+            r"\[method\] has no option 'treshold'; did you mean 'threshold'",
         ),
         (
             {"method": "cmpl", "settings": {"method.threshold": 95}},

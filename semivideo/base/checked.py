@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from semivideo.base.errors import nearest
 
@@ -20,7 +27,7 @@ def _in_unit_interval(value: float) -> float:
 Proportion = Annotated[
     float,
     AfterValidator(_in_unit_interval),
-    Field(json_schema_extra={"minimum": 0, "maximum": 1}),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1}),
 ]
 """A number in [0, 1], such as a probability or a part of the training."""
 Weight = Annotated[float, Field(ge=0)]
@@ -43,30 +50,55 @@ def sentence(error: ValidationError, model: type[BaseModel], *, section: str = "
         model: The model that was checked.
         section: Where that model stands in the settings; empty for the top.
     """
-    fault = error.errors()[0]
-    path = [str(part) for part in fault["loc"]]
+    faults = error.errors()
+    fault, place = faults[0], _place(model, faults[0]["loc"])
+    path = [str(part) for part in place]
     if not path:
         return f"{section or 'the content'} must be keys with values, got {fault.get('input')!r}"
     where = ".".join([*([section] if section else []), *path[:-1]])
     if fault["type"] == "extra_forbidden":
         known = _fields_at(model, path[:-1])
-        place = f"[{where}]" if where else "settings"
+        owner = f"[{where}]" if where else "settings"
         hint = f"{nearest(path[-1], known)} [accepts: {', '.join(known)}]"
-        return f"{place} has no key {path[-1]!r}{hint}"
+        return f"{owner} has no key {path[-1]!r}{hint}"
     name = f"{where}.{path[-1]}" if where else path[-1]
     if fault["type"] == "value_error":
         return f"{name} {fault['ctx']['error']}"
     if fault["type"] == "missing":
         return f"{name} is missing; add it"
-    rule = fault["msg"][0].lower() + fault["msg"][1:]
-    return f"{name} = {fault.get('input')!r} is not allowed: {rule}"
+    # A value of several types has a fault for each.
+    rules = dict.fromkeys(f["msg"] for f in faults if f["loc"][: len(place)] == place)
+    rule = " or ".join(rules).replace(" or Input should be ", " or ")
+    return f"{name} = {fault.get('input')!r} is not allowed: {rule[0].lower()}{rule[1:]}"
+
+
+def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Where a fault is, without what pydantic adds to say which type of several it has tried."""
+    current: type[BaseModel] | None = model
+    for depth, part in enumerate(loc):
+        if isinstance(part, int):
+            continue
+        if current is None:
+            return loc[:depth]
+        current = _section(_fields(current).get(part))
+    return loc
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
     """Names of the fields of the section at ``path``."""
     current: Any = model
     for part in path:
-        annotation = current.model_fields[part].annotation
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        current = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-    return list(current.model_fields)
+        current = _section(_fields(current)[part])
+    return list(_fields(current))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    """Name to annotation of what can be set."""
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The section that an annotation stands for, if it does."""
+    candidates = [annotation, *getattr(annotation, "__args__", ())]
+    sections = (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return next(sections, None)

@@ -52,6 +52,6 @@ def _list() -> Table:
 
     table = Table("figure", "shows", "wants", "options", "from")
     for name, entry in FIGURES.items():
-        options = ", ".join(f"{key}={value}" for key, value in entry.options.items())
+        options = ", ".join(f"{o.name}={o.default}" for o in entry.options.rows())
         table.add_row(name, entry.shows, entry.wants, options, entry.source)
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +9,6 @@ import typer
 
 from semivideo.base.errors import ConfigError
 from semivideo.cli.console import on_interrupt, progress_bars, show
-
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 MethodName = Annotated[
     str | None,
@@ -91,6 +88,8 @@ def parse_settings(assignments: list[str]) -> dict[str, Any]:
     """
     import yaml
 
+    from semivideo.settings import read_yaml
+
     settings = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
@@ -100,15 +99,12 @@ def parse_settings(assignments: list[str]) -> dict[str, Any]:
                 "--set engine.steps=100"
             )
         try:
-            value = yaml.safe_load(text)
+            settings[key.strip()] = read_yaml(text)
         except yaml.YAMLError:
             raise ConfigError(
                 f"the value of --set {assignment!r} cannot be read; write a number, true, false, "
                 "null, a word or a list such as [1, 2]"
             ) from None
-        # YAML 1.1 takes 1e-4 for a word.
-        is_number = isinstance(value, str) and _NUMBER.fullmatch(value)
-        settings[key.strip()] = float(value) if is_number else value
     return settings
 
 

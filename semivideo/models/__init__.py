@@ -6,11 +6,9 @@ import importlib
 import inspect
 import typing
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from semivideo.base.errors import ConfigError, nearest
 from semivideo.models.c3d import C3D
@@ -38,6 +36,7 @@ from semivideo.models.s3d import S3D, s3d, s3dg
 from semivideo.models.slowfast import SlowFast
 from semivideo.models.tsm import TSM, tsm_r18, tsm_r34, tsm_r50
 from semivideo.models.wrap import wrap
+from semivideo.options import Options
 
 NETWORKS: dict[str, Callable[..., Network]] = {
     "resnet3d10": resnet3d10,
@@ -81,7 +80,7 @@ __all__ = [
     "SlowResNet",
     "create",
     "describe",
-    "has_option",
+    "options_of",
     "wrap",
 ]
 
@@ -99,24 +98,29 @@ def create(name: str, num_classes: int, /, **options: Any) -> Network:
         ConfigError: No such network, or an option it does not have or cannot take.
     """
     factory = _factory(name)
-    _check_options(name, factory, options)
+    owner = f"[networks] {name}"
+    checked = _options(factory).checked(options, owner=owner)
     try:
-        network = factory(num_classes, **options)
+        network = factory(num_classes, **checked)
     except ConfigError as error:
-        raise ConfigError(f"[networks] {name}: {error}") from None
+        raise ConfigError(f"{owner}: {error}") from None
     if not isinstance(network, Network) or network.num_classes != num_classes:
         made = getattr(network, "num_classes", None)
         what = type(network).__name__ + (f" of {made} classes" if made is not None else "")
         raise ConfigError(
-            f"[networks] {name} made a {what}; it must make a semivideo.models.Network of the "
+            f"{owner} made a {what}; it must make a semivideo.models.Network of the "
             f"{num_classes} classes it is given first: return wrap(module, num_classes=...)"
         )
     return network
 
 
-def has_option(name: str, option: str) -> bool:
-    """Return whether a network can be built with an option, such as ``width``."""
-    return option in _options(_factory(name))
+def options_of(name: str) -> Options:
+    """Return what can be set of a network, such as ``width``.
+
+    Raises:
+        ConfigError: No such network.
+    """
+    return _options(_factory(name))
 
 
 def describe() -> dict[str, str]:
@@ -127,12 +131,17 @@ def describe() -> dict[str, str]:
             network = factory(400)
         millions = sum(p.numel() for p in network.parameters()) / 1e6
         family = (inspect.getdoc(type(network)) or "").partition("\n")[0].rstrip(".")
-        options = ", ".join(_options(factory))
+        options = ", ".join(_options(factory).settable)
         lines[name] = f"{family}; {millions:.1f} M parameters; options: {options}"
     for name, factory in FOREIGN.items():
         family = (inspect.getdoc(factory) or "").partition("\n")[0].rstrip(".")
-        lines[name] = f"{family}; options: {', '.join(_options(factory))}"
+        lines[name] = f"{family}; options: {', '.join(_options(factory).settable)}"
     return lines
+
+
+def _options(factory: Callable[..., Network]) -> Options:
+    """What a user can set: all after ``num_classes`` that the table does not fix."""
+    return Options.of(factory, positional=1)
 
 
 def _factory(name: str) -> Callable[..., Network]:
@@ -173,52 +182,3 @@ def _returned(function: Callable[..., Any]) -> Any:
         return typing.get_type_hints(function).get("return")
     except (NameError, TypeError):  # an annotation that cannot be evaluated
         return None
-
-
-def _fixed(factory: Callable[..., Network]) -> dict[str, Any]:
-    """Arguments that the table fixes for a name, such as its depth."""
-    return factory.keywords if isinstance(factory, partial) else {}
-
-
-def _options(factory: Callable[..., Network]) -> dict[str, inspect.Parameter]:
-    """Arguments a user can set: all after ``num_classes`` that the table does not fix."""
-    parameters = list(inspect.signature(factory).parameters.values())[1:]
-    return {p.name: p for p in parameters if p.name not in _fixed(factory)}
-
-
-def _check_options(name: str, factory: Callable[..., Network], options: dict[str, Any]) -> None:
-    """Compare names and types of ``options`` with the signature of ``factory``."""
-    known, fixed = _options(factory), _fixed(factory)
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    call = factory.func if isinstance(factory, partial) else factory
-    constructor = call if inspect.isfunction(call) else call.__init__
-    hints = typing.get_type_hints(constructor, include_extras=True)
-    for key, value in options.items():
-        if key in fixed:
-            raise ConfigError(
-                f"[networks] {name} has {key} = {fixed[key]!r} by its name; choose another name of "
-                f"{', '.join(NETWORKS)}"
-            )
-        if key not in known and not takes_any:
-            raise ConfigError(
-                f"[networks] {name} has no option {key!r}{nearest(key, known) or '.'} "
-                f"{name} accepts: {', '.join(known)}"
-            )
-        _check_type(f"[networks] {name}", key, value=value, hint=hints.get(key, Any))
-    for key, parameter in known.items():
-        is_variadic = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-        if parameter.default is parameter.empty and not is_variadic and key not in options:
-            raise ConfigError(f"[networks] {name} needs the option {key!r}; add it to its options")
-
-
-def _check_type(where: str, key: str, *, value: object, hint: Any) -> None:
-    """Refuse a value of another type; 1 is a float, but True is no number and '1' neither."""
-    config = ConfigDict(strict=True, arbitrary_types_allowed=True)
-    try:
-        TypeAdapter(hint, config=config).validate_python(value)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        if fault["type"] == "value_error":
-            raise ConfigError(f"{where}: {key} {fault['ctx']['error']}") from None
-        rule = fault["msg"][0].lower() + fault["msg"][1:]
-        raise ConfigError(f"{where}: {key} = {value!r} is not allowed: {rule}") from None

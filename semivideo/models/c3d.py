@@ -79,7 +79,7 @@ class C3D(Network):
         self.fc7 = nn.Linear(hidden, hidden)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(hidden, num_classes)
-        initialize(self, zero_init=False)
+        initialize(self)
         for linear in (self.fc6, self.fc7):  # their outputs go through a ReLU, unlike the logits
             nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
             nn.init.zeros_(linear.bias)

@@ -16,79 +16,61 @@ At 16 frames of 112 x 112 (T x H x W after each part):
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import nn
 
-from semivideo.base.checked import Proportion
 from semivideo.models.blocks.residual import (
     BASE_CHANNELS,
     BLOCKS,
     ConvNorm,
     Layer,
-    Norm,
     Normalize,
     Triple,
-    normalization,
-    num_features,
     residual_stage,
-    stem_channels,
     stem_pools,
     stem_strides,
 )
-from semivideo.models.blocks.staged import StagedNetwork
-from semivideo.models.resnet3d import BasicDepth, check_depth
+from semivideo.models.blocks.staged import BasicDepth, ResidualNetwork
 
 STEM_MIDDLE = 45  # of VMZ and torchvision; the formula gives 83 for 3 to 64 channels
 
 
-class R2Plus1D(StagedNetwork):
+@dataclass(eq=False, repr=False, kw_only=True)
+class R2Plus1D(ResidualNetwork):
     """R(2+1)D of Tran et al.: residual blocks of convolutions in space, then in time.
 
     ActorCutMix uses depth 34. torchvision's r2plus1d_18 differs in one place: it takes the M of
     a block's first convolution for the second one too, which is ``middle="block"``.
 
     Args:
-        num_classes: K >= 1.
         depth: 10, 18 or 34; basic blocks.
-        width: Multiplier of all channels, 1 for 64 in the stem; 64 * width must be whole.
-        dropout: Probability of dropping a feature before the classifier, in [0, 1).
-        norm: "batch" or "group" (no statistics across clips).
-        stem_stride: Spatial stride of conv1, >= 1; 1 for frames well below 112 pixels.
         stem_pool: Whether a max-pool follows conv1; the paper has none at 112 pixels.
+        zero_init: Whether each residual block starts as its shortcut; torchvision's does not.
         middle: Where M comes from: of each "convolution" (paper, VMZ), or of the first one of each
             "block" (torchvision).
-        zero_init: Whether each residual block starts as its shortcut; torchvision's does not.
-
-    Raises:
-        ConfigError: A value out of its range.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        depth: BasicDepth = 18,
-        width: float = 1.0,
-        dropout: Proportion = 0.5,
-        norm: Norm = "batch",
-        stem_stride: int = 2,
-        stem_pool: bool = False,
-        middle: Literal["convolution", "block"] = "convolution",
-        zero_init: bool = False,
-    ) -> None:
-        check_depth(depth, (10, 18, 34))
-        channels = stem_channels(width)
-        norms = partial(normalization, norm=norm)
-        is_shared = middle == "block"
-        super().__init__(
-            num_classes,
-            stem=factorized_stem(channels, stride=stem_stride, pool=stem_pool, normalize=norms),
-            stages=factorized_stages(channels, depth=depth, is_shared=is_shared, normalize=norms),
-            num_features=num_features(channels, depth=depth),
-            dropout=dropout,
-            zero_init=zero_init,
+    depths: ClassVar[tuple[int, ...]] = (10, 18, 34)
+
+    depth: BasicDepth = 18
+    stem_pool: bool = False
+    middle: Literal["convolution", "block"] = "convolution"
+
+    def make_stem(self, channels: int) -> nn.Module:
+        """Build conv1 in two parts."""
+        return factorized_stem(
+            channels, stride=self.stem_stride, pool=self.stem_pool, normalize=self.normalize
+        )
+
+    def make_stages(self, channels: int) -> Sequence[nn.Module]:
+        """Build res2 to res5."""
+        is_shared = self.middle == "block"
+        return factorized_stages(
+            channels, depth=self.depth, is_shared=is_shared, normalize=self.normalize
         )
 
 

@@ -18,186 +18,104 @@ weights (He, zero-initialized residual branches, classifier deviation 0.01), so 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar
 
-from semivideo.base.checked import Proportion
-from semivideo.base.errors import ConfigError
+from torch import nn
+
 from semivideo.models.blocks.pooling import MaxPool
-from semivideo.models.blocks.residual import (
-    Norm,
-    normalization,
-    num_features,
-    residual_stages,
-    stem,
-    stem_channels,
-)
-from semivideo.models.blocks.staged import StagedNetwork
-
-Depth = Literal[10, 18, 34, 50]
-BasicDepth = Literal[10, 18, 34]
+from semivideo.models.blocks.residual import Stages, residual_stages
+from semivideo.models.blocks.staged import BasicDepth, Depth, ResidualNetwork
 
 
-class ResNet3D(StagedNetwork):
-    """3D ResNet of CMPL: every block looks at 3 frames, time keeps its length (Table A4).
+@dataclass(eq=False, repr=False, kw_only=True)
+class FullRateNetwork(ResidualNetwork):
+    """A 3D ResNet that keeps the length of time.
 
     Args:
-        num_classes: K >= 1.
-        depth: 10, 18 or 34 (basic blocks) or 50 (bottlenecks).
-        width: Multiplier of all channels, 1 for 64 in the stem; 64 * width must be whole.
-        dropout: Probability of dropping a feature before the classifier, in [0, 1).
-        norm: "batch" or "group" (no statistics across clips).
-        stem_stride: Spatial stride of conv1, >= 1; 1 for frames well below 112 pixels.
-        stem_pool: Whether the max-pool after conv1 is there.
         temporal_stem: Kernel size of conv1 in frames, odd.
-        zero_init: Whether each residual block starts as its shortcut.
 
-    Raises:
-        ConfigError: A value out of its range.
+    Attributes:
+        frames: How many frames the first convolution of a block looks at, in res2 to res5.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        depth: Depth = 50,
-        width: float = 1.0,
-        dropout: Proportion = 0.5,
-        norm: Norm = "batch",
-        stem_stride: int = 2,
-        stem_pool: bool = True,
-        temporal_stem: int = 5,
-        zero_init: bool = True,
-    ) -> None:
-        check_depth(depth, (10, 18, 34, 50))
-        channels = stem_channels(width)
-        norms = partial(normalization, norm=norm)
-        super().__init__(
-            num_classes,
-            stem=stem(
-                channels, frames=temporal_stem, stride=stem_stride, pool=stem_pool, normalize=norms
-            ),
-            stages=residual_stages(channels, depth=depth, frames=(3, 3, 3, 3), normalize=norms),
-            num_features=num_features(channels, depth=depth),
-            dropout=dropout,
-            zero_init=zero_init,
+    frames: ClassVar[Stages]
+
+    depth: Depth = 50
+    zero_init: bool = True
+    temporal_stem: int
+
+    def make_stem(self, channels: int) -> nn.Module:
+        """Build conv1 and its pool."""
+        return self.conv1(channels, frames=self.temporal_stem)
+
+    def make_stages(self, channels: int) -> Sequence[nn.Module]:
+        """Build res2 to res5."""
+        return residual_stages(
+            channels, depth=self.depth, frames=self.frames, normalize=self.normalize
         )
 
 
-class SlowResNet(StagedNetwork):
+@dataclass(eq=False, repr=False, kw_only=True)
+class ResNet3D(FullRateNetwork):
+    """3D ResNet of CMPL: every block looks at 3 frames, time keeps its length (Table A4)."""
+
+    frames: ClassVar[Stages] = (3, 3, 3, 3)
+
+    temporal_stem: int = 5
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class SlowResNet(FullRateNetwork):
     """Slow pathway of SlowFast: only res4 and res5 look along time, 3 frames each.
 
     CMPL's Table 3 counts multiplications that fit this network as the primary (see the tests).
-
-    Args:
-        num_classes: K >= 1.
-        depth: 10, 18 or 34 (basic blocks) or 50 (bottlenecks).
-        width: Multiplier of all channels, 1 for 64 in the stem; 64 * width must be whole.
-        dropout: Probability of dropping a feature before the classifier, in [0, 1).
-        norm: "batch" or "group" (no statistics across clips).
-        stem_stride: Spatial stride of conv1, >= 1; 1 for frames well below 112 pixels.
-        stem_pool: Whether the max-pool after conv1 is there.
-        temporal_stem: Kernel size of conv1 in frames, odd; SlowFast's slow pathway has 1.
-        zero_init: Whether each residual block starts as its shortcut.
-
-    Raises:
-        ConfigError: A value out of its range.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        depth: Depth = 50,
-        width: float = 1.0,
-        dropout: Proportion = 0.5,
-        norm: Norm = "batch",
-        stem_stride: int = 2,
-        stem_pool: bool = True,
-        temporal_stem: int = 1,
-        zero_init: bool = True,
-    ) -> None:
-        check_depth(depth, (10, 18, 34, 50))
-        channels = stem_channels(width)
-        norms = partial(normalization, norm=norm)
-        super().__init__(
-            num_classes,
-            stem=stem(
-                channels, frames=temporal_stem, stride=stem_stride, pool=stem_pool, normalize=norms
-            ),
-            stages=residual_stages(channels, depth=depth, frames=(1, 1, 3, 3), normalize=norms),
-            num_features=num_features(channels, depth=depth),
-            dropout=dropout,
-            zero_init=zero_init,
-        )
+    frames: ClassVar[Stages] = (1, 1, 3, 3)
+
+    temporal_stem: int = 1
 
 
-class R3D(StagedNetwork):
+@dataclass(eq=False, repr=False, kw_only=True)
+class R3D(ResidualNetwork):
     """R3D of LTG: 3x3x3 convolutions throughout, time shrinks with the stages.
 
     LTG's paper does not mention it, but its published code halves time once more, by a max-pool
     after res2 (its res1); that is the default here, and the pool belongs to the stage's output.
 
     Args:
-        num_classes: K >= 1.
         depth: 10, 18 or 34; basic blocks.
-        width: Multiplier of all channels, 1 for 64 in the stem; 64 * width must be whole.
-        dropout: Probability of dropping a feature before the classifier, in [0, 1).
-        norm: "batch" or "group" (no statistics across clips); eps is 1e-3 as in LTG's code.
-        stem_stride: Spatial stride of conv1, >= 1; 1 for frames well below 112 pixels.
-        stem_pool: Whether the max-pool after conv1 is there.
-        temporal_pool: Whether the max-pool over pairs of frames after res2 is there.
         zero_init: Whether each residual block starts as its shortcut; LTG's code says no.
-
-    Raises:
-        ConfigError: A value out of its range.
+        temporal_pool: Whether the max-pool over pairs of frames after res2 is there.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        depth: BasicDepth = 18,
-        width: float = 1.0,
-        dropout: Proportion = 0.5,
-        norm: Norm = "batch",
-        stem_stride: int = 2,
-        stem_pool: bool = True,
-        temporal_pool: bool = True,
-        zero_init: bool = False,
-    ) -> None:
-        check_depth(depth, (10, 18, 34))
-        channels = stem_channels(width)
-        norms = partial(normalization, norm=norm, eps=1e-3)
+    eps: ClassVar[float] = 1e-3  # as in LTG's code
+    depths: ClassVar[tuple[int, ...]] = (10, 18, 34)
+
+    depth: BasicDepth = 18
+    temporal_pool: bool = True
+
+    def make_stem(self, channels: int) -> nn.Module:
+        """Build conv1 and its pool."""
+        return self.conv1(channels, frames=3)
+
+    def make_stages(self, channels: int) -> Sequence[nn.Module]:
+        """Build res2 to res5."""
         stages = residual_stages(
             channels,
-            depth=depth,
+            depth=self.depth,
             frames=(3, 3, 3, 3),
             second_frames=3,
             time_strides=(1, 2, 2, 2),
-            normalize=norms,
+            normalize=self.normalize,
         )
-        if temporal_pool:
+        if self.temporal_pool:
             # ceil_mode lets a clip of one frame pass; an even number of frames is the same.
             stages[0].append(MaxPool((2, 1, 1), stride=(2, 1, 1), ceil_mode=True))
-        super().__init__(
-            num_classes,
-            stem=stem(channels, frames=3, stride=stem_stride, pool=stem_pool, normalize=norms),
-            stages=stages,
-            num_features=num_features(channels, depth=depth),
-            dropout=dropout,
-            zero_init=zero_init,
-        )
-
-
-def check_depth(depth: int, allowed: tuple[int, ...]) -> None:
-    """Refuse a depth the family does not have.
-
-    Raises:
-        ConfigError: ``depth`` is not in ``allowed``.
-    """
-    if depth not in allowed:
-        raise ConfigError(f"depth must be one of {', '.join(map(str, allowed))}, got {depth}")
+        return stages
 
 
 resnet3d10 = partial(ResNet3D, depth=10)

@@ -19,8 +19,10 @@ every k x k x k convolution being 1 x k x k and k x 1 x 1, each with normalizati
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,17 +33,13 @@ from semivideo.models.blocks.residual import (
     BASE_CHANNELS,
     ConvNorm,
     Layer,
-    Norm,
     Normalize,
     Triple,
-    normalization,
-    stem_channels,
     stem_pools,
     stem_strides,
 )
 from semivideo.models.blocks.staged import StagedNetwork
 
-EPS = 1e-3  # of the authors' code
 MULTIPLE = 4  # channels are rounded up to a multiple of it; at width 1 all of them are one
 
 
@@ -76,48 +74,35 @@ RES4 = (
 RES5 = (Mixed(256, 160, 320, 32, 128, 128), Mixed(384, 192, 384, 48, 128, 128))
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class S3D(StagedNetwork):
     """S3D of Xie et al.: Inception, convolutions in space, then in time; S3D-G gates its features.
 
     Args:
-        num_classes: K >= 1.
         width: Multiplier of all channels, 1 for 64 in the stem; 64 * width must be whole, and
             products are rounded up to a multiple of 4.
-        dropout: Probability of dropping a feature before the classifier, in [0, 1).
-        norm: "batch" or "group" (no statistics across clips); eps is 1e-3 as in the authors' code.
-        stem_stride: Spatial stride of the first convolution, >= 1; 1 for frames well below 112
-            pixels.
-        stem_pool: Whether the max-pool after it is there.
         gating: Whether features are gated (S3D-G).
-
-    Raises:
-        ConfigError: A value out of its range.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        width: float = 1.0,
-        dropout: Proportion = 0.2,
-        norm: Norm = "batch",
-        stem_stride: int = 2,
-        stem_pool: bool = True,
-        gating: bool = True,
-    ) -> None:
-        base = stem_channels(width)
-        norms = partial(normalization, norm=norm, eps=EPS)
-        _, height, breadth = stem_strides(stem_stride)
-        channels = scaled(STEM, base=base)
-        conv1 = separable(3, channels, side=7, stride=(2, height, breadth), normalize=norms)
-        super().__init__(
-            num_classes,
-            stem=nn.Sequential(*conv1, *stem_pools(pool=stem_pool)),
-            stages=inception_stages(base, is_gated=gating, normalize=norms),
-            num_features=scaled_mixed(RES5[-1], base=base).out_channels,
-            dropout=dropout,
-            zero_init=False,
-        )
+    eps: ClassVar[float] = 1e-3  # of the authors' code
+
+    dropout: Proportion = 0.2
+    gating: bool = True
+
+    def make_stem(self, channels: int) -> nn.Module:
+        """Build a 7x7x7 convolution in two parts, and its pool."""
+        _, height, width = stem_strides(self.stem_stride)
+        out = scaled(STEM, base=channels)
+        conv1 = separable(3, out, side=7, stride=(2, height, width), normalize=self.normalize)
+        return nn.Sequential(*conv1, *stem_pools(pool=self.stem_pool))
+
+    def make_stages(self, channels: int) -> Sequence[nn.Module]:
+        """Build res2 to res5."""
+        return inception_stages(channels, is_gated=self.gating, normalize=self.normalize)
+
+    def count_features(self, channels: int) -> int:
+        """Return the channels of the last block."""
+        return scaled_mixed(RES5[-1], base=channels).out_channels
 
 
 class Gate(nn.Module):

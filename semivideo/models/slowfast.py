@@ -20,29 +20,25 @@ stride alpha with twice the fast pathway's channels, normalization and ReLU, con
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from semivideo.base.checked import Proportion
 from semivideo.base.errors import ConfigError
 from semivideo.models.blocks.residual import (
     BLOCKS,
     BOTTLENECK_EXPANSION,
     ConvNorm,
     Layer,
-    Norm,
     Normalize,
     bottleneck,
-    normalization,
     num_features,
     residual_stage,
-    stem,
-    stem_channels,
 )
-from semivideo.models.blocks.staged import StagedNetwork
+from semivideo.models.blocks.staged import StagedNetwork, start_as_shortcuts
 
 Pair = tuple[Tensor, Tensor]
 
@@ -53,55 +49,46 @@ SLOW_FRAMES = (1, 1, 3, 3)
 FAST_STEM_FRAMES, FAST_FRAMES = 5, 3
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SlowFast(StagedNetwork):
     """SlowFast-R50: few frames with many channels beside many frames with few channels.
 
     CMPL's Table 1 has it as the backbone of FixMatch.
 
     Args:
-        num_classes: K >= 1.
         width: Multiplier of all channels, 1 for 64 in the slow stem; 64 * width must be whole. The
             fast pathway has an eighth, rounded, at least 1.
-        dropout: Probability of dropping a feature before the classifier, in [0, 1).
-        norm: "batch" or "group" (no statistics across clips).
-        stem_stride: Spatial stride of conv1, >= 1; 1 for frames well below 112 pixels.
-        stem_pool: Whether the max-pool after conv1 is there.
+        zero_init: Whether each residual block starts as its shortcut.
         alpha: Frames of the fast pathway to one of the slow one, >= 1; T must be a multiple.
         lateral_frames: Kernel of the lateral connections in frames, odd. The paper says 5; the
             published 8x8 network has 7 and the 4x16 network (alpha = 8) has 5.
-        zero_init: Whether each residual block starts as its shortcut.
-
-    Raises:
-        ConfigError: A value out of its range.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        width: float = 1.0,
-        dropout: Proportion = 0.5,
-        norm: Norm = "batch",
-        stem_stride: int = 2,
-        stem_pool: bool = True,
-        alpha: int = 4,
-        lateral_frames: int = 7,
-        zero_init: bool = True,
-    ) -> None:
-        slow = stem_channels(width)
-        fast = max(1, round(FAST_SHARE * slow))
-        norms = partial(normalization, norm=norm)
-        lateral = lateral_kernel(alpha, lateral_frames)
-        stems = partial(stem, stride=stem_stride, pool=stem_pool, normalize=norms)
-        super().__init__(
-            num_classes,
-            stem=TwoStems(stems(slow, frames=1), stems(fast, frames=FAST_STEM_FRAMES), alpha=alpha),
-            stages=two_pathways(slow, fast, lateral=lateral, normalize=norms),
-            num_features=num_features(slow, depth=DEPTH) + num_features(fast, depth=DEPTH),
-            dropout=dropout,
-            zero_init=zero_init,
-        )
-        self.alpha = alpha
+    zero_init: bool = True
+    alpha: int = 4
+    lateral_frames: int = 7
+
+    def __post_init__(self) -> None:
+        """Build the parts."""
+        super().__post_init__()
+        if self.zero_init:
+            start_as_shortcuts(self)
+
+    def make_stem(self, channels: int) -> nn.Module:
+        """Build both stems."""
+        slow = self.conv1(channels, frames=1)
+        fast = self.conv1(fast_channels(channels), frames=FAST_STEM_FRAMES)
+        return TwoStems(slow, fast, alpha=self.alpha)
+
+    def make_stages(self, channels: int) -> Sequence[nn.Module]:
+        """Build res2 to res5 of both pathways."""
+        lateral = lateral_kernel(self.alpha, self.lateral_frames)
+        fast = fast_channels(channels)
+        return two_pathways(channels, fast, lateral=lateral, normalize=self.normalize)
+
+    def count_features(self, channels: int) -> int:
+        """Return the channels of both pathways' res5."""
+        return sum(num_features(c, depth=DEPTH) for c in (channels, fast_channels(channels)))
 
     def check_clip(self, *, num_frames: int, size: int) -> None:
         """Refuse clips of another number of frames than a multiple of alpha.
@@ -189,6 +176,11 @@ class TwoStages(nn.Module):
         """Map (N, C_s, T / alpha, H, W) and (N, C_f, T, H, W) to the same after the stage."""
         slow, fast = pair
         return self.slow(torch.cat([slow, self.lateral(fast)], dim=1)), self.fast(fast)
+
+
+def fast_channels(slow: int) -> int:
+    """Return the channels of the fast stem for those of the slow one, at least 1."""
+    return max(1, round(FAST_SHARE * slow))
 
 
 def check_multiple(num_frames: int, *, of: int) -> None:

@@ -12,78 +12,49 @@ frames' logits, TSN's consensus.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from semivideo.base.checked import Proportion
 from semivideo.base.errors import ConfigError
-from semivideo.models.blocks.residual import (
-    Norm,
-    Residual,
-    normalization,
-    num_features,
-    residual_stages,
-    stem,
-    stem_channels,
-)
-from semivideo.models.blocks.staged import StagedNetwork
-from semivideo.models.resnet3d import Depth, check_depth
+from semivideo.models.blocks.residual import Residual, residual_stages
+from semivideo.models.blocks.staged import Depth, ResidualNetwork
 
 
-class TSM(StagedNetwork):
+@dataclass(eq=False, repr=False, kw_only=True)
+class TSM(ResidualNetwork):
     """TSM-ResNet of Lin et al.: a 2D ResNet, blocks shift channels to the neighbouring frames.
 
     TCL uses depth 18 with 8 and 4 segments.
 
     Args:
-        num_classes: K >= 1.
-        depth: 10, 18 or 34 (basic blocks) or 50 (bottlenecks).
-        width: Multiplier of all channels, 1 for 64 in the stem; 64 * width must be whole.
-        dropout: Probability of dropping a feature before the classifier, in [0, 1).
-        norm: "batch" or "group" (no statistics across clips).
-        stem_stride: Spatial stride of conv1, >= 1; 1 for frames well below 112 pixels.
-        stem_pool: Whether the max-pool after conv1 is there.
-        shift: Share of the channels that comes from the next frame, and as much from the previous
-            one, in [0, 1/2]; 0 sees each frame alone.
         zero_init: Whether each residual block starts as its shortcut; TSM starts from ImageNet
             and does not say.
-
-    Raises:
-        ConfigError: A value out of its range.
+        shift: Share of the channels that comes from the next frame, and as much from the previous
+            one, in [0, 1/2]; 0 sees each frame alone.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        depth: Depth = 18,
-        width: float = 1.0,
-        dropout: Proportion = 0.5,
-        norm: Norm = "batch",
-        stem_stride: int = 2,
-        stem_pool: bool = True,
-        shift: float = 1 / 8,
-        zero_init: bool = False,
-    ) -> None:
-        check_depth(depth, (10, 18, 34, 50))
-        channels = stem_channels(width)
-        norms = partial(normalization, norm=norm)
-        stages = residual_stages(channels, depth=depth, frames=(1, 1, 1, 1), normalize=norms)
+    depth: Depth = 18
+    shift: float = 1 / 8
+
+    def make_stem(self, channels: int) -> nn.Module:
+        """Build conv1 and its pool."""
+        return self.conv1(channels, frames=1)
+
+    def make_stages(self, channels: int) -> Sequence[nn.Module]:
+        """Build res2 to res5, each block with its shift."""
+        stages = residual_stages(
+            channels, depth=self.depth, frames=(1, 1, 1, 1), normalize=self.normalize
+        )
         for stage in stages:
             for block in stage:
                 assert isinstance(block, Residual)
-                block.branch.insert(0, TemporalShift(shift))
-        super().__init__(
-            num_classes,
-            stem=stem(channels, frames=1, stride=stem_stride, pool=stem_pool, normalize=norms),
-            stages=stages,
-            num_features=num_features(channels, depth=depth),
-            dropout=dropout,
-            zero_init=zero_init,
-        )
+                block.branch.insert(0, TemporalShift(self.shift))
+        return stages
 
 
 class TemporalShift(nn.Module):

@@ -21,6 +21,7 @@ import yaml
 
 from semivideo.base.errors import ConfigError, nearest
 from semivideo.recipes import RECIPES
+from semivideo.settings import read_yaml
 
 Changes = dict[str, Any]
 _RECIPE = "recipe"
@@ -223,7 +224,7 @@ def find_grid(name: str) -> Grid:
             f"no grid {name!r}{nearest(name, GRIDS)} [known: {', '.join(GRIDS)}; or a YAML file]"
         )
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = read_yaml(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read the grid {file}: {error}; correct the file") from None
     return _checked(content, file)

@@ -8,14 +8,9 @@ from their own sections, and the remaining keywords are the keys of the section 
 from __future__ import annotations
 
 import importlib
-import inspect
-import typing
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
-
 from semivideo import models
-from semivideo.base.checked import sentence
 from semivideo.base.errors import ConfigError, nearest
 from semivideo.base.records import ClipSpec
 from semivideo.data.catalogue.manifest import Manifest
@@ -23,6 +18,7 @@ from semivideo.data.clips.loader import Streams
 from semivideo.data.splits import Split
 from semivideo.evaluation.protocols import crop_side
 from semivideo.methods import METHODS, Method
+from semivideo.options import Option, Options
 from semivideo.settings import ModelCard, NetworkSettings, Settings
 from semivideo.transforms import Views
 
@@ -52,37 +48,42 @@ def method_class(name: str) -> type[Method]:
     return found
 
 
+def options_of(cls: type[Method]) -> Options:
+    """What can be set of a method: the keywords of its constructor that are not given to it."""
+    return Options.of(cls, given=GIVEN)
+
+
 def network_roles(cls: type[Method]) -> list[str]:
     """Names of the networks a method takes: its positional parameters."""
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
-    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-
-
-def options_model(cls: type[Method]) -> type[BaseModel]:
-    """A pydantic model of a method's keyword arguments, made from its constructor's annotations."""
-    hints = typing.get_type_hints(cls.__init__, include_extras=True)
-    keywords = [
-        p
-        for p in inspect.signature(cls.__init__).parameters.values()
-        if p.kind is p.KEYWORD_ONLY and p.name not in GIVEN
-    ]
-    fields: dict[str, Any] = {
-        p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in keywords
-    }
-    return create_model(cls.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    return [name for name in options_of(cls).given if name not in GIVEN]
 
 
 def method_options(cls: type[Method], options: dict[str, Any]) -> dict[str, Any]:
-    """Check the keys of the section ``method`` against the constructor.
+    """Check the keys of the section ``method`` against the constructor, and add the defaults.
 
     Raises:
         ConfigError: An unknown key or a value out of range.
     """
-    model = options_model(cls)
-    try:
-        return dict(model.model_validate(options))
-    except ValidationError as error:
-        raise ConfigError(sentence(error, model, section="method")) from None
+    return options_of(cls).checked(options, owner="[method]", section="method")
+
+
+def described_options(name: str) -> list[Option]:
+    """List what can be set of a method or network, the keys of a section one by one.
+
+    Args:
+        name: As in the settings ``method.name`` or ``networks.primary.name``.
+
+    Raises:
+        ConfigError: There is neither a method nor a network of that name.
+    """
+    if name in METHODS:
+        return options_of(METHODS[name]).rows()
+    known = [*METHODS, *models.NETWORKS, *models.FOREIGN]
+    if name not in known and ":" not in name:
+        raise ConfigError(
+            f"no method or network {name!r}{nearest(name, known)}; `semivideo methods` lists them"
+        )
+    return models.options_of(name).rows()
 
 
 def auxiliary_of(primary: NetworkSettings) -> NetworkSettings:
@@ -92,7 +93,7 @@ def auxiliary_of(primary: NetworkSettings) -> NetworkSettings:
         ConfigError: The primary has no width or its stride cannot be halved; the auxiliary must
             then be written out.
     """
-    if not models.has_option(primary.name, "width"):
+    if "width" not in models.options_of(primary.name).settable:
         raise ConfigError(
             f"networks.auxiliary is not set, and {primary.name} has no option 'width' to make a "
             "lighter twin of it; set networks.auxiliary.name, num_frames and stride_frames"

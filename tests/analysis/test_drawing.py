@@ -78,7 +78,7 @@ def test_draw_figure__names_the_nearest(run_of, tmp_path):
     drop = "frame-rate-drop"
     with pytest.raises(ConfigError, match=r"'protocl'; did you mean 'protocol'\? \[accepts: proto"):
         draw_figure(drop, [run], out=tmp_path / "f.png", options={"protocl": "1x1"})
-    with pytest.raises(ConfigError, match=r"drop\.protocol = 3 is not allowed: input should be"):
+    with pytest.raises(ConfigError, match=r"drop: protocol = 3 is not allowed: input should be"):
         draw_figure(drop, [run], out=tmp_path / "f.png", options={"protocol": 3})
 
 

@@ -104,6 +104,9 @@ def test_train__counts_skipped_videos(run, trained, monkeypatch):
     ("text", "value"),
     [
         ("1e-4", 1e-4),
+        ("[1e-3, -2.E5]", [1e-3, -2e5]),
+        ("{weight: 1e-3}", {"weight": 1e-3}),
+        ("1e5x", "1e5x"),
         ("3", 3),
         ("0.5", 0.5),
         ("null", None),

@@ -335,7 +335,10 @@ def test_settings__reach_into_the_sections_of_a_method():
     ("key", "sentence"),
     [
         ("method.alignment.wieght", r"\[method.alignment\] has no key 'wieght'; did you mean 'wei"),
-        ("method.algnment.weight", r"\[method\] has no key 'algnment'; did you mean 'alignment'"),
+        (
+            "method.algnment.weight",
+            r"\[method\] has no option 'algnment'; did you mean 'alignment'",
+        ),
         ("metod.alignment.weight", r"no section 'metod' in 'metod.alignment.weight'; did you mean"),
         ("engine.alignment.weight", r"no section 'alignment' in 'engine.alignment.weight'"),
     ],

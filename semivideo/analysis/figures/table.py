@@ -5,13 +5,9 @@ To add one: a file with its function in this package, and a line in ``FIGURES``.
 
 from __future__ import annotations
 
-import inspect
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from pydantic import ConfigDict, ValidationError, create_model
 
 from semivideo.analysis.comparison import run_folders
 from semivideo.analysis.drawing import checked_out
@@ -29,16 +25,17 @@ from semivideo.analysis.figures.learning_curves import learning
 from semivideo.analysis.figures.reliability import reliability
 from semivideo.analysis.figures.setting_sweep import setting_sweep
 from semivideo.analysis.figures.temporal_gradient import temporal_gradients
-from semivideo.base.checked import sentence
 from semivideo.base.errors import ConfigError, nearest
 from semivideo.base.progress import Progress
+from semivideo.options import Options
 
 
 class Entry(NamedTuple):
     """One figure.
 
     Attributes:
-        draw: Called with run folders and ``out``; its other keyword arguments are options.
+        draw: Called with run folders and ``out``; its other keyword arguments are options, except
+            for ``progress``, which those take that read many videos.
         shows: One line.
         wants: Which runs, in words that follow "wants".
         source: Figure of a paper, or "own".
@@ -50,19 +47,9 @@ class Entry(NamedTuple):
     source: str = "own"
 
     @property
-    def options(self) -> dict[str, Any]:
-        """Name to default of what can be set."""
-        keywords = [p for p in self._parameters.values() if p.kind is p.KEYWORD_ONLY]
-        return {p.name: p.default for p in keywords if p.name not in ("out", "progress")}
-
-    @property
-    def takes_progress(self) -> bool:
-        """Whether it says how far it is, as those that read many videos do."""
-        return "progress" in self._parameters
-
-    @property
-    def _parameters(self) -> Mapping[str, inspect.Parameter]:
-        return inspect.signature(self.draw).parameters
+    def options(self) -> Options:
+        """What can be set."""
+        return Options.of(self.draw, given=("out", "progress"))
 
 
 FIGURES: dict[str, Entry] = {
@@ -174,26 +161,10 @@ def draw_figure(
             f"no figure {name!r}{nearest(name, FIGURES)} [known: {', '.join(FIGURES)}]; "
             "`semivideo figure list` says what each shows"
         )
-    if not runs:
-        raise ConfigError(f"figure {name} wants {FIGURES[name].wants}; name their folders")
-    chosen = _checked(name, options or {})
-    if FIGURES[name].takes_progress:
-        chosen["progress"] = progress
-    return FIGURES[name].draw(run_folders(runs), out=checked_out(out), **chosen)
-
-
-def _checked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Check options against the annotations of the figure's function."""
     entry = FIGURES[name]
-    hints = typing.get_type_hints(entry.draw, include_extras=True)
-    fields: dict[str, Any] = {key: (hints[key], value) for key, value in entry.options.items()}
-    model = create_model("Options", __config__=ConfigDict(extra="forbid"), **fields)
-    if unknown := sorted(options.keys() - fields.keys()):
-        known = f"[accepts: {', '.join(fields)}]" if fields else "(it has none)"
-        raise ConfigError(
-            f"figure {name} has no option {unknown[0]!r}{nearest(unknown[0], fields)} {known}"
-        )
-    try:
-        return dict(model.model_validate(dict(options)))
-    except ValidationError as error:
-        raise ConfigError(sentence(error, model, section=name)) from None
+    if not runs:
+        raise ConfigError(f"figure {name} wants {entry.wants}; name their folders")
+    chosen = entry.options.checked(options or {}, owner=f"figure {name}")
+    if "progress" in entry.options.given:
+        chosen["progress"] = progress
+    return entry.draw(run_folders(runs), out=checked_out(out), **chosen)
