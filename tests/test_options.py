@@ -175,7 +175,7 @@ def test_checked__takes_an_object_of_a_class():
         ({"pair": {1, 2}}, "pair = {1, 2} is not allowed: input should be a valid tuple"),
         ({"engine": 3}, "engine = 3 is not allowed: input should be an instance of Engine"),
         ({"inner": {"weight": "1"}}, "figure f: inner.weight = '1' is not allowed: input should"),
-        ({"inner": {"wight": 1}}, "[inner] has no key 'wight'; did you mean 'weight'?"),
+        ({"inner": {"wieght": 1}}, "[inner] has no key 'wieght'; did you mean 'weight'?"),
         ({"rat": 1}, "figure f has no option 'rat'; did you mean 'rate'? [accepts: rate, ratio,"),
         ({"out": "a"}, "figure f has no option 'out'"),
     ],
@@ -189,8 +189,8 @@ def test_checked__says_what_is_wrong_and_what_is_allowed(values, sentence):
 def test_checked__names_the_key_as_it_stands_in_the_settings():
     with pytest.raises(ConfigError, match=r"^method.inner.weight = '1' is not allowed"):
         DRAW.checked({"inner": {"weight": "1"}}, owner="[method]", section="method")
-    with pytest.raises(ConfigError, match=r"^\[method.inner\] has no key 'wight'"):
-        DRAW.checked({"inner": {"wight": 1}}, owner="[method]", section="method")
+    with pytest.raises(ConfigError, match=r"^\[method.inner\] has no key 'wieght'"):
+        DRAW.checked({"inner": {"wieght": 1}}, owner="[method]", section="method")
 
 
 def test_checked__wants_what_has_no_default():

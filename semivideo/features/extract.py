@@ -25,7 +25,7 @@ from torch import Tensor
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.files import replacing, write_bytes
-from semivideo.base.jobs import ALONE, Share, num_cores
+from semivideo.base.jobs import ALONE, Part, num_cores
 from semivideo.base.progress import Progress
 from semivideo.base.randomness import key
 from semivideo.base.records import Clips, ClipSpec
@@ -73,7 +73,7 @@ def extract(
     *,
     encoder: Encoder,
     wanted: Wanted | None = None,
-    share: Share = ALONE,
+    part: Part = ALONE,
     verify: bool = False,
     progress: Progress | None = None,
 ) -> FeatureCache:
@@ -84,7 +84,7 @@ def extract(
         out: The folder; new, empty, or one that was begun alike.
         encoder: On the device that computes.
         wanted: Views and frames; None takes those of the cache, or the usual ones.
-        share: Number of this process, and how many share the shards.
+        part: Number of this process, and how many share the shards.
         verify: Read every byte of what is there and make broken files again.
         progress: Called with ("features", videos done, videos in all, "") after each video.
 
@@ -98,7 +98,7 @@ def extract(
     """
     form = _begun(manifest, out, encoder, wanted)
     found = FeatureCache(out, form)
-    mine = range(form.num_shards)[share[0] :: share[1]]
+    mine = range(form.num_shards)[part[0] :: part[1]]
     broken = set(found.damaged()) if verify else set()
     todo = [shard for shard in mine if shard in broken or not found.is_there(shard)]
     total = sum(len(form.rows_of(shard)) for shard in mine)

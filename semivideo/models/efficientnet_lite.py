@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from semivideo.base.checked import Share
+from semivideo.base.checked import Proportion
 from semivideo.base.errors import CheckpointError, ConfigError, MissingExtraError
 from semivideo.models.contract import Network
 from semivideo.models.tsm import TemporalShift
@@ -80,7 +80,7 @@ class EfficientNetLite0(Network):
         self,
         num_classes: int,
         *,
-        dropout: Share = 0.2,
+        dropout: Proportion = 0.2,
         shift: float = 0.0,
         pretrained: bool = False,
     ) -> None:

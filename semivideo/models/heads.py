@@ -16,7 +16,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from semivideo.base.checked import Share
+from semivideo.base.checked import Proportion
 from semivideo.models.contract import Network
 
 
@@ -46,7 +46,7 @@ class LinearHead(Head):
         dropout: Probability of dropping a feature, in [0, 1).
     """
 
-    def __init__(self, num_classes: int, *, dim: int, dropout: Share = 0.0) -> None:
+    def __init__(self, num_classes: int, *, dim: int, dropout: Proportion = 0.0) -> None:
         super().__init__(num_classes, num_features=dim, dropout=dropout)
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class MLPHead(Head):
     """
 
     def __init__(
-        self, num_classes: int, *, dim: int, hidden: int = 256, dropout: Share = 0.5
+        self, num_classes: int, *, dim: int, hidden: int = 256, dropout: Proportion = 0.5
     ) -> None:
         super().__init__(num_classes, num_features=hidden, dropout=dropout)
         self.hidden = nn.Linear(dim, hidden)
@@ -85,7 +85,7 @@ class AttentiveHead(Head):
         dropout: Probability of dropping a feature, in [0, 1).
     """
 
-    def __init__(self, num_classes: int, *, dim: int, dropout: Share = 0.0) -> None:
+    def __init__(self, num_classes: int, *, dim: int, dropout: Proportion = 0.0) -> None:
         super().__init__(num_classes, num_features=dim, dropout=dropout)
         self.question = nn.Parameter(torch.zeros(dim))
 
@@ -108,7 +108,7 @@ class TemporalConvHead(Head):
     """
 
     def __init__(
-        self, num_classes: int, *, dim: int, hidden: int = 256, dropout: Share = 0.5
+        self, num_classes: int, *, dim: int, hidden: int = 256, dropout: Proportion = 0.5
     ) -> None:
         super().__init__(num_classes, num_features=hidden, dropout=dropout)
         self.conv = nn.Conv1d(dim, hidden, 3, padding=1)

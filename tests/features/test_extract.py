@@ -79,7 +79,7 @@ def test_extract__killed_and_resumed_equals_the_unbroken_pass(
 def test_extract__processes_share_the_files(manifest, grey, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "videos_per_shard", lambda **_: 2)
     for rank in range(2):
-        made = extract(manifest, tmp_path / "f", encoder=grey, wanted=Wanted(4, 3), share=(rank, 2))
+        made = extract(manifest, tmp_path / "f", encoder=grey, wanted=Wanted(4, 3), part=(rank, 2))
     whole = extract(manifest, tmp_path / "whole", encoder=grey, wanted=Wanted(4, 3))
     assert content(made.folder) == content(whole.folder)
 

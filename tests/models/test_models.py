@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from semivideo.base.errors import ConfigError
-from semivideo.models import FOREIGN, NETWORKS, Network, create, describe
+from semivideo.models import FOREIGN, NETWORKS, Network, create, describe, options_of
 
 
 @pytest.fixture
@@ -31,10 +31,11 @@ def own_module(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_create__builds_every_network_of_the_table_at_small_width(name):
-    network = create(name, 3, width=1 / 32, norm="group")
+    small = {"width": 1 / 32, "norm": "group"}
+    network = create(name, 3, **{k: v for k, v in small.items() if k in options_of(name).settable})
     assert isinstance(network, Network)
     assert network.num_classes == 3
-    logits = network.eval()(torch.zeros(1, 3, 4, 16, 16))
+    logits = network.eval()(torch.zeros(1, 3, 4, 32, 32))
     assert logits.shape == (1, 3)
 
 
