@@ -19,7 +19,7 @@ class StagedNetwork(Network):
         stages: res2 to res5.
         num_features: D, channels of res5.
         dropout: Probability of dropping a feature before the classifier, in [0, 1).
-        zero_init: Start each block as its shortcut (scale 0 in the last normalization).
+        zero_init: Start each block as its shortcut (scale 0 in the last normalisation).
     """
 
     def __init__(
@@ -65,7 +65,7 @@ def initialize(network: nn.Module, *, zero_init: bool) -> None:
 
     Args:
         network: Changed in place; draws from torch's global generator.
-        zero_init: Set the scale of each residual branch's last normalization to 0, so that a
+        zero_init: Set the scale of each residual branch's last normalisation to 0, so that a
             block starts as its shortcut (Goyal et al. 2017); 1 otherwise.
     """
     for module in network.modules():
