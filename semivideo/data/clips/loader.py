@@ -1,6 +1,6 @@
 """Batches of raw clips, each a pure function of (seed, step).
 
-Each stream, labelled and unlabelled, is an endless line of videos: one shuffled pass over its rows
+The labelled and the unlabelled videos are an endless line each: one shuffled pass over their rows
 after the other. Step s takes the next ``batch`` places of the line, and process r of w takes the
 r-th of w equal parts of them::
 
@@ -8,8 +8,8 @@ r-th of w equal parts of them::
     step        0       | 1       | 2
     process     0 0 1 1 | 0 0 1 1 | ...           2 processes
 
-A place's clip is drawn with a key made of seed, stream and place. So the number of loader workers
-and of processes changes nothing, and a run resumes at any step without having saved anything.
+A place's clip is drawn with a key made of seed, line and place. So the number of loader workers and
+of processes changes nothing, and a run resumes at any step without having saved anything.
 """
 
 from __future__ import annotations
