@@ -1,7 +1,8 @@
 """Typed settings of a run: six sections, YAML in and out, every field with its help line.
 
 The defaults are the founding paper's (CMPL, Kinetics-400 at 1 %) where it states one. Method and
-network options that only one class has are checked against that class's constructor in ``build``.
+network options that only one class has are checked against that class's constructor
+(``run.build``).
 """
 
 from __future__ import annotations

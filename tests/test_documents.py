@@ -1,5 +1,7 @@
-"""What the README and the docs tell people to type works."""
+"""What the README and the docs tell people to type works, and what they name is there."""
 
+import ast
+import pkgutil
 import re
 from pathlib import Path
 
@@ -11,9 +13,14 @@ from semivideo.cli import app
 from semivideo.data.synthetic.rendering import render
 from semivideo.recipes import RECIPES, Recipe
 from semivideo.run.build import build_method
+from semivideo.settings import Settings
+from tests.test_layers import INSIDE, LAYERS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PACKAGE = ROOT / "semivideo"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ROOMS = {path.parent.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*/__init__.py")}
+FOLDERS = ROOMS | {"semivideo", "docs", "tests", "benchmarks", "scripts", "evidence"}
 TINY = {
     "data.short_side": 32,
     "data.labeled_batch": 2,
@@ -52,6 +59,58 @@ def test_documents__name_only_commands_and_options_that_exist(page):
 def test_documents__link_to_files_that_exist(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_documents__name_files_that_exist(page):
+    """Code such as `run/build.py`: from the root, or as the pages do from the package."""
+    for path in re.findall(r"`([\w-]+/[\w./-]*)`", page.read_text()):
+        if path.endswith(".py") or path.split("/")[0] in FOLDERS:
+            assert (ROOT / path).exists() or (PACKAGE / path).exists(), f"{page.name}: {path}"
+
+
+def test_docstrings__name_modules_that_exist():
+    """Code such as ``data.video.flow``, which must be a module, something in it, or a setting."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            text = node.value if isinstance(node, ast.Constant) else None
+            text = text if isinstance(text, str) else ""
+            for name in re.findall(r"``([a-z_]\w*(?:\.\w+)+)", text):
+                inside = name.removeprefix("semivideo.")
+                is_file = name.endswith((".json", ".parquet", ".tar"))
+                if not is_file and (name != inside or inside.split(".")[0] in ROOMS):
+                    assert is_there(inside), f"{path.relative_to(ROOT)}: {name}"
+
+
+def is_there(name: str) -> bool:
+    section, key, *_ = [*name.split("."), ""]
+    if section in Settings.model_fields:
+        kind = Settings.model_fields[section].annotation
+        if key in kind.model_fields:
+            return True
+    try:
+        pkgutil.resolve_name(f"semivideo.{name}")
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def test_architecture__shows_the_tree_and_the_layers_that_there_are():
+    page = ROOT / "docs/architecture.md"
+    [tree] = [block for block in blocks(page, "") if block.startswith("semivideo/\n")]
+    shown, above = set(), ""
+    for indent, name in re.findall(r"^( {2,4})(\w+)/", tree, flags=re.M):
+        above = name if len(indent) == 2 else above
+        shown.add(name if len(indent) == 2 else f"{above}/{name}")
+    assert shown == ROOMS
+    rows = re.findall(r"^\| \d+ \| (.*) \|$", page.read_text(), flags=re.M)
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == list(LAYERS)
+    orders = re.findall(r"^\| `(\w+)` \| (`.*) \|$", page.read_text(), flags=re.M)
+    inside = {
+        room: tuple(set(re.findall(r"`(\w+)`", step)) for step in order.split(" < "))
+        for room, order in orders
+    }
+    assert inside == INSIDE
 
 
 def test_readme__six_lines_of_python_run(tmp_path, monkeypatch):

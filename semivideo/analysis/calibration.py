@@ -1,8 +1,8 @@
-"""Whether probabilities are what they say: bins of confidence, and the error they add up to.
+"""Whether a network is right as often as its confidence says: bins of confidence, and the error.
 
-A network is calibrated where the share of right ones in a bin is its mean confidence. The expected
-calibration error is the mean distance of the two, each bin weighing as its videos (Guo et al., "On
-Calibration of Modern Neural Networks", ICML 2017, Eq. 3):
+A network is calibrated where the share of right videos in a bin is the mean confidence there. The
+expected calibration error is the mean distance of the two, each bin weighing as its videos (Guo et
+al., "On Calibration of Modern Neural Networks", ICML 2017, Eq. 3):
 
     ECE = sum_b n_b / n * |accuracy_b - confidence_b|,   bin b of M is ((b - 1) / M, b / M]
 """

@@ -1,4 +1,4 @@
-"""What all figures share: colors, sizes, axes, legend, caption, and the three files of a figure.
+"""What all figures share: colours, sizes, axes, legend, caption, and the three files of a figure.
 
 A figure is a picture (PNG), the same for print (SVG), and the numbers it shows (CSV). Equal numbers
 give equal files.
@@ -28,7 +28,7 @@ from semivideo.analysis.groups import Described
 from semivideo.base.errors import ConfigError
 from semivideo.base.files import replacing, write_bytes
 
-# Okabe and Ito's palette: told apart with any color vision, in print too.
+# Okabe and Ito's palette: told apart with any colour vision, in print too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 INK, PALE, GRID = "#333333", "#999999", "#e6e6e6"
 NUM_SPANS = 40
@@ -55,7 +55,7 @@ def new_figure(*, width: float = 9.6, height: float = 4.4) -> Figure:
 
 
 def colors_of(names: Iterable[H]) -> dict[H, str]:
-    """Give each name a color, in order; the eighth name has the first one's again."""
+    """Give each name a colour, in order; the eighth name has the first one's again."""
     return dict(zip(dict.fromkeys(names), cycle(COLORS), strict=False))
 
 
@@ -117,7 +117,7 @@ def mark_level(axes: Axes, value: float, name: str) -> None:
 
 
 def line_entry(label: str, color: str, *, line: str = "-") -> Line2D:
-    """Return an entry of the legend for lines of a color and style."""
+    """Return an entry of the legend for lines of a colour and style."""
     entry = Line2D([], [], color=color, linewidth=2, label=label)
     entry.set(linestyle=line)
     return entry

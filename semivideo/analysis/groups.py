@@ -119,7 +119,7 @@ def by_method(results: Sequence[D]) -> list[tuple[str, list[D]]]:
 def flat_settings(result: Described) -> dict[str, Any]:
     """Return dotted keys to values, and the number of labelled videos."""
     return {
-        "labeled videos": len(result.split.labeled),
+        "labelled videos": len(result.split.labeled),
         **_flat(result.settings.model_dump(mode="json")),
     }
 

@@ -1,4 +1,4 @@
-"""Every pseudo-label of a training beside the truth: what figures count."""
+"""Each pseudo-label of a training with the true class beside it, for figures that count them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Principal components in NumPy, and labels that keep apart."""
+"""Principal components in NumPy, and places of text on a figure that do not overlap."""
 
 from __future__ import annotations
 

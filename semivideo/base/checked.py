@@ -1,4 +1,4 @@
-"""How settings are checked: strict sections, declared ranges, and one sentence for each fault."""
+"""How settings are checked: strict sections, declared ranges, and one clear sentence a fault."""
 
 from __future__ import annotations
 

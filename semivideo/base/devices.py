@@ -1,4 +1,4 @@
-"""Small arrays on their way to an accelerator, which nobody waits for.
+"""Copies of small arrays to an accelerator (a GPU) that do not make the processor wait.
 
 A plain ``tensor.to(device)`` stops the processor until the accelerator has done everything asked of
 it so far. A step draws the parameters of its views on the processor and copies dozens of them.

@@ -1,4 +1,4 @@
-"""Files that are either the old or the new one, never half of one."""
+"""Files written whole: after a crash a file is the old one or the new one, never a part of one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a step needs of the other processes; with one process, nothing happens.
+"""What a training step gets from the other processes; with one process nothing is exchanged.
 
-Losses that compare clips with each other, and statistics over a batch, must see the batch of all
-processes: then several processes equal one with their clips.
+Losses that compare clips with each other, and statistics over a batch, must see the clips of all
+processes: then several processes give the same result as one process with all their clips.
 """
 
 from __future__ import annotations

@@ -128,8 +128,8 @@ class Clips:
     Attributes:
         frames: Stream name to uint8 (N, T, C, H, W); H, W is the padded canvas of the batch. C is
             3 for RGB; 6 for a frame and the successor it is compared with (views make the temporal
-            gradient of the two); 2 for optical flow, see ``data.flow``. RGB lies in memory as it is
-            decoded, image by image (H, W, C): views are fastest so.
+            gradient of the two); 2 for optical flow, see ``data.video.flow``. RGB lies in memory as
+            it is decoded, image by image (H, W, C): views are fastest so.
         size: int64 (N, 2), height and width of the valid area, at the top left of the canvas.
         video: int64 (N,), opaque number of the video (its row in the manifest).
         draw: int64 (N,), key of this draw; all randomness of a clip's views is a function of it.

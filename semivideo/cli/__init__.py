@@ -61,7 +61,7 @@ def semivideo(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Train video action recognizers from few labels.
+    """Train video action recognisers from few labels.
 
     A folder with one sub-folder of videos per class is enough to begin:
     scan it, split it, train, evaluate, predict. `semivideo demo` shows it all on rendered videos.

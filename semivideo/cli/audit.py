@@ -86,7 +86,7 @@ def _parts(
 def _table(report: Report) -> Table:
     """One line a finding."""
     sizes = (
-        f"{report.num_labeled} labeled, {report.num_unlabeled} unlabeled, {report.num_test} test"
+        f"{report.num_labeled} labelled, {report.num_unlabeled} unlabelled, {report.num_test} test"
     )
     table = Table(
         "check", "verdict", "how many", "what it means", title=f"{report.name}: {sizes} clips"

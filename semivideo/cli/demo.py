@@ -122,8 +122,9 @@ def _data(out: Path, *, seed: int, progress: Progress | None) -> tuple[Manifest,
         out=out / "split.json",
     )
     show(
-        f"{len(manifest)} videos of {len(manifest.classes)} actions: {len(split.labeled)} labeled, "
-        f"{len(split.unlabeled)} unlabeled, {len(split.test)} held out (other scenes and actors)"
+        f"{len(manifest)} videos of {len(manifest.classes)} actions: "
+        f"{len(split.labeled)} labelled, {len(split.unlabeled)} unlabelled, "
+        f"{len(split.test)} held out (other scenes and actors)"
     )
     return manifest, split
 
@@ -147,7 +148,7 @@ def _verdict(rows: list[Row]) -> str:
     ahead = 100 * (top1["cmpl"] - top1["fixmatch"])
     order = "ahead of" if ahead > 0 else "not ahead of"
     return (
-        f"Unlabeled video changes top-1 by {gain:+.1f} points; CMPL is {order} FixMatch here "
+        f"Unlabelled video changes top-1 by {gain:+.1f} points; CMPL is {order} FixMatch here "
         f"({ahead:+.1f} points, one seed)."
     )
 

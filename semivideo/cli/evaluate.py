@@ -22,7 +22,7 @@ def evaluate(
     ] = None,
     videos: Annotated[
         str | None,
-        typer.Option(help="Other labeled videos than the run's test videos."),
+        typer.Option(help="Other labelled videos than the run's test videos."),
     ] = None,
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Show the accuracy of each class.")

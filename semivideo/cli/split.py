@@ -14,7 +14,7 @@ def split(
     manifest: Annotated[str, typer.Argument(help="Manifest, cache, or address of a cache.")],
     out: Annotated[Path, typer.Option(help="Where to write the split (JSON).")],
     labels_per_class: Annotated[
-        int | None, typer.Option(min=1, help="Labeled videos of each class.")
+        int | None, typer.Option(min=1, help="Labelled videos of each class.")
     ] = None,
     labeled_fraction: Annotated[
         float | None, typer.Option(help="Share of the training videos with a label, in (0, 1].")
@@ -43,7 +43,7 @@ def split(
         bool, typer.Option("--allow-missing", help="Leave out listed videos that are not there.")
     ] = False,
 ) -> None:
-    """Draw the labeled videos, and hold out videos for testing.
+    """Draw the labelled videos, and hold out videos for testing.
 
     Give --labels-per-class, --labeled-fraction, or --protocol with --lists. A split file is never
     overwritten.
@@ -64,6 +64,6 @@ def split(
         out=out,
     )
     show(
-        f"{drawn.name}: {len(drawn.labeled)} labeled, {len(drawn.unlabeled)} unlabeled, "
+        f"{drawn.name}: {len(drawn.labeled)} labelled, {len(drawn.unlabeled)} unlabelled, "
         f"{len(drawn.test)} test videos, hash {drawn.short_hash}, written to {out}"
     )

@@ -47,7 +47,7 @@ def train(
         Path | None, typer.Option(help="Run folder to go on with; takes no other option.")
     ] = None,
 ) -> None:
-    """Train a recognizer from labeled and unlabeled videos.
+    """Train a recogniser from labelled and unlabelled videos.
 
     VIDEOS and --out are needed, or --resume alone. A training that was stopped or killed goes on
     with --resume as if nothing had happened.

@@ -1,4 +1,4 @@
-"""Scores: clips x crops, metrics, and the recognizer that labels new video."""
+"""Scores: clips x crops, metrics, and the recogniser that labels new video."""
 
 from semivideo.evaluation.held_out import evaluate
 from semivideo.evaluation.image_classifier import ImageInput, cache_image_logits

@@ -1,8 +1,8 @@
 """Evaluation on held-out videos: the next ones are decoded while the network scores one.
 
-A video that cannot be read is neither right nor wrong: it is left out of every figure, warned
-about, and listed with its reason in ``Evaluation.skipped``, so that a reader sees what a figure is
-over.
+A video that cannot be read counts neither as right nor as wrong: it is left out of every figure,
+warned about, and listed with its reason in ``Evaluation.skipped``. So a reader sees which videos a
+figure is computed from.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     file or row -> clips, uint8 -> test crops -> network -> softmax -> mean over clips x crops
 
 The views of all videos form one stream that is cut into batches of a fixed size, whichever video
-they belong to; in evaluation mode a view's score does not depend on its neighbors.
+they belong to; in evaluation mode a view's score does not depend on its neighbours.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Predictions of many files: one a file, in a table that grows and survives a kill.
+"""Predictions of many files: a table with one row a file, which grows and survives a kill.
 
     .csv     path,model,error,class_1,probability_1,class_2,probability_2, ...
     .jsonl   one object a line: path, model, and predictions or error

@@ -55,7 +55,7 @@ class ActorCutMix(Method):
             paper has none.
         mix_probability: Share of the steps in which scenes are swapped, in [0, 1]; at 0 this is
             FixMatch.
-        boxes: File with boxes around people (``data.boxes``); None for boxes around what moves.
+        boxes: File with boxes around people (``parts.boxes``); None for boxes around what moves.
         min_score: Boxes of a lower score do not count, in [0, 1].
     """
 

@@ -5,7 +5,7 @@
     L_u = 1/U sum_i 1[max p_i >= threshold] H(argmax p_i, F(s(u_i)))
     L   = L_s + weight L_u
 
-Another rule than the fixed threshold may choose or weigh the labels (``adaptive_thresholds``). UDA
+Another rule than the fixed threshold may choose or weigh the labels (``parts.adaptive_rules``). UDA
 (Xie et al., NeurIPS 2020) learns soft labels in place of the class: p_k^(1/T) / sum_j p_j^(1/T).
 The decision that is easy to get wrong: labelled, weak and strong clips go through the network in
 one forward, so that batch statistics see all three.

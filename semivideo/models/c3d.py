@@ -98,7 +98,7 @@ class C3D(Network):
 
 
 class Bias(nn.Module):
-    """One number added to each channel, 0 at first; stands where other networks normalize.
+    """One number added to each channel, 0 at first; stands where other networks normalise.
 
     Args:
         channels: C >= 1.

@@ -3,7 +3,7 @@
     clip (N, C, T, H, W) -> pixel values (N, T, C, H, W) -> the model's own pooling -> features
 
 The model is the library's video classifier with its classifier taken out, so features are pooled
-as its authors do: mean and normalization (VideoMAE), class token (TimeSformer, ViViT), attentive
+as its authors do: mean and normalisation (VideoMAE), class token (TimeSformer, ViViT), attentive
 pooler (V-JEPA 2). Nothing is downloaded, no code of a folder is run, and transformers is imported
 only when such a network is built.
 """
@@ -267,7 +267,7 @@ def _pretrained(architecture: Any, folder: Path, config: Any) -> Any:
             f"{_listed({'missing': backbone, 'of other shape': misshapen})}; copy the folder "
             "again, or undo what options.config changes"
         )
-    # What is beside the backbone, such as the last normalization, may be new.
+    # What is beside the backbone, such as the last normalisation, may be new.
     left = report["unexpected_keys"]
     beside = {"new, not in the folder": missing, "of the folder not used": left}
     if any(beside.values()):

@@ -111,7 +111,7 @@ def factorized_stages(
         channels: Channels of the stem and of res2; they double by stage.
         depth: A key of ``BLOCKS``.
         is_shared: Whether the second convolution of a block has the first one's M.
-        normalize: Makes the normalization of that many channels.
+        normalize: Makes the normalisation of that many channels.
     """
     stages = []
     in_channels = channels

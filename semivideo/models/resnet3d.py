@@ -13,7 +13,7 @@ look along time, here for 8 frames at 224 x 224 (T x H x W after each part):
 
 Depth 10, 18 and 34 have basic blocks, 50 bottlenecks (3x1x1, 1x3x3, 1x1x1). CMPL's paper describes
 the bottleneck only; basic blocks follow SlowFast: 3x3x3, then 1x3x3. Where it is silent on initial
-weights (He, zero-initialized residual branches, classifier deviation 0.01), so do those.
+weights (He, zero-initialised residual branches, classifier deviation 0.01), so do those.
 """
 
 from __future__ import annotations

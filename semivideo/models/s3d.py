@@ -13,7 +13,7 @@ published code. For 64 frames at 224 x 224 (T x H x W, channels):
     res4   pool, Inception 4b to 4f           16x14x14    832
     res5   pool, Inception 5b and 5c           8x7x7     1024
 
-every k x k x k convolution being 1 x k x k and k x 1 x 1, each with normalization and ReLU.
+every k x k x k convolution being 1 x k x k and k x 1 x 1, each with normalisation and ReLU.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Inception(nn.Module):
         in_channels: Channels of the input.
         mixed: Channels of the branches.
         is_gated: Whether each branch ends in a gate.
-        normalize: Makes the normalization of that many channels.
+        normalize: Makes the normalisation of that many channels.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ def inception_stages(base: int, *, is_gated: bool, normalize: Normalize) -> list
     Args:
         base: Channels of the stem before rounding, 64 at width 1.
         is_gated: Whether features are gated.
-        normalize: Makes the normalization of that many channels.
+        normalize: Makes the normalisation of that many channels.
     """
     point, out = scaled(RES2_POINT, base=base), scaled(RES2, base=base)
     res2 = nn.Sequential(

@@ -15,7 +15,7 @@ For 32 frames at 224 x 224 (T x H x W, channels):
     res5     3 frames 8x7x7      2048              3 frames 32x7x7      256
 
 In brackets what comes over from the fast pathway before the next stage: a convolution in time of
-stride alpha with twice the fast pathway's channels, normalization and ReLU, concatenated.
+stride alpha with twice the fast pathway's channels, normalisation and ReLU, concatenated.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def two_pathways(slow: int, fast: int, *, lateral: Layer, normalize: Normalize) 
         slow: Channels of the slow stem.
         fast: Channels of the fast stem.
         lateral: Kernel and stride of the lateral connections.
-        normalize: Makes the normalization of that many channels.
+        normalize: Makes the normalisation of that many channels.
     """
     stages = []
     slow_in, fast_in = slow, fast

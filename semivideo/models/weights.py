@@ -31,7 +31,7 @@ CARD = "card.json"
 SHOWN = 5
 # A zip archive (torch.save since 1.6) and a pickle of protocol 2 or later.
 PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-# Keys under which training programs keep the weights beside their optimizer.
+# Keys under which training programs keep the weights beside their optimiser.
 WRAPPERS = ("state_dict", "model_state", "model")
 
 

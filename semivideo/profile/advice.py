@@ -1,4 +1,4 @@
-"""Plain sentences on what to do; each follows from figures of the report, none is said in vain."""
+"""Plain sentences on what to do; each follows from measured figures, and only if it would help."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Other libraries that read the same frames of the same files, where they are installed.
 
-They take turns with SemiVideo's reader in one process and one thread each; counted is CPU time.
-They give whole frames, SemiVideo the frames shrunk to the canvas, which is work they are spared.
+They take turns with SemiVideo's reader in one process and one thread each; CPU time is counted.
+They give whole frames. SemiVideo also shrinks the frames to the canvas, which the others need not
+do here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The stages of a benchmark, in order."""
+"""The stages of ``semivideo bench``, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where time goes: named parts, whose times add up because a part does not count what is inside it.
+"""Time spent in named parts. A part's time is without that of the parts inside it, so times add up.
 
 Functions are watched from outside, as they are called in training, so that what is measured is
 what runs.

@@ -1,4 +1,4 @@
-"""Steps with their loader, evaluation, and steps with other settings of the engine."""
+"""Measured beyond the bare step: steps with their loader, evaluation, other engine settings."""
 
 from __future__ import annotations
 

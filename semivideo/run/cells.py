@@ -1,4 +1,4 @@
-"""Many runs: each cell of a grid is a run folder, and whoever is free takes the next one.
+"""Many runs: each cell of a grid is a run folder, and a process that is free takes the next cell.
 
 Start the same command as often as there are devices, on as many machines as share the folder (a
 SLURM array, any queue): a cell is claimed by a lock that the system drops when its process ends, so

@@ -53,7 +53,7 @@ def predict(
         videos: Files of any container, length and rotation, or folders of them.
         top: How many classes to name.
         protocol: Clips x crops; None takes the run's.
-        out: A .csv, .json or .jsonl file to write to as well, see ``predictions``.
+        out: A .csv, .json or .jsonl file to write to as well, see ``evaluation.prediction_file``.
         ray: Spread the files over a Ray cluster.
         decoder: Who decodes the files, see ``load``.
         progress: See ``semivideo.api``.
@@ -97,7 +97,7 @@ def predictions(
     """Give the predictions of files as they are made, and go on past files that cannot be read.
 
     With ``out`` a job that was stopped goes on where it was, and each of several processes
-    (``jobs.part_of_job``) takes its part of the files and writes a file of its own.
+    (``semivideo.base.jobs``) takes its part of the files and writes a file of its own.
 
     Args:
         run: As for ``predict``, like the other arguments.

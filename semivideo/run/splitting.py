@@ -36,7 +36,7 @@ def split(
         test_groups: Groups held out for testing.
         test_fraction: Share of the videos held out, in (0, 1), whole groups at a time.
         allow_fewer: Take all of a class that has fewer than ``labels_per_class``.
-        protocol: A name of ``data.published.PROTOCOLS`` instead of all above but the seed.
+        protocol: A name of ``data.splits.published.PROTOCOLS`` instead of all above but the seed.
         lists: Folder of the protocol's lists.
         allow_missing: Leave out videos of the lists that are not there.
         out: Where to write the split (JSON); a file with another content is never replaced.

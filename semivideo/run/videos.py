@@ -40,7 +40,7 @@ def scan(
     """Look at every video once and return the manifest.
 
     Args:
-        videos: A folder or a CSV file, see ``data.sources``.
+        videos: A folder or a CSV file, see ``data.catalogue.sources``.
         out: Where to keep the manifest (parquet); None keeps it in memory only.
         lists: Published lists that name classes and subsets of the videos.
         group_pattern: Regular expression whose group names what must stay on one side of a split.
@@ -82,7 +82,7 @@ def prepare(
     """Decode every video once into a cache, a folder that stands in for the manifest from then on.
 
     A job that was stopped goes on when it is called again. Each of several processes makes its
-    part of the shards, see ``jobs.part_of_job``. None takes what the cache was begun with, or
+    part of the shards, see ``semivideo.base.jobs``. None takes what the cache was begun with, or
     the usual value.
 
     Args:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 _MIDDLE = 127.5  # level of no motion
-_NO_FLOW = 128.0  # the same in ``data.flow``'s whole numbers
+_NO_FLOW = 128.0  # the same in ``data.video.flow``'s whole numbers
 CHANNELS = (2, 3, 6)
 """Numbers of channels that views can be made of."""
 

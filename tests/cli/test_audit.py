@@ -34,7 +34,7 @@ def test_audit__exits_0_without_and_3_with_a_leak(run, videos, tmp_path):
     bad = run("audit", videos / "m.parquet", "--split", videos / "mixed.json", "--json", out)
     assert bad.code == 3
     assert bad.err == f"wrote {out}\n"
-    assert "mixed: 2 labeled, 0 unlabeled, 2 test clips" in bad.out
+    assert "mixed: 2 labelled, 0 unlabelled, 2 test clips" in bad.out
     content = json.loads(out.read_text())
     assert content["leaks"]
     assert content["hash"] == Split.read(videos / "mixed.json").hash

@@ -86,7 +86,7 @@ def test_split__passes_options_and_says_what_was_drawn(run, api):
         "out": Path("s.json"),
     }
     assert result.out == (
-        "2-per-class-seed1: 2 labeled, 3 unlabeled, 1 test videos, hash 0123, written to s.json\n"
+        "2-per-class-seed1: 2 labelled, 3 unlabelled, 1 test videos, hash 0123, written to s.json\n"
     )
 
 

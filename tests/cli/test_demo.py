@@ -78,7 +78,7 @@ def test_verdict__admits_that_cmpl_is_not_ahead():
         demo.Row(name, top1, 0.5, 0.5, 1) for name, top1 in zip(TOP1, (0.5, 0.6, 0.55), strict=True)
     ]
     assert demo._verdict(rows) == (
-        "Unlabeled video changes top-1 by +10.0 points; CMPL is not ahead of FixMatch here "
+        "Unlabelled video changes top-1 by +10.0 points; CMPL is not ahead of FixMatch here "
         "(-5.0 points, one seed)."
     )
 

@@ -13,7 +13,7 @@ from semivideo.settings import Settings
 
 K = 5
 NUM_VIDEOS = 300
-# Group norm: no batch statistics, so that one clip's logits do not depend on its neighbors.
+# Group norm: no batch statistics, so that one clip's logits do not depend on its neighbours.
 NETWORK = {
     "name": "resnet3d10",
     "options": {"width": 0.25, "dropout": 0.0, "norm": "group", "zero_init": False},

@@ -125,7 +125,7 @@ def test_actorcutmix__shows_people_before_a_scene_without_its_people(case):
     s, _, _ = make()._before_other_scenes(batch.unlabeled, views.w, views.s)
     assert torch.equal(s[0, ..., :2, :2], views.w[0, ..., :2, :2])
     assert torch.equal(s[0, ..., 0, 2:], views.w[1, ..., 0, 2:])
-    assert not s[0, ..., 2:, 1:3].any()  # where clip 1 has its people: the mean color
+    assert not s[0, ..., 2:, 1:3].any()  # where clip 1 has its people: the mean colour
     assert torch.equal(s[[2, 4]], views.s[[2, 4]])  # nobody, and nothing but somebody
 
 

@@ -9,7 +9,7 @@ from semivideo.models.r2plus1d import middle_channels
 
 
 def by_hand(classes: int, blocks: tuple[int, ...], *, is_shared: bool) -> int:
-    """Weights of convolutions, two numbers a normalized channel, and the classifier."""
+    """Weights of convolutions, two numbers a normalised channel, and the classifier."""
     total = 3 * 45 * 49 + 2 * 45 + 45 * 64 * 3 + 2 * 64
     n = 64
     for i, count in enumerate(blocks):

@@ -113,7 +113,7 @@ def copies(parts: Parts, manifest: Manifest, found: Copies) -> list[Finding]:
     Args:
         parts: The sides.
         manifest: That the rows are of.
-        found: By ``data.copies``.
+        found: By ``data.splits.copies``.
     """
     total = len(parts.test)
     identical, near = (

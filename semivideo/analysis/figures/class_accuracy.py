@@ -25,7 +25,7 @@ from semivideo.analysis.groups import by_method
 from semivideo.analysis.result import Result
 
 MARKS = "osD^vP*"
-"""Of the methods, so that no color is needed to tell them apart."""
+"""Of the methods, so that no colour is needed to tell them apart."""
 MOST_NAMES = 120
 """Above so many classes their names are left out; the CSV file has them."""
 

@@ -31,7 +31,7 @@ from semivideo.evaluation import Recognizer, evaluate
 from semivideo.models import Network
 
 MARKS = "osD^vPX<>*h"
-"""With the seven colors, 77 classes look different."""
+"""With the seven colours, 77 classes look different."""
 MOST_NAMES = 120
 """Above so many classes the list of names is left out; the CSV file has them."""
 
@@ -58,7 +58,7 @@ class Noted(nn.Module):
 def features(
     runs: Sequence[str | Path], *, out: str | Path, progress: Progress | None = None
 ) -> list[Path]:
-    """Draw the test videos of a run, a color and mark for each class, its number at the mean.
+    """Draw the test videos of a run, a colour and mark for each class, its number at the mean.
 
     Args:
         runs: One finished run whose videos can be read.

@@ -38,7 +38,7 @@ Rows = list[dict[str, Any]]
 
 
 def thresholds(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
-    """Draw the share kept and the precision over the threshold, a color for each network.
+    """Draw the share kept and the precision over the threshold, a colour for each network.
 
     Args:
         runs: Finished runs of methods that give pseudo-labels; seeds become a mean with a band.

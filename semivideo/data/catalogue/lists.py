@@ -222,7 +222,7 @@ def _line_entries(path: Path, lines: list[str], format: str, _: str | None) -> l
         if found is None:
             raise DataError(
                 f"line {number} of {path.name} is {text[:80]!r}, which is not of the list format "
-                f"{format!r}; correct it or leave the format to be recognized",
+                f"{format!r}; correct it or leave the format to be recognised",
                 path=str(path),
             )
         name = PurePosixPath(found["name"]).as_posix()

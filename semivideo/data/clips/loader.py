@@ -1,6 +1,6 @@
 """Batches of raw clips, each a pure function of (seed, step).
 
-Each stream, labeled and unlabeled, is an endless line of videos: one shuffled pass over its rows
+The labelled and the unlabelled videos are an endless line each: one shuffled pass over their rows
 after the other. Step s takes the next ``batch`` places of the line, and process r of w takes the
 r-th of w equal parts of them::
 
@@ -8,8 +8,8 @@ r-th of w equal parts of them::
     step        0       | 1       | 2
     process     0 0 1 1 | 0 0 1 1 | ...           2 processes
 
-A place's clip is drawn with a key made of seed, stream and place. So the number of loader workers
-and of processes changes nothing, and a run resumes at any step without having saved anything.
+A place's clip is drawn with a key made of seed, line and place. So the number of loader workers and
+of processes changes nothing, and a run resumes at any step without having saved anything.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Streams:
 
     Attributes:
         labeled: Rows of the manifest.
-        labels: Number of the class of each labeled row.
+        labels: Number of the class of each labelled row.
         unlabeled: Rows whose labels the learner may not know; empty for methods that use none.
     """
 
@@ -121,11 +121,13 @@ def training_loader(
     Raises:
         ConfigError: A batch cannot be shared evenly by the processes, or frames in memory by the
             loader processes.
-        DataError: There is no labeled video; while iterating: 8 videos in a row cannot be read.
+        DataError: There is no labelled video; while iterating: 8 videos in a row cannot be read.
     """
     settings = reader.settings
     if not streams.labeled:
-        raise DataError("there is no labeled video to learn from; label some or draw another split")
+        raise DataError(
+            "there is no labelled video to learn from; label some or draw another split"
+        )
     for name in ("labeled_batch", "unlabeled_batch"):
         size = getattr(settings, name)
         if size % world_size:

@@ -1,4 +1,8 @@
-"""In which order a run draws its videos: endless lines, each place a pure function of the seed."""
+"""The order in which a run draws its videos.
+
+A line is an endless sequence of videos. Which video stands at its place n follows from the seed and
+n alone, so that a run can begin or resume at any place.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""From a draw's key to frame numbers: what the settings and the networks ask of ``sampling``."""
+"""From the key of a draw to frame numbers: applies the settings and each network's clip.
+
+The arithmetic is that of ``sampling``.
+"""
 
 from __future__ import annotations
 

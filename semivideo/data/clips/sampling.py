@@ -1,6 +1,6 @@
 """Which frames a clip takes: index arithmetic only, no video, no generator, no state.
 
-Frames of a video are numbered from 0. A window is ``window_frames`` neighboring frames, and a clip
+Frames of a video are numbered from 0. A window is ``window_frames`` neighbouring frames, and a clip
 takes ``num_frames`` of them, ``stride_frames`` apart. Streams that share a window share its start::
 
     window of 16   0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15

@@ -1,8 +1,8 @@
-"""Decoded frames in memory, for small data sets: each video is decoded once, not once a draw.
+"""Decoded frames in memory, for small data sets: each video is decoded once a run.
 
-The frames are those that the decoder or the manifest's cache gives at the canvas size, so runs with
-and without a store see the same clips. They lie in one block of memory, which loader processes
-started by fork share.
+Without a store a video is decoded again each time a clip of it is drawn. The frames are those that
+the decoder or the manifest's cache gives at the canvas size, so runs with and without a store see
+the same clips. They lie in one block of memory, which loader processes started by fork share.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Copies of one video on two sides of a split: see ``fingerprint`` for what counts as a copy."""
+"""Copies of one video on the two sides of a split; ``fingerprint`` says what counts as a copy."""
 
 from __future__ import annotations
 

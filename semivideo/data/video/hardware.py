@@ -36,7 +36,7 @@ log = logging.getLogger("semivideo")
 
 _FRAMES_AT_ONCE = 8  # whole and in floating point on the GPU: 250 MB of a 1080p video
 _TEST_FRAMES = [3, 4, 17]  # across a keyframe and B-frames
-_LEAST_ALIKE = 6.0  # levels; neighboring frames of the test differ by 30
+_LEAST_ALIKE = 6.0  # levels; neighbouring frames of the test differ by 30
 
 
 class HardwareDecoder:

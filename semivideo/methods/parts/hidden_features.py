@@ -103,7 +103,7 @@ class Projection(nn.Module):
 
     def __init__(self, num_features: int, *, dim: int) -> None:
         super().__init__()
-        # No biases: the normalization after each layer would take them out again.
+        # No biases: the normalisation after each layer would take them out again.
         self.layers = nn.Sequential(
             nn.Linear(num_features, dim, bias=False),
             nn.BatchNorm1d(dim, track_running_stats=False),

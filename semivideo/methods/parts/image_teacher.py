@@ -65,7 +65,7 @@ class CachedTeacher(ImageTeacher):
     """The rows of a file: one answer a video, whatever clip of it is shown.
 
     Args:
-        path: The file, see ``data.image_logits``; read by ``prepare``.
+        path: The file, see ``image_logits``; read by ``prepare``.
         num_classes: K that its logits must have.
     """
 

@@ -1,8 +1,7 @@
 """Which predictions become labels: the interface between a method and a rule, and a fixed rule.
 
 A method asks ``thresholds(p, video)`` for the labels of its unlabelled clips and adds ``penalty``
-to the loss of learning from them. The rules that follow the training are in
-``adaptive_thresholds``.
+to the loss of learning from them. ``adaptive_rules`` has the rules that follow the training.
 Shapes: p (N, K), video (N,).
 """
 

@@ -17,7 +17,7 @@ def convolved_by_planes(conv: nn.Conv3d, x: Tensor) -> Tensor:
     """Return ``conv(x)``, (N, C', T', H', W'), computed by planes where its kernel allows it.
 
     Args:
-        conv: Its padding is numbers, of zeros, and its dilation 1, as in ``blocks.ConvNorm``.
+        conv: Its padding is numbers, of zeros, and its dilation 1, as in ``residual.ConvNorm``.
         x: (N, C, T, H, W).
     """
     time, height, width = conv.kernel_size

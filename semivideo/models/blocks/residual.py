@@ -1,4 +1,4 @@
-"""Parts that residual video networks are built of: normalization, stem, residual block, stages.
+"""Parts that residual video networks are built of: normalisation, stem, residual block, stages.
 
 A block is a chain of ``Layer`` descriptions, so that a family of networks is a table of kernels
 and strides, (time, height, width) throughout. Padding keeps the size at stride 1.
@@ -45,12 +45,12 @@ class Layer(NamedTuple):
 
 
 class ConvNorm(nn.Module):
-    """A convolution without bias and the normalization after it.
+    """A convolution without bias and the normalisation after it.
 
     Args:
         in_channels: Channels of the input.
         layer: What the convolution looks like.
-        normalize: Makes the normalization of that many channels.
+        normalize: Makes the normalisation of that many channels.
 
     Attributes:
         is_factorized: Whether it is computed as a 2D convolution where that gives the same.
@@ -99,7 +99,7 @@ class Residual(nn.Module):
     Args:
         in_channels: Channels of the input.
         layers: Convolutions of the branch; a ReLU stands between them, none after the last.
-        normalize: Makes the normalization of that many channels.
+        normalize: Makes the normalisation of that many channels.
 
     Attributes:
         is_recomputed: Whether its inner tensors are made again in the backward pass, not kept.
@@ -137,7 +137,7 @@ class Residual(nn.Module):
 
 
 def normalization(channels: int, *, norm: Norm, eps: float = 1e-5) -> nn.BatchNorm3d | nn.GroupNorm:
-    """Return the normalization of ``channels`` channels.
+    """Return the normalisation of ``channels`` channels.
 
     Args:
         channels: C >= 1.
@@ -166,7 +166,7 @@ def stem(
         frames: Kernel size in time, odd.
         stride: Spatial stride of the convolution, >= 1.
         pool: Whether the max-pool is there.
-        normalize: Makes the normalization of that many channels.
+        normalize: Makes the normalisation of that many channels.
 
     Raises:
         ConfigError: An even or non-positive kernel, or a stride below 1.
@@ -211,7 +211,7 @@ def residual_stages(
         frames: Kernel size in time of the first convolution of the blocks, by stage.
         second_frames: Kernel size in time of the second convolution of a basic block.
         time_strides: Temporal stride at the entry of each stage.
-        normalize: Makes the normalization of that many channels.
+        normalize: Makes the normalisation of that many channels.
     """
     stages = []
     in_channels = channels
@@ -238,7 +238,7 @@ def residual_stage(
     Args:
         in_channels: Channels of the input.
         blocks: The layers of each block.
-        normalize: Makes the normalization of that many channels.
+        normalize: Makes the normalisation of that many channels.
     """
     inputs = [in_channels, *(layers[-1].channels for layers in blocks[:-1])]
     return nn.Sequential(

@@ -8,7 +8,7 @@ from semivideo.base.errors import CheckpointError, ConfigError
 
 
 def drawn(axes, *, line: str, color: str) -> list[np.ndarray]:
-    """Points (N, 2) of the lines of that style and color."""
+    """Points (N, 2) of the lines of that style and colour."""
     wanted = [it for it in axes.lines if (it.get_linestyle(), it.get_color()) == (line, color)]
     return [it.get_xydata() for it in wanted]
 

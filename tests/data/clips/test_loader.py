@@ -191,7 +191,7 @@ def test_loader__refuses_uneven_shares_and_no_labels(manifest):
         match=r"data.labeled_batch = 2 cannot be shared evenly by 3 processes; write 3 or 3$",
     ):
         load(make_reader(manifest), world_size=3)
-    with pytest.raises(DataError, match="there is no labeled video to learn from; label some"):
+    with pytest.raises(DataError, match="there is no labelled video to learn from; label some"):
         load(make_reader(manifest), Streams([], []))
 
 

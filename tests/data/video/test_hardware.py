@@ -290,7 +290,7 @@ def test_torchcodec__gives_the_frames_of_every_hard_file_or_leaves_it(real, hard
         options = {"frames": found.frames, "rotation": found.rotation}
         ours = real.read_frames(path, wanted, **options).astype(np.int16)
         errors = []
-        for step in (0, -1, 1):  # no neighbor may be more alike than the frame itself
+        for step in (0, -1, 1):  # no neighbour may be more alike than the frame itself
             near = read_frames(path, (wanted + step).clip(0, num_frames - 1), **options)
             assert ours.shape == near.shape, name
             errors.append(np.abs(ours - near).mean(axis=(1, 2, 3)))
