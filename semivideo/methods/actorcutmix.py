@@ -59,7 +59,7 @@ class ActorCutMix(Method):
         min_score: Boxes of a lower score do not count, in [0, 1].
     """
 
-    weak_graph = True
+    weak_only_labels = True
     box_of_video: Tensor
 
     def __init__(
@@ -104,7 +104,9 @@ class ActorCutMix(Method):
         if uniform([batch.step], "swap") < self.mix_probability:  # the same in all processes
             s, v, j = self._before_other_scenes(u, u_w, s)
 
-        F_x, F_w, F_s = jointly(self.primary, x, u_w, s, weak_graph=self.weak_graph)
+        F_x, F_w, F_s = jointly(
+            self.primary, labeled=x, weak=u_w, strong=s, weak_graph=batch.weak_graph
+        )
         label = confident_labels(F_w.softmax(dim=1), self.threshold)
         y_i = label.label
         y_j = y_i if j is None else gathered(y_i)[j]

@@ -47,7 +47,7 @@ class FixMatch(Method):
         temperature: T > 0 of soft labels (UDA: 0.4); None for hard ones.
     """
 
-    weak_graph = True
+    weak_only_labels = True
 
     def __init__(
         self,
@@ -83,7 +83,9 @@ class FixMatch(Method):
         u = unlabeled(batch)
         u_w, u_s = self.views.weak(u, "primary"), self.views.strong(u, "primary")
 
-        F_x, F_w, F_s = jointly(self.primary, x, u_w, u_s, weak_graph=self.weak_graph)
+        F_x, F_w, F_s = jointly(
+            self.primary, labeled=x, weak=u_w, strong=u_s, weak_graph=batch.weak_graph
+        )
         p = F_w.detach().softmax(dim=1)
         label = self.thresholds(p, u.video)
         soft = None if self.temperature is None else sharpened(p, self.temperature)

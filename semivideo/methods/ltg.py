@@ -98,8 +98,11 @@ class LTG(Method):
             only = supervised_loss({"L_s^F": self.primary(x), "L_s^G": self.temporal(x_g)}, y)
             return replace(only, loss=only.loss / 2)
         u = unlabeled(batch)
-        F = seen(self.primary, x, v.weak(u, "primary"), v.strong(u, "primary"))
-        G = seen(self.temporal, x_g, v.weak(u, "temporal"), v.strong(u, "temporal"))
+        w, s = v.weak(u, "primary"), v.strong(u, "primary")
+        w_g, s_g = v.weak(u, "temporal"), v.strong(u, "temporal")
+
+        F = seen(self.primary, labeled=x, weak=w, strong=s)
+        G = seen(self.temporal, labeled=x_g, weak=w_g, strong=s_g)
 
         given = label_makers(self.streams.labels, F.w.detach(), G.w.detach())
         labels = [(name, confident_labels(q, self.threshold)) for name, q in given]

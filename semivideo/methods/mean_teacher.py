@@ -67,7 +67,7 @@ class MeanTeacher(Method):
         u = unlabeled(batch)
         u_a, u_w = self.views.standard(u, "primary"), self.views.weak(u, "primary")
 
-        F_x, F_a = jointly(self.primary, x, u_a)
+        F_x, F_a = jointly(self.primary, labeled=x, standard=u_a)
         with torch.no_grad():
             q = self.teacher(u_w).float().softmax(dim=1)
         L_s = cross_entropy(F_x, y)

@@ -66,7 +66,7 @@ class PseudoLabel(Method):
         u = unlabeled(batch)
         u_w = self.views.weak(u, "primary")
 
-        F_x, F_w = jointly(self.primary, x, u_w)
+        F_x, F_w = jointly(self.primary, labeled=x, weak=u_w)
         label = confident_labels(F_w.softmax(dim=1), self.threshold)
         L_s = cross_entropy(F_x, y)
         L_u = masked_cross_entropy(F_w, label)

@@ -94,7 +94,7 @@ class TCL(Method):
         finetunes = batch.progress >= 1 - self.finetune
         contrasts = batch.progress >= self.contrast_from and not finetunes
 
-        F_x, F_f = jointly(self.primary, x, u_f)
+        F_x, F_f = jointly(self.primary, labeled=x, standard=u_f)
         label = confident_labels(F_f.softmax(dim=1), self.threshold)
         L_s = L = cross_entropy(F_x, y)
         L_u = masked_cross_entropy(F_f, label)

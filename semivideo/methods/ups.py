@@ -102,7 +102,8 @@ class UPS(Method):
         u = unlabeled(batch)
         label = ConfidentLabels(self.label[u.video], self.confidence[u.video], self.kept[u.video])
 
-        F_x, F_u = jointly(self.primary, x, self.views.standard(u, "primary"))
+        u_a = self.views.standard(u, "primary")
+        F_x, F_u = jointly(self.primary, labeled=x, standard=u_a)
         L_s = cross_entropy(F_x, y)
         L_pos = masked_cross_entropy(F_u, label)
         L_neg = negative_learning_loss(F_u, self.excluded[u.video])
