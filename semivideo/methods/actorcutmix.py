@@ -34,7 +34,7 @@ from semivideo.base.devices import on_device
 from semivideo.base.processes import gathered
 from semivideo.base.randomness import uniform
 from semivideo.base.records import Batch, Clips, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.methods.parts.boxes import human_boxes
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, confident_labels
@@ -60,6 +60,7 @@ class ActorCutMix(Method):
     """
 
     weak_only_labels = True
+    passes = Passes(labeled=1, unlabeled=2)
     box_of_video: Tensor
 
     def __init__(

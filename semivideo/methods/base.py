@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +20,32 @@ from semivideo.models.contract import Network
 from semivideo.objectives import ConfidentLabels
 
 
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """How often clips go through each network of a method in one step: what its cost is counted by.
+
+    Attributes:
+        labeled: Passes of a labelled clip.
+        unlabeled: Passes of an unlabelled clip; of half of its frames they are half of one.
+        without_graph: Further passes of an unlabelled clip, from which nothing is learned, such as
+            a teacher's.
+        for_each: Name of an option of the method, each of whose values takes all these passes.
+    """
+
+    labeled: float
+    unlabeled: float
+    without_graph: float = 0.0
+    for_each: str | None = None
+
+
 class Method(nn.Module, ABC):
     """A way to learn from labelled and unlabelled clips.
 
     Attributes:
         clips: Stream name to the clips wanted; the first stream is the deployed network's.
         uses_unlabeled: Whether the loader must deliver unlabelled clips.
+        passes: What the cost of a step is estimated by; a method that declares nothing shows a
+            labelled clip once and an unlabelled one twice, in its weak and its strong view.
         num_rounds: Trainings in a row: at the start of each the engine begins the learning-rate
             schedule, momentum, ``Batch.progress`` and its average of the weights anew.
         weak_only_labels: Whether weak views only make labels, so that ``forward`` can give
@@ -33,6 +54,7 @@ class Method(nn.Module, ABC):
 
     clips: dict[str, ClipSpec]
     uses_unlabeled: bool = True
+    passes: Passes = Passes(labeled=1, unlabeled=2)
     num_rounds: int = 1
     weak_only_labels: bool = False
 

@@ -29,7 +29,7 @@ from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Share, Weight
 from semivideo.base.records import Batch, ClipSpec, PseudoLabels, StepResult
-from semivideo.methods.base import Method, jointly, logged, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, unlabeled
 from semivideo.methods.parts.adaptive_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
 from semivideo.objectives import Scheme, after_warmup, label_sources, masked_cross_entropy
@@ -58,6 +58,7 @@ class CMPL(Method):
     """
 
     weak_only_labels = True
+    passes = Passes(labeled=1, unlabeled=2)
 
     def __init__(
         self,

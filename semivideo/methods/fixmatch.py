@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Share, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.methods.parts.adaptive_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, masked_cross_entropy, sharpened
@@ -48,6 +48,7 @@ class FixMatch(Method):
     """
 
     weak_only_labels = True
+    passes = Passes(labeled=1, unlabeled=2)
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ from torch.nn.functional import cross_entropy
 from semivideo.base.checked import Share, Weight
 from semivideo.base.processes import gathered
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, logged, supervised_loss, unlabeled
 from semivideo.methods.ltg_options import Alignment, Contrast, LabelSource, TwoStreams
 from semivideo.methods.parts.hidden_features import Projection, block_pairs, check_stages, seen
 from semivideo.models.contract import Network
@@ -63,6 +63,8 @@ class LTG(Method):
     Raises:
         ConfigError: A network that is to be aligned has no ``stages``.
     """
+
+    passes = Passes(labeled=1, unlabeled=2)
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from semivideo.base.checked import Share, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, supervised_loss, unlabeled
 from semivideo.methods.parts.ema import WeightAverage
 from semivideo.models.contract import Network
 from semivideo.objectives import ramped
@@ -40,6 +40,8 @@ class MeanTeacher(Method):
         ramp: Share of the training over which the weight rises linearly, in [0, 1].
         decay: Of the average, in [0, 1]; 0 makes the teacher a copy of the student.
     """
+
+    passes = Passes(labeled=1, unlabeled=1, without_graph=1)
 
     def __init__(
         self,

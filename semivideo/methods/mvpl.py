@@ -29,7 +29,7 @@ from torch.nn.functional import cross_entropy
 from semivideo.base.checked import Share, Weight
 from semivideo.base.errors import ConfigError
 from semivideo.base.records import Batch, ClipSpec, Modality, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import (
     ConfidentLabels,
@@ -63,6 +63,7 @@ class MvPL(Method):
     """
 
     weak_only_labels = True
+    passes = Passes(labeled=1, unlabeled=2, for_each="modalities")
 
     def __init__(
         self,

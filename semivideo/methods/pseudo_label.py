@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Share, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import confident_labels, masked_cross_entropy, ramped
 from semivideo.transforms import Views
@@ -37,6 +37,8 @@ class PseudoLabel(Method):
         ramp: Share of the training at which the weight has risen to its full value, in [0, 1].
         supervised_warmup: Share at which it begins to rise, in [0, 1]; USB's code has 0.
     """
+
+    passes = Passes(labeled=1, unlabeled=1)
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ from semivideo.base.checked import Share, Weight
 from semivideo.base.errors import ConfigError
 from semivideo.base.processes import gathered
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import confident_labels, group_contrast, masked_cross_entropy, nt_xent
 from semivideo.transforms import Views
@@ -59,6 +59,8 @@ class TCL(Method):
     Raises:
         ConfigError: The clips of the fast path have one frame, so half of them is none.
     """
+
+    passes = Passes(labeled=1, unlabeled=1.5)  # the slow path has half of the frames
 
     def __init__(
         self,

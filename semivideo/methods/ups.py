@@ -33,7 +33,7 @@ from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.methods.parts.selection import Selection, judged
 from semivideo.models.contract import Network
 from semivideo.objectives import (
@@ -60,6 +60,7 @@ class UPS(Method):
         selection: What is kept of the predictions.
     """
 
+    passes = Passes(labeled=1, unlabeled=1)
     label: Tensor
     confidence: Tensor
     kept: Tensor

@@ -29,7 +29,7 @@ from torch.nn.functional import cross_entropy
 from semivideo.base.checked import Share, Weight
 from semivideo.base.errors import ConfigError
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, logged, supervised_loss, unlabeled
 from semivideo.methods.parts.image_teacher import image_teacher
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, confident_labels, masked_cross_entropy
@@ -56,6 +56,8 @@ class VideoSSL(Method):
     Raises:
         ConfigError: Teacher and ``distillation_weight`` do not go together.
     """
+
+    passes = Passes(labeled=1, unlabeled=1)
 
     def __init__(
         self,

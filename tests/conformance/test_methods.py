@@ -12,6 +12,7 @@ import torch
 
 from semivideo import models
 from semivideo.methods import METHODS
+from semivideo.run import build
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SEMI = [name for name, cls in METHODS.items() if cls.uses_unlabeled]
@@ -112,6 +113,35 @@ def test_method__shows_the_network_a_strong_view_unlike_the_weak_one(kit, name):
     for stream in method.clips:
         weak, strong = method.views.weak(clips, stream), method.views.strong(clips, stream)
         assert (weak - strong).abs().mean() > 0.1
+
+
+def counted_passes(method, batch, *, num_frames) -> tuple[float, float]:
+    """Clips that pass through all networks together, with a graph and without one."""
+    found = {True: 0.0, False: 0.0}
+    for network in (m for m in method.modules() if isinstance(m, models.Network)):
+        role = "auxiliary" if network is getattr(method, "auxiliary", None) else "primary"
+
+        def count(module, args, role=role):
+            found[torch.is_grad_enabled()] += len(args[0]) * args[0].shape[2] / num_frames[role]
+
+        network.stem.register_forward_pre_hook(count)
+    method(batch)
+    return found[True], found[False]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method__declares_how_often_clips_pass_in_a_step(kit, name):
+    method = kit.method(name)
+    if name == "ups":
+        method.num_selections = 1  # in the first round only labelled clips pass
+    networks = build.network_settings(kit.settings(name), type(method))
+    num_frames = {role: network.num_frames for role, network in networks.items()}
+    found = counted_passes(method, kit.batch(method), num_frames=num_frames)
+    passes, times = method.passes, len(networks)
+    if passes.for_each is not None:
+        times *= len(getattr(method, passes.for_each))
+    learned = 4 * passes.labeled + 8 * passes.unlabeled
+    assert found == (times * learned, times * 8 * passes.without_graph)
 
 
 @pytest.mark.parametrize("name", METHODS)
