@@ -58,7 +58,7 @@ def step_flops(settings: Settings) -> float:
     learned = data.labeled_batch * passes.labeled + unlabeled * passes.unlabeled
     clips = LEARNED * learned + unlabeled * passes.without_graph
     if passes.for_each is not None:
-        clips *= len(settings.method.options.get(passes.for_each, "1"))
+        clips *= len(build.method_options(cls, settings.method.options)[passes.for_each])
     return clips * _flops_per_clip(settings, cls)
 
 
