@@ -48,7 +48,6 @@ class ActorCutMix(Method):
     Args:
         primary: The network to train.
         views: Makes views of raw clips; the paper's use ``temporal_augment``.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         threshold: Least confidence of a pseudo-label, in [0, 1].
         weight: Weight of the unlabelled term, >= 0; at 0 this is supervised training.
         supervised_warmup: Share of the training before the unlabelled term counts, in [0, 1]; the

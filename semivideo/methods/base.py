@@ -41,6 +41,10 @@ class Passes:
 class Method(nn.Module, ABC):
     """A way to learn from labelled and unlabelled clips.
 
+    Its constructor takes networks by position. By keyword it takes ``views``, which makes views of
+    raw clips; ``clips``, what each of these networks sees, by its name (``{"primary": ...}``); and
+    the options of the method. Pages describe ``views`` and ``clips`` where there is more to say.
+
     Attributes:
         clips: Stream name to the clips wanted; the first stream is the deployed network's.
         uses_unlabeled: Whether the loader must deliver unlabelled clips.

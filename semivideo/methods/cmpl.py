@@ -30,7 +30,7 @@ from torch.nn.functional import cross_entropy
 from semivideo.base.checked import Share, Weight
 from semivideo.base.records import Batch, ClipSpec, PseudoLabels, StepResult
 from semivideo.methods.base import Method, Passes, jointly, logged, unlabeled
-from semivideo.methods.parts.adaptive_rules import ThresholdRule, make_thresholds
+from semivideo.methods.parts.threshold_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
 from semivideo.objectives import Scheme, after_warmup, label_sources, masked_cross_entropy
 from semivideo.transforms import Views
@@ -45,7 +45,6 @@ class CMPL(Method):
     Args:
         primary: F, the network that is deployed.
         auxiliary: A, lighter and at a higher frame rate; any network.
-        views: Makes views of raw clips.
         clips: The clips of the streams "primary" and "auxiliary".
         threshold: Least confidence of a pseudo-label, in [0, 1] (Fig. 4a: 0.9 is best).
         weight: Weight of the unlabelled terms, >= 0; the paper's 5 at 1 % labels, 2 at 10 %.

@@ -5,8 +5,8 @@
     L_u = 1/U sum_i 1[max p_i >= threshold] H(argmax p_i, F(s(u_i)))
     L   = L_s + weight L_u
 
-Another rule than the fixed threshold may choose or weigh the labels (``adaptive_thresholds``). UDA
-(Xie et al., NeurIPS 2020) learns soft labels in place of the class: p_k^(1/T) / sum_j p_j^(1/T).
+Another rule than the fixed threshold may choose or weigh the labels (``threshold_rules``). UDA (Xie
+et al., NeurIPS 2020) learns soft labels in place of the class: p_k^(1/T) / sum_j p_j^(1/T).
 The decision that is easy to get wrong: labelled, weak and strong clips go through the network in
 one forward, so that batch statistics see all three.
 Shapes: x (B, C, T, H, W), u_w and u_s (U, C, T, H, W), logits (., K).
@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 from semivideo.base.checked import Share, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
-from semivideo.methods.parts.adaptive_rules import ThresholdRule, make_thresholds
+from semivideo.methods.parts.threshold_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, masked_cross_entropy, sharpened
 from semivideo.transforms import Views
@@ -36,8 +36,6 @@ class FixMatch(Method):
 
     Args:
         primary: The network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         threshold: Least confidence of a pseudo-label, in [0, 1].
         weight: Weight of the unlabelled term, >= 0; at 0 this is supervised training.
         supervised_warmup: Share of the training before the unlabelled term counts, in [0, 1];

@@ -34,8 +34,6 @@ class MeanTeacher(Method):
 
     Args:
         primary: F, the student.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         weight: Weight of the unlabelled term after the ramp, >= 0 (TorchSSL: 50).
         ramp: Share of the training over which the weight rises linearly, in [0, 1].
         decay: Of the average, in [0, 1]; 0 makes the teacher a copy of the student.

@@ -47,7 +47,6 @@ class MvPL(Method):
 
     Args:
         primary: F, the network to train.
-        views: Makes views of raw clips.
         clips: The clips of the one network, ``{"primary": ...}``; all modalities take its frames.
         modalities: What F sees of them, each once, "rgb" first.
         fusion: How V predictions make one label, see ``fused_labels``.

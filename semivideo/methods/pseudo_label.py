@@ -30,8 +30,6 @@ class PseudoLabel(Method):
 
     Args:
         primary: The network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         threshold: Least confidence of a pseudo-label, in [0, 1].
         weight: Weight of the unlabelled term after the ramp, >= 0; 0 is supervised training.
         ramp: Share of the training at which the weight has risen to its full value, in [0, 1].

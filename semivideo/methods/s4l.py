@@ -33,8 +33,6 @@ class S4L(Method):
 
     Args:
         primary: The network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         weight: Weight of the rotation term, >= 0; at 0 this is supervised training, unrotated.
         copy_label: Whether the label counts for all rotations of a labelled clip.
     """

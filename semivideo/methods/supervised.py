@@ -19,8 +19,6 @@ class Supervised(Method):
 
     Args:
         primary: The network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
     """
 
     uses_unlabeled = False

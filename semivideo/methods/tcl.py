@@ -44,7 +44,6 @@ class TCL(Method):
 
     Args:
         primary: F, one network for both paths; must take clips of both lengths.
-        views: Makes views of raw clips.
         clips: The clips of the fast path, ``{"primary": ...}``; the slow ones follow from them.
         threshold: Least confidence of a pseudo-label in the last phase, in [0, 1].
         weight: Weight of the instance contrast, the paper's gamma, >= 0.

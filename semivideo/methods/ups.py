@@ -52,8 +52,6 @@ class UPS(Method):
 
     Args:
         primary: The network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         weight: Weight of the unlabelled terms, >= 0; at 0 this is supervised training.
         rounds: Trainings in a row, >= 1, which share the steps of the run evenly.
         reinitialize: Whether each round starts from the initial weights instead of the last ones.

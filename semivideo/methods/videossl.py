@@ -41,8 +41,6 @@ class VideoSSL(Method):
 
     Args:
         primary: F, the network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         threshold: Least confidence of a pseudo-label, in [0, 1].
         weight: Weight of the pseudo-labels, >= 0.
         distillation_weight: Weight of the image classifier's probabilities, >= 0; the paper's
