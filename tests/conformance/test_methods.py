@@ -1,4 +1,4 @@
-"""What every method must pass, whatever its idea."""
+"""What every method must pass, whatever its idea; a user's as well, named in ``OF_USERS``."""
 
 import inspect
 import json
@@ -15,9 +15,11 @@ from semivideo.methods import METHODS
 from semivideo.run import build
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-SEMI = [name for name, cls in METHODS.items() if cls.uses_unlabeled]
+OF_USERS: list[str] = []  # module:Class
+CLASSES = {name: build.method_class(name) for name in (*METHODS, *OF_USERS)}
+SEMI = [name for name, cls in CLASSES.items() if cls.uses_unlabeled]
 THRESHOLDED = [
-    name for name in SEMI if "threshold" in inspect.signature(METHODS[name].__init__).parameters
+    name for name in SEMI if "threshold" in inspect.signature(CLASSES[name].__init__).parameters
 ]
 # Pseudo-Label, VideoSSL and TCL learn on the view they label, S4L labels nothing, UPS labels
 # between rounds.
@@ -40,7 +42,7 @@ def gradients(method, batch) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in method.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CLASSES)
 def test_method__gives_a_finite_loss_and_every_parameter_a_gradient(kit, name):
     method = kit.method(name, **kit.confident(name))
     result = method(kit.batch(method))
@@ -129,7 +131,7 @@ def counted_passes(method, batch, *, num_frames) -> tuple[float, float]:
     return found[True], found[False]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CLASSES)
 def test_method__declares_how_often_clips_pass_in_a_step(kit, name):
     method = kit.method(name)
     if name == "ups":
@@ -144,7 +146,7 @@ def test_method__declares_how_often_clips_pass_in_a_step(kit, name):
     assert found == (times * learned, times * 8 * passes.without_graph)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CLASSES)
 def test_method__deploys_a_network_that_needs_no_method(kit, name):
     method = kit.method(name).eval()
     primary = kit.settings(name).networks.primary
@@ -154,7 +156,7 @@ def test_method__deploys_a_network_that_needs_no_method(kit, name):
     torch.testing.assert_close(alone(x), method.deployed(x))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CLASSES)
 def test_method__memorizes_eight_clips(kit, name):
     method = kit.method(name, seed=2)
     optimizer = torch.optim.SGD(method.parameters(), lr=0.05, momentum=0.9)
@@ -176,15 +178,19 @@ def gradients_of_two_processes(tmp_path_factory):
     """Folder with one file of averaged gradients a method."""
     folder = tmp_path_factory.mktemp("processes")
     script = Path(__file__).parent / "two_processes.py"
-    commands = [[sys.executable, str(script), str(rank), str(folder)] for rank in range(2)]
+    commands = [
+        [sys.executable, str(script), str(rank), str(folder), *CLASSES] for rank in range(2)
+    ]
     processes = [subprocess.Popen(command) for command in commands]
     assert [process.wait(600) for process in processes] == [0, 0]
     return folder
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CLASSES)
 def test_method__two_processes_equal_one(kit, name, gradients_of_two_processes):
-    found = torch.load(gradients_of_two_processes / f"{name}.pt", weights_only=True)
+    found = torch.load(
+        gradients_of_two_processes / f"{CLASSES[name].__name__}.pt", weights_only=True
+    )
     method = kit.method(name, **kit.confident(name))
     expected = gradients(method, kit.batch(method))
     assert found.keys() == expected.keys()
