@@ -15,7 +15,7 @@ from semivideo.methods import METHODS
 from semivideo.run import build
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-OF_USERS: list[str] = []  # module:Class
+OF_USERS = ["toy_method:ToyMethod"]  # in tests/methods
 CLASSES = {name: build.method_class(name) for name in (*METHODS, *OF_USERS)}
 SEMI = [name for name, cls in CLASSES.items() if cls.uses_unlabeled]
 THRESHOLDED = [
