@@ -163,6 +163,8 @@ class Batch:
             methods that train in rounds.
         skipped: Row of a video to the reason why it could not be read in this step and another
             one was drawn in its place.
+        weak_graph: Whether weak views, where they only make labels, keep what a backward pass
+            needs; ``engine.weak_graph``, see ``methods.base.jointly``.
     """
 
     labeled: LabeledClips
@@ -170,6 +172,7 @@ class Batch:
     step: int
     progress: float
     skipped: dict[int, str] = field(default_factory=dict)
+    weak_graph: bool = True
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on ``device``; copies overlap with work where memory is pinned.

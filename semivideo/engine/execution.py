@@ -1,8 +1,9 @@
 """How the networks of a method are computed: settings of speed and memory.
 
 All but one leave the mathematics alone: the losses of a step are equal but for rounding. The one is
-``weak_graph``, see ``methods.base.jointly``. None of them becomes a part of the trained network:
-states, weight averages and deployed networks are those of a plain training.
+``weak_graph``, see ``methods.base.jointly``; a method reads it off each batch. None of them becomes
+a part of the trained network: states, weight averages and deployed networks are those of a plain
+training.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from semivideo.base.errors import ConfigError
-from semivideo.methods.base import Method
+from semivideo.methods import METHODS, Method
 from semivideo.models.blocks.residual import ConvNorm, Residual
 from semivideo.models.contract import Network
 from semivideo.settings import EngineSettings
@@ -44,7 +45,7 @@ def set_execution(method: Method, settings: EngineSettings, *, device: torch.dev
         for block in _found(method, Residual, setting="checkpoint_activations"):
             block.is_recomputed = True
     if not settings.weak_graph:
-        _leave_weak_graph(method)
+        _check_weak_views(method)
     if settings.compile is not None:
         _check_compiler(settings.compile, device)
         compile_networks(method, mode=settings.compile)
@@ -90,15 +91,14 @@ def _refuse_both(settings: EngineSettings) -> None:
         )
 
 
-def _leave_weak_graph(method: Method) -> None:
-    """Only where the weak views make labels and nothing else."""
-    if method.weak_graph is None:
+def _check_weak_views(method: Method) -> None:
+    """Refuse a method whose weak views do more than make labels."""
+    if not method.weak_only_labels:
+        able = ", ".join(name for name, cls in METHODS.items() if cls.weak_only_labels)
         raise ConfigError(
-            f"engine.weak_graph = False needs a method whose weak views only make labels (fixmatch,"
-            f" cmpl, actorcutmix, mvpl); {type(method).__name__} learns from every forward: leave "
-            "the setting out"
+            f"engine.weak_graph = False needs a method whose weak views only make labels ({able});"
+            f" {type(method).__name__} learns from every forward: leave the setting out"
         )
-    method.weak_graph = False
 
 
 def _check_compiler(mode: str, device: torch.device) -> None:

@@ -143,7 +143,7 @@ class Training:
         """Do one step."""
         settings, step = self.plan.settings, batch.step
         now = self.rounds.at(step)
-        batch = replace(batch, progress=(step - now.start) / now.num_steps)
+        batch = self.as_set(replace(batch, progress=(step - now.start) / now.num_steps))
         begin_step(settings)
         torch.manual_seed(key(settings.seed, "step", step, self.runtime.rank))  # dropout
         set_learning_rate(self.optimizer, self.rate(step))
@@ -158,6 +158,10 @@ class Training:
         self.metrics.add(batch, result, waited=waited)
         self.pseudo_labels.add(step, result.pseudo)
         self._note_skipped(batch)
+
+    def as_set(self, batch: Batch) -> Batch:
+        """Return the batch with what the run's settings say of how it is computed."""
+        return replace(batch, weak_graph=self.plan.settings.weak_graph)
 
     def write_line(self, done: int) -> None:
         """Log the steps since the last line."""
@@ -203,7 +207,8 @@ class Training:
             self.method.deployed.load_state_dict(self.average.network.state_dict())
         if settings.precise_bn:
             start = max(0, num_steps - settings.precise_bn)
-            last_steps = (batch for batch, _ in timed(batches, range(start, num_steps)))
+            steps = timed(batches, range(start, num_steps))
+            last_steps = (self.as_set(batch) for batch, _ in steps)
             recompute_batch_statistics(self.method, last_steps, runtime=self.runtime)
         self.method.eval()
         self.pseudo_labels.merge()

@@ -1,7 +1,7 @@
 """The methods, one page each; the table is all it takes to add one."""
 
 from semivideo.methods.actorcutmix import ActorCutMix
-from semivideo.methods.base import Method, jointly
+from semivideo.methods.base import Method, Passes, jointly
 from semivideo.methods.cmpl import CMPL
 from semivideo.methods.fixmatch import FixMatch
 from semivideo.methods.ltg import LTG
@@ -41,6 +41,7 @@ __all__ = [
     "MeanTeacher",
     "Method",
     "MvPL",
+    "Passes",
     "PseudoLabel",
     "Supervised",
     "VideoSSL",

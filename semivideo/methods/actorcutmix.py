@@ -34,7 +34,7 @@ from semivideo.base.devices import on_device
 from semivideo.base.processes import gathered
 from semivideo.base.randomness import uniform
 from semivideo.base.records import Batch, Clips, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.methods.parts.boxes import human_boxes
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, confident_labels
@@ -48,7 +48,6 @@ class ActorCutMix(Method):
     Args:
         primary: The network to train.
         views: Makes views of raw clips; the paper's use ``temporal_augment``.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         threshold: Least confidence of a pseudo-label, in [0, 1].
         weight: Weight of the unlabelled term, >= 0; at 0 this is supervised training.
         supervised_warmup: Share of the training before the unlabelled term counts, in [0, 1]; the
@@ -59,7 +58,8 @@ class ActorCutMix(Method):
         min_score: Boxes of a lower score do not count, in [0, 1].
     """
 
-    weak_graph = True
+    weak_only_labels = True
+    passes = Passes(labeled=1, unlabeled=2)
     box_of_video: Tensor
 
     def __init__(
@@ -104,7 +104,9 @@ class ActorCutMix(Method):
         if uniform([batch.step], "swap") < self.mix_probability:  # the same in all processes
             s, v, j = self._before_other_scenes(u, u_w, s)
 
-        F_x, F_w, F_s = jointly(self.primary, x, u_w, s, weak_graph=self.weak_graph)
+        F_x, F_w, F_s = jointly(
+            self.primary, labeled=x, weak=u_w, strong=s, weak_graph=batch.weak_graph
+        )
         label = confident_labels(F_w.softmax(dim=1), self.threshold)
         y_i = label.label
         y_j = y_i if j is None else gathered(y_i)[j]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,22 +20,47 @@ from semivideo.models.contract import Network
 from semivideo.objectives import ConfidentLabels
 
 
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """How often clips go through each network of a method in one step: what its cost is counted by.
+
+    Attributes:
+        labeled: Passes of a labelled clip.
+        unlabeled: Passes of an unlabelled clip; of half of its frames they are half of one.
+        without_graph: Further passes of an unlabelled clip, from which nothing is learned, such as
+            a teacher's.
+        for_each: Name of an option of the method, each of whose values takes all these passes.
+    """
+
+    labeled: float
+    unlabeled: float
+    without_graph: float = 0.0
+    for_each: str | None = None
+
+
 class Method(nn.Module, ABC):
     """A way to learn from labelled and unlabelled clips.
+
+    Its constructor takes networks by position. By keyword it takes ``views``, which makes views of
+    raw clips; ``clips``, what each of these networks sees, by its name (``{"primary": ...}``); and
+    the options of the method. Pages describe ``views`` and ``clips`` where there is more to say.
 
     Attributes:
         clips: Stream name to the clips wanted; the first stream is the deployed network's.
         uses_unlabeled: Whether the loader must deliver unlabelled clips.
+        passes: What the cost of a step is estimated by; a method that declares nothing shows a
+            labelled clip once and an unlabelled one twice, in its weak and its strong view.
         num_rounds: Trainings in a row: at the start of each the engine begins the learning-rate
             schedule, momentum, ``Batch.progress`` and its average of the weights anew.
-        weak_graph: For ``jointly``, where weak views only make labels; the engine may set it to
-            False. None for methods that learn from every forward.
+        weak_only_labels: Whether weak views only make labels, so that ``forward`` can give
+            ``Batch.weak_graph`` on to ``jointly``; False for a method that learns from every view.
     """
 
     clips: dict[str, ClipSpec]
     uses_unlabeled: bool = True
+    passes: Passes = Passes(labeled=1, unlabeled=2)
     num_rounds: int = 1
-    weak_graph: bool | None = None
+    weak_only_labels: bool = False
 
     @abstractmethod
     def forward(self, batch: Batch) -> StepResult:
@@ -71,28 +97,44 @@ class Method(nn.Module, ABC):
         """Update state that follows the weights, such as a teacher; called after each step."""
 
 
-def jointly(network: nn.Module, *parts: Tensor, weak_graph: bool | None = None) -> list[Tensor]:
-    """Run one forward over all parts, so that batch statistics see them together.
+def jointly(
+    network: nn.Module,
+    *,
+    labeled: Tensor,
+    standard: Tensor | None = None,
+    weak: Tensor | None = None,
+    strong: Tensor | None = None,
+    weak_graph: bool = True,
+) -> list[Tensor]:
+    """Run one forward over all views, so that batch statistics see them together.
+
+    The views are (N, C, T, H, W) of one shape apart from N. Clips of several modalities stand one
+    after the other in a view.
 
     Args:
         network: Maps (N, ...) to logits (N, K).
-        parts: Views (N_i, C, T, H, W) of one shape apart from N_i.
-        weak_graph: False if the middle third of the parts (of x, w, s the w) only makes labels and
-            runs first, in a forward of its own that keeps nothing for a backward pass. Batch norm
-            then normalises it by its own statistics, the rest by the rest's, and moves its running
+        labeled: Labelled clips.
+        standard: Unlabelled clips in the labelled view.
+        weak: Unlabelled clips in the weak view.
+        strong: Unlabelled clips in the strong view.
+        weak_graph: ``Batch.weak_graph``, where the weak view only makes labels. With False it runs
+            first, in a forward of its own that keeps nothing for a backward pass. Batch norm then
+            normalises it by its own statistics, the rest by the rest's, and moves its running
             averages twice, by each.
 
     Returns:
-        Logits (N_i, K) in float32, one tensor a part.
+        Logits (N, K) in float32 of each view that is given, in the order of the arguments.
     """
-    if weak_graph is False:
-        third = len(parts) // 3
+    views = {"labeled": labeled, "standard": standard, "weak": weak, "strong": strong}
+    given = {name: view for name, view in views.items() if view is not None}
+    logits: dict[str, Tensor] = {}
+    if weak is not None and not weak_graph:
         with torch.no_grad():
-            weak = jointly(network, *parts[third : 2 * third])
-        rest = jointly(network, *parts[:third], *parts[2 * third :])
-        return [*rest[:third], *weak, *rest[third:]]
-    logits = network(torch.cat(parts)).float()
-    return list(logits.split([len(part) for part in parts]))
+            logits["weak"] = network(given.pop("weak")).float()
+    together = network(torch.cat(list(given.values()))).float()
+    parts = together.split([len(view) for view in given.values()])
+    logits |= zip(given, parts, strict=True)
+    return [logits[name] for name in views if name in logits]
 
 
 def unlabeled(batch: Batch) -> Clips:

@@ -29,8 +29,8 @@ from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, PseudoLabels, StepResult
-from semivideo.methods.base import Method, jointly, logged, unlabeled
-from semivideo.methods.parts.adaptive_rules import ThresholdRule, make_thresholds
+from semivideo.methods.base import Method, Passes, jointly, logged, unlabeled
+from semivideo.methods.parts.threshold_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
 from semivideo.objectives import Scheme, after_warmup, label_sources, masked_cross_entropy
 from semivideo.transforms import Views
@@ -45,7 +45,6 @@ class CMPL(Method):
     Args:
         primary: F, the network that is deployed.
         auxiliary: A, lighter and at a higher frame rate; any network.
-        views: Makes views of raw clips.
         clips: The clips of the streams "primary" and "auxiliary".
         threshold: Least confidence of a pseudo-label, in [0, 1] (Fig. 4a: 0.9 is best).
         weight: Weight of the unlabelled terms, >= 0; the paper's 5 at 1 % labels, 2 at 10 %.
@@ -57,7 +56,8 @@ class CMPL(Method):
             only counts in the schemes "self_first" and "opposite_first".
     """
 
-    weak_graph = True
+    weak_only_labels = True
+    passes = Passes(labeled=1, unlabeled=2)
 
     def __init__(
         self,
@@ -95,10 +95,8 @@ class CMPL(Method):
         """Return L."""
         weight = after_warmup(self.weight, batch.progress, warmup=self.supervised_warmup)
         views, y = self.views, batch.labeled.label
-        x, x_a = (
-            views.standard(batch.labeled, "primary"),
-            views.standard(batch.labeled, "auxiliary"),
-        )
+        x = views.standard(batch.labeled, "primary")
+        x_a = views.standard(batch.labeled, "auxiliary")
         if self.weight == 0:
             F_x, A_x = self.primary(x).float(), self.auxiliary(x_a).float()
             return self.total({"L_s^F": cross_entropy(F_x, y), "L_s^A": cross_entropy(A_x, y)}, 0.0)
@@ -106,8 +104,12 @@ class CMPL(Method):
         u_w, u_s = views.weak(u, "primary"), views.strong(u, "primary")
         u_aw, u_as = views.weak(u, "auxiliary"), views.strong(u, "auxiliary")
 
-        F_x, F_w, F_s = jointly(self.primary, x, u_w, u_s, weak_graph=self.weak_graph)
-        A_x, A_w, A_s = jointly(self.auxiliary, x_a, u_aw, u_as, weak_graph=self.weak_graph)
+        F_x, F_w, F_s = jointly(
+            self.primary, labeled=x, weak=u_w, strong=u_s, weak_graph=batch.weak_graph
+        )
+        A_x, A_w, A_s = jointly(
+            self.auxiliary, labeled=x_a, weak=u_aw, strong=u_as, weak_graph=batch.weak_graph
+        )
         p_F, p_A = F_w.detach().softmax(dim=1), A_w.detach().softmax(dim=1)
         for_F, for_A = label_sources(self.scheme, p_F, p_A, threshold=self.threshold)
         label_F = self.thresholds_F(for_F, u.video)  # A teaches F

@@ -5,8 +5,8 @@
     L_u = 1/U sum_i 1[max p_i >= threshold] H(argmax p_i, F(s(u_i)))
     L   = L_s + weight L_u
 
-Another rule than the fixed threshold may choose or weigh the labels (``parts.adaptive_rules``). UDA
-(Xie et al., NeurIPS 2020) learns soft labels in place of the class: p_k^(1/T) / sum_j p_j^(1/T).
+Another rule than the fixed threshold may choose or weigh the labels (``threshold_rules``). UDA (Xie
+et al., NeurIPS 2020) learns soft labels in place of the class: p_k^(1/T) / sum_j p_j^(1/T).
 The decision that is easy to get wrong: labelled, weak and strong clips go through the network in
 one forward, so that batch statistics see all three.
 Shapes: x (B, C, T, H, W), u_w and u_s (U, C, T, H, W), logits (., K).
@@ -22,8 +22,8 @@ from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
-from semivideo.methods.parts.adaptive_rules import ThresholdRule, make_thresholds
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.parts.threshold_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, masked_cross_entropy, sharpened
 from semivideo.transforms import Views
@@ -36,8 +36,6 @@ class FixMatch(Method):
 
     Args:
         primary: The network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         threshold: Least confidence of a pseudo-label, in [0, 1].
         weight: Weight of the unlabelled term, >= 0; at 0 this is supervised training.
         supervised_warmup: Share of the training before the unlabelled term counts, in [0, 1];
@@ -47,7 +45,8 @@ class FixMatch(Method):
         temperature: T > 0 of soft labels (UDA: 0.4); None for hard ones.
     """
 
-    weak_graph = True
+    weak_only_labels = True
+    passes = Passes(labeled=1, unlabeled=2)
 
     def __init__(
         self,
@@ -83,7 +82,9 @@ class FixMatch(Method):
         u = unlabeled(batch)
         u_w, u_s = self.views.weak(u, "primary"), self.views.strong(u, "primary")
 
-        F_x, F_w, F_s = jointly(self.primary, x, u_w, u_s, weak_graph=self.weak_graph)
+        F_x, F_w, F_s = jointly(
+            self.primary, labeled=x, weak=u_w, strong=u_s, weak_graph=batch.weak_graph
+        )
         p = F_w.detach().softmax(dim=1)
         label = self.thresholds(p, u.video)
         soft = None if self.temperature is None else sharpened(p, self.temperature)

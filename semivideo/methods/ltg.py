@@ -20,19 +20,28 @@ Shapes: x (B, C, T, H, W), w and s (U, C, T, H, W), logits (., K), F_b (B + U, C
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from semivideo.base.checked import Proportion, Weight
+from semivideo.base.checked import Proportion, Section, Weight
 from semivideo.base.processes import gathered
-from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, logged, supervised_loss, unlabeled
-from semivideo.methods.ltg_options import Alignment, Contrast, LabelSource, TwoStreams
-from semivideo.methods.parts.hidden_features import Projection, block_pairs, check_stages, seen
+from semivideo.base.records import Batch, ClipSpec, Modality, StepResult
+from semivideo.methods.base import Method, Passes, logged, supervised_loss, unlabeled
+from semivideo.methods.parts.hidden_features import (
+    BLOCKS,
+    Block,
+    Projection,
+    block_pairs,
+    check_stages,
+    seen,
+)
 from semivideo.models.contract import Network
 from semivideo.objectives import (
+    Distance,
     after_warmup,
     aligned,
     confident_labels,
@@ -40,6 +49,47 @@ from semivideo.objectives import (
     masked_cross_entropy,
 )
 from semivideo.transforms import Views
+
+LabelSource = Literal["average", "average_logits", "rgb", "temporal", "own"]
+
+
+class TwoStreams(Section):
+    """What the second network sees, and who labels."""
+
+    gradient: Literal["fast", "slow"] = "fast"
+    """Difference to the next frame of the video (fast) or of the clip (slow) (Table 3a)."""
+    labels: LabelSource = "average"
+    """Labels of the mean of probabilities, of logits, of one network, or each its own (3d)."""
+
+    @property
+    def modality(self) -> Modality:
+        """What the second network sees, as the loader knows it."""
+        return "fast_gradient" if self.gradient == "fast" else "slow_gradient"
+
+
+class Alignment(Section):
+    """How the features of the first network follow those of the second."""
+
+    weight: Weight = 1.0
+    """Factor of the term; 0 for none."""
+    distance: Distance = "cosine"
+    """What is taken at each place (Table 3b)."""
+    blocks: tuple[Block, ...] = Field(BLOCKS, min_length=1)
+    """Outputs that are compared; the paper's res1 to res4 are res2 to res5 here (Table 3e)."""
+    stop_gradient: bool = True
+    """Whether the second network stays as it is (Table 3c)."""
+
+
+class Contrast(Section):
+    """How both streams of one clip attract and those of different clips repel each other."""
+
+    weight: Weight = 1.0
+    """Factor of the term; 0 for none."""
+    temperature: float = Field(0.5, gt=0)
+    """Of InfoNCE (Table 3g)."""
+    dim: int = Field(512, ge=1)
+    """Size of each layer of the projection heads."""
+
 
 STREAMS, ALIGNMENT, CONTRAST = TwoStreams(), Alignment(), Contrast()
 
@@ -50,7 +100,6 @@ class LTG(Method):
     Args:
         primary: F, the network that is deployed.
         temporal: G, on the temporal gradient; F's twin, so that their blocks can be compared.
-        views: Makes views of raw clips.
         clips: The clips of the streams "primary" and "temporal".
         threshold: Least confidence of a pseudo-label, in [0, 1].
         weight: Weight of L_u, >= 0.
@@ -63,6 +112,8 @@ class LTG(Method):
     Raises:
         ConfigError: A network that is to be aligned has no ``stages``.
     """
+
+    passes = Passes(labeled=1, unlabeled=2)
 
     def __init__(
         self,
@@ -98,8 +149,11 @@ class LTG(Method):
             only = supervised_loss({"L_s^F": self.primary(x), "L_s^G": self.temporal(x_g)}, y)
             return replace(only, loss=only.loss / 2)
         u = unlabeled(batch)
-        F = seen(self.primary, x, v.weak(u, "primary"), v.strong(u, "primary"))
-        G = seen(self.temporal, x_g, v.weak(u, "temporal"), v.strong(u, "temporal"))
+        w, s = v.weak(u, "primary"), v.strong(u, "primary")
+        w_g, s_g = v.weak(u, "temporal"), v.strong(u, "temporal")
+
+        F = seen(self.primary, labeled=x, weak=w, strong=s)
+        G = seen(self.temporal, labeled=x_g, weak=w_g, strong=s_g)
 
         given = label_makers(self.streams.labels, F.w.detach(), G.w.detach())
         labels = [(name, confident_labels(q, self.threshold)) for name, q in given]

@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, supervised_loss, unlabeled
 from semivideo.methods.parts.ema import WeightAverage
 from semivideo.models.contract import Network
 from semivideo.objectives import ramped
@@ -34,12 +34,12 @@ class MeanTeacher(Method):
 
     Args:
         primary: F, the student.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         weight: Weight of the unlabelled term after the ramp, >= 0 (TorchSSL: 50).
         ramp: Share of the training over which the weight rises linearly, in [0, 1].
         decay: Of the average, in [0, 1]; 0 makes the teacher a copy of the student.
     """
+
+    passes = Passes(labeled=1, unlabeled=1, without_graph=1)
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class MeanTeacher(Method):
         u = unlabeled(batch)
         u_a, u_w = self.views.standard(u, "primary"), self.views.weak(u, "primary")
 
-        F_x, F_a = jointly(self.primary, x, u_a)
+        F_x, F_a = jointly(self.primary, labeled=x, standard=u_a)
         with torch.no_grad():
             q = self.teacher(u_w).float().softmax(dim=1)
         L_s = cross_entropy(F_x, y)

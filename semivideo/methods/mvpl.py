@@ -13,7 +13,7 @@ With frames alone this is FixMatch. Easy to get wrong: labelled, weak and strong
 modalities go through F in one forward. The statistics that F is tested with are those of the mix;
 had each modality a forward of its own, F would be trained on frames normalised by their own
 statistics and tested on frames normalised by a mix of them.
-Shapes: x_v (B, C, T, H, W), w_v and s_v (U, C, T, H, W), logits (., K).
+Shapes: x (V B, C, T, H, W), u_w and u_s (V U, C, T, H, W), modality by modality; logits (., K).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from torch.nn.functional import cross_entropy
 from semivideo.base.checked import Proportion, Weight
 from semivideo.base.errors import ConfigError
 from semivideo.base.records import Batch, ClipSpec, Modality, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import (
     ConfidentLabels,
@@ -47,7 +47,6 @@ class MvPL(Method):
 
     Args:
         primary: F, the network to train.
-        views: Makes views of raw clips.
         clips: The clips of the one network, ``{"primary": ...}``; all modalities take its frames.
         modalities: What F sees of them, each once, "rgb" first.
         fusion: How V predictions make one label, see ``fused_labels``.
@@ -62,7 +61,8 @@ class MvPL(Method):
         ConfigError: ``modalities`` does not begin with "rgb" or names one twice.
     """
 
-    weak_graph = True
+    weak_only_labels = True
+    passes = Passes(labeled=1, unlabeled=2, for_each="modalities")
 
     def __init__(
         self,
@@ -103,14 +103,16 @@ class MvPL(Method):
                 {"L_s^rgb": self.primary(views.standard(batch.labeled, "primary"))}, y
             )
         u = unlabeled(batch)
-        x = [views.standard(batch.labeled, v) for v in self.clips]
-        u_w, u_s = [views.weak(u, v) for v in self.clips], [views.strong(u, v) for v in self.clips]
+        x = torch.cat([views.standard(batch.labeled, v) for v in self.clips])
+        u_w = torch.cat([views.weak(u, v) for v in self.clips])
+        u_s = torch.cat([views.strong(u, v) for v in self.clips])
 
-        logits = jointly(self.primary, *x, *u_w, *u_s, weak_graph=self.weak_graph)
-        F_x, F_w, F_s = logits[:V], logits[V : 2 * V], logits[2 * V :]
-        label = fused_labels(F_w, fusion=self.fusion, threshold=self.threshold)
-        L_s = [cross_entropy(F_xv, y) for F_xv in F_x]
-        L_u = [masked_cross_entropy(F_sv, label) for F_sv in F_s]
+        F_x, F_w, F_s = jointly(
+            self.primary, labeled=x, weak=u_w, strong=u_s, weak_graph=batch.weak_graph
+        )
+        label = fused_labels(F_w.chunk(V), fusion=self.fusion, threshold=self.threshold)
+        L_s = [cross_entropy(F_xv, y) for F_xv in F_x.chunk(V)]
+        L_u = [masked_cross_entropy(F_sv, label) for F_sv in F_s.chunk(V)]
 
         terms = {f"L_s^{v}": L.detach() for v, L in zip(self.modalities, L_s, strict=True)}
         terms |= {f"L_u^{v}": L.detach() for v, L in zip(self.modalities, L_u, strict=True)}

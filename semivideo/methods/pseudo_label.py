@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import confident_labels, masked_cross_entropy, ramped
 from semivideo.transforms import Views
@@ -30,13 +30,13 @@ class PseudoLabel(Method):
 
     Args:
         primary: The network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         threshold: Least confidence of a pseudo-label, in [0, 1].
         weight: Weight of the unlabelled term after the ramp, >= 0; 0 is supervised training.
         ramp: Share of the training at which the weight has risen to its full value, in [0, 1].
-        supervised_warmup: Share at which it begins to rise, in [0, 1]; USB's code has 0.
+        supervised_warmup: Proportion at which it begins to rise, in [0, 1]; USB's code has 0.
     """
+
+    passes = Passes(labeled=1, unlabeled=1)
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class PseudoLabel(Method):
         u = unlabeled(batch)
         u_w = self.views.weak(u, "primary")
 
-        F_x, F_w = jointly(self.primary, x, u_w)
+        F_x, F_w = jointly(self.primary, labeled=x, weak=u_w)
         label = confident_labels(F_w.softmax(dim=1), self.threshold)
         L_s = cross_entropy(F_x, y)
         L_u = masked_cross_entropy(F_w, label)

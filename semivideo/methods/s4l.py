@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.transforms import Views
 
@@ -33,11 +33,11 @@ class S4L(Method):
 
     Args:
         primary: The network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         weight: Weight of the rotation term, >= 0; at 0 this is supervised training, unrotated.
         copy_label: Whether the label counts for all rotations of a labelled clip.
     """
+
+    passes = Passes(labeled=4, unlabeled=4)
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ Shapes: x (B, C, T, H, W), logits (B, K).
 from __future__ import annotations
 
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, supervised_loss
+from semivideo.methods.base import Method, Passes, supervised_loss
 from semivideo.models.contract import Network
 from semivideo.transforms import Views
 
@@ -19,11 +19,10 @@ class Supervised(Method):
 
     Args:
         primary: The network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
     """
 
     uses_unlabeled = False
+    passes = Passes(labeled=1, unlabeled=0)
 
     def __init__(self, primary: Network, *, views: Views, clips: dict[str, ClipSpec]) -> None:
         super().__init__()

@@ -30,7 +30,7 @@ from semivideo.base.checked import Proportion, Weight
 from semivideo.base.errors import ConfigError
 from semivideo.base.processes import gathered
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.models.contract import Network
 from semivideo.objectives import confident_labels, group_contrast, masked_cross_entropy, nt_xent
 from semivideo.transforms import Views
@@ -44,7 +44,6 @@ class TCL(Method):
 
     Args:
         primary: F, one network for both paths; must take clips of both lengths.
-        views: Makes views of raw clips.
         clips: The clips of the fast path, ``{"primary": ...}``; the slow ones follow from them.
         threshold: Least confidence of a pseudo-label in the last phase, in [0, 1].
         weight: Weight of the instance contrast, the paper's gamma, >= 0.
@@ -59,6 +58,8 @@ class TCL(Method):
     Raises:
         ConfigError: The clips of the fast path have one frame, so half of them is none.
     """
+
+    passes = Passes(labeled=1, unlabeled=1.5)  # the slow path has half of the frames
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class TCL(Method):
         finetunes = batch.progress >= 1 - self.finetune
         contrasts = batch.progress >= self.contrast_from and not finetunes
 
-        F_x, F_f = jointly(self.primary, x, u_f)
+        F_x, F_f = jointly(self.primary, labeled=x, standard=u_f)
         label = confident_labels(F_f.softmax(dim=1), self.threshold)
         L_s = L = cross_entropy(F_x, y)
         L_u = masked_cross_entropy(F_f, label)

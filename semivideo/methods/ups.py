@@ -33,7 +33,7 @@ from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.methods.parts.selection import Selection, judged
 from semivideo.models.contract import Network
 from semivideo.objectives import (
@@ -52,14 +52,13 @@ class UPS(Method):
 
     Args:
         primary: The network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         weight: Weight of the unlabelled terms, >= 0; at 0 this is supervised training.
         rounds: Trainings in a row, >= 1, which share the steps of the run evenly.
         reinitialize: Whether each round starts from the initial weights instead of the last ones.
         selection: What is kept of the predictions.
     """
 
+    passes = Passes(labeled=1, unlabeled=1)
     label: Tensor
     confidence: Tensor
     kept: Tensor
@@ -102,7 +101,8 @@ class UPS(Method):
         u = unlabeled(batch)
         label = ConfidentLabels(self.label[u.video], self.confidence[u.video], self.kept[u.video])
 
-        F_x, F_u = jointly(self.primary, x, self.views.standard(u, "primary"))
+        u_a = self.views.standard(u, "primary")
+        F_x, F_u = jointly(self.primary, labeled=x, standard=u_a)
         L_s = cross_entropy(F_x, y)
         L_pos = masked_cross_entropy(F_u, label)
         L_neg = negative_learning_loss(F_u, self.excluded[u.video])

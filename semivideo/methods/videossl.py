@@ -29,7 +29,7 @@ from torch.nn.functional import cross_entropy
 from semivideo.base.checked import Proportion, Weight
 from semivideo.base.errors import ConfigError
 from semivideo.base.records import Batch, ClipSpec, StepResult
-from semivideo.methods.base import Method, logged, supervised_loss, unlabeled
+from semivideo.methods.base import Method, Passes, logged, supervised_loss, unlabeled
 from semivideo.methods.parts.image_teacher import image_teacher
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, confident_labels, masked_cross_entropy
@@ -41,8 +41,6 @@ class VideoSSL(Method):
 
     Args:
         primary: F, the network to train.
-        views: Makes views of raw clips.
-        clips: The clips of the one stream, ``{"primary": ...}``.
         threshold: Least confidence of a pseudo-label, in [0, 1].
         weight: Weight of the pseudo-labels, >= 0.
         distillation_weight: Weight of the image classifier's probabilities, >= 0; the paper's
@@ -56,6 +54,8 @@ class VideoSSL(Method):
     Raises:
         ConfigError: Teacher and ``distillation_weight`` do not go together.
     """
+
+    passes = Passes(labeled=1, unlabeled=1)
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Which predictions become labels when the threshold follows the training: the arithmetic.
 
-The state these functions are given is kept by ``semivideo.methods.parts.adaptive_rules``.
+The state these functions are given is kept by ``semivideo.methods.parts.threshold_rules``.
 """
 
 from __future__ import annotations

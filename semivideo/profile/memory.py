@@ -87,7 +87,8 @@ def kept_gb(training: Training, batch: Batch) -> float:
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         with training.runtime.autocast():
-            result = training.stepper(replace(batch, progress=0.5).to(training.runtime.device))
+            there = training.as_set(replace(batch, progress=0.5)).to(training.runtime.device)
+            result = training.stepper(there)
         del result  # it keeps what was counted alive until here, so that no address comes twice
     return sum(kept.values()) / 1e9
 

@@ -8,6 +8,7 @@ from their own sections, and the remaining keywords are the keys of the section 
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
 from semivideo import models
@@ -178,22 +179,17 @@ def _check_clip(settings: Settings, network: models.Network, *, num_frames: int,
 
 
 def build_streams(settings: Settings, *, manifest: Manifest, split: Split) -> Streams:
-    """Turn a split into rows; this is the only place where training looks up a label.
+    """Turn a split into the rows that the method learns from.
 
     Args:
         settings: ``data.unlabeled_includes_labeled`` says who is in the unlabelled stream.
         manifest: The videos.
         split: Which of them may be used as what.
     """
-    number = {name: index for index, name in enumerate(manifest.classes)}
-    rows = manifest.rows_of([*split.labeled, *split.unlabeled]).tolist()
-    labeled, unlabeled = rows[: len(split.labeled)], rows[len(split.labeled) :]
-    labels = [number[label] for row in labeled if (label := manifest.labels[row]) is not None]
-    if not method_class(settings.method.name).uses_unlabeled:
-        return Streams(labeled, labels)
-    if settings.data.unlabeled_includes_labeled:
-        unlabeled = sorted(rows)
-    return Streams(labeled, labels, unlabeled)
+    includes = settings.data.unlabeled_includes_labeled
+    streams = Streams.of(manifest, split, unlabeled_includes_labeled=includes)
+    uses_unlabeled = method_class(settings.method.name).uses_unlabeled
+    return streams if uses_unlabeled else replace(streams, unlabeled=())
 
 
 def build_card(settings: Settings, *, network: models.Network, classes: list[str]) -> ModelCard:

@@ -1,6 +1,7 @@
-"""What a published recipe costs, counted: clips that pass through the networks times their FLOPs.
+"""What a step and a published recipe cost, counted: clips through the networks times their FLOPs.
 
-A pass that is learned from costs three times a forward pass. Hours are for a machine that sustains
+How often a clip passes is what its method declares (``Method.passes``), a user's method as well. A
+pass that is learned from costs three times a forward pass. Hours are for a machine that sustains
 ``TERAFLOPS``; decoding and views come on top.
 """
 
@@ -14,7 +15,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from semivideo.data.splits.published import NUM_VIDEOS
+from semivideo.methods import Method
 from semivideo.models import NETWORKS, create
+from semivideo.run import build
 from semivideo.settings import NetworkSettings, Settings
 
 log = logging.getLogger("semivideo")
@@ -22,23 +25,6 @@ log = logging.getLogger("semivideo")
 TERAFLOPS = 120.0
 LEARNED = 3.0
 _SLOW_TERAFLOP = 5.0  # a step; two cores do about 0.1 TFLOP/s
-
-# Forward passes of a labelled and an unlabelled clip, by method; one in LEARNED where nothing is
-# learned, as from the teacher.
-PASSES: dict[str, tuple[float, float]] = {
-    "supervised": (1, 0),
-    "pseudo_label": (1, 1),
-    "mean_teacher": (1, 1 + 1 / LEARNED),
-    "s4l": (4, 4),
-    "ups": (1, 1),
-    "fixmatch": (1, 2),
-    "videossl": (1, 1),
-    "tcl": (1, 1.5),  # the slow path has half the frames
-    "actorcutmix": (1, 2),
-    "mvpl": (1, 2),  # of each modality
-    "cmpl": (1, 2),
-    "ltg": (1, 2),
-}
 
 
 def cost(settings: Settings, *, data: str, percent: int) -> str:
@@ -61,18 +47,26 @@ def cost(settings: Settings, *, data: str, percent: int) -> str:
 
 
 def step_flops(settings: Settings) -> float:
-    """Return the FLOPs of one step of a method of this package, two for each multiplication."""
-    labeled, unlabeled = PASSES[settings.method.name]
-    clips = settings.data.labeled_batch * labeled + settings.data.unlabeled_batch * unlabeled
-    return LEARNED * clips * _flops_per_clip(settings)
+    """Return the FLOPs of one step, two for each multiplication.
+
+    Raises:
+        ConfigError: There is no such method, or it has no such options.
+    """
+    cls, data = build.method_class(settings.method.name), settings.data
+    passes = cls.passes
+    unlabeled = data.unlabeled_batch if cls.uses_unlabeled else 0
+    learned = data.labeled_batch * passes.labeled + unlabeled * passes.unlabeled
+    clips = LEARNED * learned + unlabeled * passes.without_graph
+    if passes.for_each is not None:
+        clips *= len(build.method_options(cls, settings.method.options)[passes.for_each])
+    return clips * _flops_per_clip(settings, cls)
 
 
 def warn_if_slow(settings: Settings) -> None:
     """Say so where a processor without a GPU is given the work of one, before it is at it."""
-    networks = settings.networks
-    given = [networks.primary, networks.auxiliary, networks.temporal]
-    is_known = all(network is None or network.name in NETWORKS for network in given)
-    if settings.method.name not in PASSES or not is_known or torch.accelerator.is_available():
+    used = build.network_settings(settings, build.method_class(settings.method.name))
+    # A user's network is not built to be counted: nobody knows what that takes.
+    if torch.accelerator.is_available() or any(n.name not in NETWORKS for n in used.values()):
         return
     teraflop = step_flops(settings) / 1e12
     if teraflop > _SLOW_TERAFLOP:
@@ -89,14 +83,10 @@ def _two_digits(value: float) -> str:
     return f"{float(f'{value:.2g}'):g}"
 
 
-def _flops_per_clip(settings: Settings) -> float:
+def _flops_per_clip(settings: Settings, cls: type[Method]) -> float:
     """Forward FLOPs of all networks of the method, each on its own clip."""
-    networks, side = settings.networks, settings.views.crop_size
-    used = [networks.primary]
-    used += [networks.auxiliary] if settings.method.name == "cmpl" and networks.auxiliary else []
-    used += [networks.temporal or networks.primary] if settings.method.name == "ltg" else []
-    modalities = len(settings.method.options.get("modalities", "1"))
-    return modalities * sum(_flops(*_identity(network), side) for network in used)
+    used, side = build.network_settings(settings, cls), settings.views.crop_size
+    return sum(_flops(*_identity(network), side) for network in used.values())
 
 
 def _identity(network: NetworkSettings) -> tuple[str, int, tuple[tuple[str, Any], ...]]:

@@ -1,16 +1,18 @@
 """Small batches, networks and methods that the whole conformance suite shares."""
 
 import inspect
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
-from semivideo.methods import METHODS
 from semivideo.run import build
 from semivideo.settings import Settings
 
+sys.path.append(str(Path(__file__).parents[1] / "methods"))  # where a user's method is found
 K = 5
 NUM_VIDEOS = 300
 # Group norm: no batch statistics, so that one clip's logits do not depend on its neighbours.
@@ -42,7 +44,8 @@ def make_method(method: str, *, seed: int = 0, **options):
 
 def confident_options(method: str) -> dict[str, float]:
     """Options with which every clip is confident enough, where the method has a threshold."""
-    has_threshold = "threshold" in inspect.signature(METHODS[method].__init__).parameters
+    cls = build.method_class(method)
+    has_threshold = "threshold" in inspect.signature(cls.__init__).parameters
     return {"threshold": 0.0} if has_threshold else {}
 
 

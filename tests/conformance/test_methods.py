@@ -1,4 +1,4 @@
-"""What every method must pass, whatever its idea."""
+"""What every method must pass, whatever its idea; a user's as well, named in ``OF_USERS``."""
 
 import inspect
 import json
@@ -12,11 +12,14 @@ import torch
 
 from semivideo import models
 from semivideo.methods import METHODS
+from semivideo.run import build
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-SEMI = [name for name, cls in METHODS.items() if cls.uses_unlabeled]
+OF_USERS = ["toy_method:ToyMethod"]  # in tests/methods
+CLASSES = {name: build.method_class(name) for name in (*METHODS, *OF_USERS)}
+SEMI = [name for name, cls in CLASSES.items() if cls.uses_unlabeled]
 THRESHOLDED = [
-    name for name in SEMI if "threshold" in inspect.signature(METHODS[name].__init__).parameters
+    name for name in SEMI if "threshold" in inspect.signature(CLASSES[name].__init__).parameters
 ]
 # Pseudo-Label, VideoSSL and TCL learn on the view they label, S4L labels nothing, UPS labels
 # between rounds.
@@ -39,7 +42,7 @@ def gradients(method, batch) -> dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in method.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CLASSES)
 def test_method__gives_a_finite_loss_and_every_parameter_a_gradient(kit, name):
     method = kit.method(name, **kit.confident(name))
     result = method(kit.batch(method))
@@ -114,7 +117,36 @@ def test_method__shows_the_network_a_strong_view_unlike_the_weak_one(kit, name):
         assert (weak - strong).abs().mean() > 0.1
 
 
-@pytest.mark.parametrize("name", METHODS)
+def counted_passes(method, batch, *, num_frames) -> tuple[float, float]:
+    """Clips that pass through all networks together, with a graph and without one."""
+    found = {True: 0.0, False: 0.0}
+    for network in (m for m in method.modules() if isinstance(m, models.Network)):
+        role = "auxiliary" if network is getattr(method, "auxiliary", None) else "primary"
+
+        def count(module, args, role=role):
+            found[torch.is_grad_enabled()] += len(args[0]) * args[0].shape[2] / num_frames[role]
+
+        network.stem.register_forward_pre_hook(count)
+    method(batch)
+    return found[True], found[False]
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_method__declares_how_often_clips_pass_in_a_step(kit, name):
+    method = kit.method(name)
+    if name == "ups":
+        method.num_selections = 1  # in the first round only labelled clips pass
+    networks = build.network_settings(kit.settings(name), type(method))
+    num_frames = {role: network.num_frames for role, network in networks.items()}
+    found = counted_passes(method, kit.batch(method), num_frames=num_frames)
+    passes, times = method.passes, len(networks)
+    if passes.for_each is not None:
+        times *= len(getattr(method, passes.for_each))
+    learned = 4 * passes.labeled + 8 * passes.unlabeled
+    assert found == (times * learned, times * 8 * passes.without_graph)
+
+
+@pytest.mark.parametrize("name", CLASSES)
 def test_method__deploys_a_network_that_needs_no_method(kit, name):
     method = kit.method(name).eval()
     primary = kit.settings(name).networks.primary
@@ -124,7 +156,7 @@ def test_method__deploys_a_network_that_needs_no_method(kit, name):
     torch.testing.assert_close(alone(x), method.deployed(x))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CLASSES)
 def test_method__memorizes_eight_clips(kit, name):
     method = kit.method(name, seed=2)
     optimizer = torch.optim.SGD(method.parameters(), lr=0.05, momentum=0.9)
@@ -146,15 +178,19 @@ def gradients_of_two_processes(tmp_path_factory):
     """Folder with one file of averaged gradients a method."""
     folder = tmp_path_factory.mktemp("processes")
     script = Path(__file__).parent / "two_processes.py"
-    commands = [[sys.executable, str(script), str(rank), str(folder)] for rank in range(2)]
+    commands = [
+        [sys.executable, str(script), str(rank), str(folder), *CLASSES] for rank in range(2)
+    ]
     processes = [subprocess.Popen(command) for command in commands]
     assert [process.wait(600) for process in processes] == [0, 0]
     return folder
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CLASSES)
 def test_method__two_processes_equal_one(kit, name, gradients_of_two_processes):
-    found = torch.load(gradients_of_two_processes / f"{name}.pt", weights_only=True)
+    found = torch.load(
+        gradients_of_two_processes / f"{CLASSES[name].__name__}.pt", weights_only=True
+    )
     method = kit.method(name, **kit.confident(name))
     expected = gradients(method, kit.batch(method))
     assert found.keys() == expected.keys()

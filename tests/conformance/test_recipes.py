@@ -6,9 +6,10 @@ import torch
 
 from semivideo.data.splits.published import NUM_VIDEOS
 from semivideo.engine.optim import learning_rate, set_learning_rate, sgd
+from semivideo.methods import METHODS
 from semivideo.recipes import RECIPES
 from semivideo.run import build
-from semivideo.run.cost import PASSES, cost, warn_if_slow
+from semivideo.run.cost import cost, warn_if_slow
 
 TRANSFORMER = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 TRANSFORMER |= {"intermediate_size": 16, "image_size": 32, "patch_size": 16}
@@ -63,7 +64,7 @@ def test_recipe__takes_two_steps(kit, name, teacher, monkeypatch):
 
 def test_recipes__cover_both_papers_tables():
     cells = {(r.method, r.data) for r in RECIPES.values() if not isinstance(r.data, str)}
-    assert {method for method, _ in cells} == set(PASSES)
+    assert {method for method, _ in cells} == set(METHODS)
     for method in ("supervised", "mvpl", "ltg"):
         for percent in (5, 10, 20, 50):
             assert (method, ("ucf101", percent)) in cells

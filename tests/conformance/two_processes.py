@@ -12,10 +12,8 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from semivideo.methods import METHODS
 
-
-def main(rank: int, folder: str) -> None:
+def main(rank: int, folder: str, names: list[str]) -> None:
     spec = importlib.util.spec_from_file_location("kit", Path(__file__).parent / "conftest.py")
     kit = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(kit)
@@ -23,7 +21,7 @@ def main(rank: int, folder: str) -> None:
     warnings.filterwarnings("ignore", "Grad strides do not match")  # a matter of speed
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     mine = slice(rank, None, 2)
-    for name in METHODS:
+    for name in names:
         method = kit.make_method(name, **kit.confident_options(name))
         batch = kit.make_batch(method)
         unlabeled = None if batch.unlabeled is None else kit.take(batch.unlabeled, mine)
@@ -32,10 +30,10 @@ def main(rank: int, folder: str) -> None:
         wrapped(part).loss.backward()
         found = {n: p.grad for n, p in method.named_parameters() if p.grad is not None}
         if rank == 0:
-            torch.save(found, f"{folder}/{name}.pt")
+            torch.save(found, f"{folder}/{type(method).__name__}.pt")
     dist.barrier()  # none leaves while another still talks to it
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

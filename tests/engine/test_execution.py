@@ -10,7 +10,7 @@ from semivideo import models
 from semivideo.base.errors import ConfigError
 from semivideo.base.records import ClipSpec
 from semivideo.engine.execution import compile_networks, set_execution
-from semivideo.methods.supervised import Supervised
+from semivideo.methods import METHODS, Supervised
 from semivideo.models.blocks.residual import ConvNorm, Residual
 from semivideo.settings import EngineSettings, ViewSettings
 from semivideo.transforms import Views
@@ -55,8 +55,30 @@ def test_set_execution__refuses_to_recompute_what_is_compiled(method):
 
 
 def test_set_execution__refuses_a_weak_pass_apart_where_weak_views_are_learned(method):
-    with pytest.raises(ConfigError, match="Supervised learns from every forward"):
+    able = ", ".join(name for name, cls in METHODS.items() if cls.weak_only_labels)
+    assert able == "fixmatch, actorcutmix, mvpl, cmpl"
+    sentence = (
+        rf"engine.weak_graph = False needs a method whose weak views only make labels \({able}\); "
+        "Supervised learns from every forward: leave the setting out"
+    )
+    with pytest.raises(ConfigError, match=sentence):
         set_execution(method, EngineSettings(weak_graph=False), device=CPU)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_fit__tells_a_method_of_the_weak_graph_by_each_batch(tiny, tmp_path, value):
+    told = []
+
+    class Told(tiny.TinyMethod):
+        weak_only_labels = True
+
+        def forward(self, batch):
+            told.append(batch.weak_graph)
+            return super().forward(batch)
+
+    method = Told(tiny.TinyNetwork(), tiny.TinyNetwork())
+    tiny.train(tmp_path, num_steps=4, method=method, weak_graph=value, precise_bn=2)
+    assert told == [value] * (4 + 2)  # the batch statistics are those of training
 
 
 def test_set_execution__says_why_the_compiler_does_not_work(method, monkeypatch):

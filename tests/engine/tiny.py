@@ -55,7 +55,7 @@ class TinyMethod(Method):
     def forward(self, batch: Batch) -> StepResult:
         assert batch.unlabeled is not None
         x, u = (c.frames["primary"].movedim(1, 2) / 255 for c in (batch.labeled, batch.unlabeled))
-        F_x, F_u = jointly(self.primary, x, u)
+        F_x, F_u = jointly(self.primary, labeled=x, standard=u)
         labels = confident_labels(F_u.softmax(dim=1), 0.4)
         L_s, L_u = cross_entropy(F_x, batch.labeled.label), masked_cross_entropy(F_u, labels)
         loss = L_s + 0.1 * L_u

@@ -11,8 +11,7 @@ from torch import nn
 from semivideo.base.errors import ConfigError
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import LTG, FixMatch
-from semivideo.methods.ltg import label_makers
-from semivideo.methods.ltg_options import Alignment, Contrast, TwoStreams
+from semivideo.methods.ltg import Alignment, Contrast, TwoStreams, label_makers
 from semivideo.models import Network
 from semivideo.recipes import RECIPES
 from semivideo.run import build

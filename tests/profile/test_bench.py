@@ -86,8 +86,7 @@ def test_bench__counts_the_operations_that_recipes_are_counted_by(manifest, spli
     """Except for gradients with regard to the clips, which a step does not compute."""
     chosen = settings("small-fixmatch", data__memory_gb=0, data__workers=0)
     report = bench(manifest, split, chosen, steps=2)
-    clips = 2 * 1 + 3 * 2
-    counted = cost.LEARNED * clips * cost._flops_per_clip(chosen) / 1e9
+    counted = cost.step_flops(chosen) / 1e9
     assert 0.8 * counted < report.step.gflop < counted
     assert [reading.source for reading in report.reading] == ["files"]
     assert report.reading[0].parts["decoding and shrinking"] > 0

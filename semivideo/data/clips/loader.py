@@ -26,9 +26,11 @@ from semivideo.base.errors import ConfigError, DataError, TrainingError
 from semivideo.base.jobs import num_cores
 from semivideo.base.randomness import key
 from semivideo.base.records import Batch, Clips, LabeledClips
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.clip_reader import ClipReader
 from semivideo.data.clips.order import BalancedLine, Line
 from semivideo.data.clips.packing import Packed, pack
+from semivideo.data.splits import Split
 from semivideo.data.video.decode import Image
 
 _MOST_FAILURES = 8  # videos in a row; then it is not the videos
@@ -48,6 +50,23 @@ class Streams:
     labeled: Sequence[int]
     labels: Sequence[int]
     unlabeled: Sequence[int] = field(default=())
+
+    @classmethod
+    def of(
+        cls, manifest: Manifest, split: Split, *, unlabeled_includes_labeled: bool = True
+    ) -> Streams:
+        """Turn a split into rows; this is the only place where training looks up a label.
+
+        Args:
+            manifest: The videos.
+            split: Which of them may be used as what.
+            unlabeled_includes_labeled: Whether labelled videos are unlabelled ones as well.
+        """
+        number = {name: index for index, name in enumerate(manifest.classes)}
+        rows = manifest.rows_of([*split.labeled, *split.unlabeled]).tolist()
+        labeled, unlabeled = rows[: len(split.labeled)], rows[len(split.labeled) :]
+        labels = [number[label] for row in labeled if (label := manifest.labels[row]) is not None]
+        return cls(labeled, labels, sorted(rows) if unlabeled_includes_labeled else unlabeled)
 
 
 class TrainingLoader:

@@ -33,19 +33,21 @@ class Seen(NamedTuple):
     blocks: dict[Block, Tensor]
 
 
-def seen(network: Network, *parts: Tensor) -> Seen:
+def seen(network: Network, *, labeled: Tensor, weak: Tensor, strong: Tensor) -> Seen:
     """Run one forward over labelled, weak and strong clips, so that batch statistics see them all.
 
     Args:
         network: Where it has ``stages``, its feature is the mean of the last one over time, space.
-        parts: x (B, C, T, H, W), w and s (U, C, T, H, W).
+        labeled: x (B, C, T, H, W).
+        weak: w (U, C, T, H, W).
+        strong: s (U, C, T, H, W).
     """
-    clips = torch.cat(parts)
+    clips = torch.cat([labeled, weak, strong])
     stages_of = _stages_of(network)
     stages = stages_of(clips) if stages_of else []
     features = stages[-1].mean(dim=(2, 3, 4)) if stages else network.features(clips)
     logits = network.classify(features).float()
-    x, w, s = torch.split(logits, [len(part) for part in parts])
+    x, w, s = torch.split(logits, [len(labeled), len(weak), len(strong)])
     N = len(x) + len(w)
     blocks = {name: stage[:N] for name, stage in zip(BLOCKS, stages, strict=bool(stages))}
     return Seen(x, w, s, features[:N].float(), blocks)

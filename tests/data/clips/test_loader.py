@@ -20,6 +20,7 @@ from semivideo.data.clips.loader import (
 )
 from semivideo.data.clips.order import BalancedLine, Line
 from semivideo.data.clips.store import filled_store
+from semivideo.data.splits import Split
 from semivideo.data.video.barcodes import barcode_video, read_barcode
 from semivideo.settings import DataSettings
 
@@ -53,6 +54,17 @@ def assert_same(batches, others):
                 assert torch.equal(getattr(clips, name), getattr(same, name))
             for name in clips.frames:
                 assert torch.equal(clips.frames[name], same.frames[name])
+
+
+def test_streams__of_a_split_are_rows_and_the_labels_that_may_be_known(manifest):
+    a, b, c, d = (manifest[row] for row in range(4))
+    videos = [replace(a, label="wave"), b, replace(c, label="squat"), replace(d, label="wave")]
+    known = Manifest.from_videos(videos, root=manifest.root)
+    split = Split("some", 0, labeled=tuple(sorted([a.id, c.id])), unlabeled=(d.id,), test=(b.id,))
+    rows = [manifest.row_of(id) for id in split.labeled]
+    together = Streams.of(known, split)
+    assert together == Streams(rows, [{0: 1, 2: 0}[row] for row in rows], [0, 2, 3])
+    assert Streams.of(known, split, unlabeled_includes_labeled=False).unlabeled == [3]
 
 
 def test_loader__fills_batches(manifest):

@@ -17,8 +17,8 @@ from torch import nn
 
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import CMPL, FixMatch
-from semivideo.methods.parts import adaptive_rules as adaptive_thresholds
-from semivideo.methods.parts.adaptive_rules import make_thresholds
+from semivideo.methods.parts import threshold_rules
+from semivideo.methods.parts.threshold_rules import make_thresholds
 
 ADAPTIVE = ["flexmatch", "freematch", "softmatch"]
 K, NUM_VIDEOS, U = 3, 30, 8
@@ -28,7 +28,7 @@ SPEC = {"primary": ClipSpec(1, 1), "auxiliary": ClipSpec(1, 1)}
 @pytest.fixture(params=[0.999, 0.5])
 def decay(request, monkeypatch):
     """The decay of the papers, and one by which a few steps change what is kept."""
-    monkeypatch.setattr(adaptive_thresholds, "DECAY", request.param)
+    monkeypatch.setattr(threshold_rules, "DECAY", request.param)
     return request.param
 
 
@@ -252,7 +252,7 @@ def test_rules__saved_and_resumed_are_bit_identical(cls, rule):
 
 @pytest.mark.parametrize("rule", ADAPTIVE)
 def test_rules__without_their_state_go_another_way(rule, monkeypatch):
-    monkeypatch.setattr(adaptive_thresholds, "DECAY", 0.5)
+    monkeypatch.setattr(threshold_rules, "DECAY", 0.5)
     whole, forgetful = make_method(FixMatch, rule), make_method(FixMatch, rule)
     train(whole, range(3))
     forgetful.primary.load_state_dict(whole.primary.state_dict())
@@ -277,7 +277,7 @@ def test_cmpl__logs_the_labels_that_each_network_gave():
 
 def train_as_one_of_two(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
-    adaptive_thresholds.DECAY = 0.5
+    threshold_rules.DECAY = 0.5
     warnings.filterwarnings("ignore", "Grad strides do not match")
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     for cls in (FixMatch, CMPL):
@@ -302,7 +302,7 @@ def states_of_two_processes(tmp_path_factory):
 @pytest.mark.parametrize("rule", ADAPTIVE)
 @pytest.mark.parametrize("cls", [FixMatch, CMPL])
 def test_rules__two_processes_equal_one(cls, rule, states_of_two_processes, monkeypatch):
-    monkeypatch.setattr(adaptive_thresholds, "DECAY", 0.5)
+    monkeypatch.setattr(threshold_rules, "DECAY", 0.5)
     files = [states_of_two_processes / f"{cls.__name__}-{rule}-{rank}.pt" for rank in range(2)]
     one, other = (torch.load(file, weights_only=True) for file in files)
     expected = make_method(cls, rule)
