@@ -67,7 +67,7 @@ def test_toy__trains_as_a_class_and_by_its_name(toy_class, videos, tmp_path, is_
 def test_toy__has_its_options_checked(toy_class, videos, tmp_path):
     for key, sentence in (
         ("method.weight", r"method.weight = -1 is not allowed"),
-        ("method.wieght", r"\[method\] has no key 'wieght'; did you mean 'weight'"),
+        ("method.wieght", r"\[method\] has no option 'wieght'; did you mean 'weight'"),
     ):
         with pytest.raises(ConfigError, match=sentence):
             semivideo.train(videos, method=NAME, settings={**TINY, key: -1}, out=tmp_path / "run")
