@@ -12,9 +12,11 @@ draws both at once, each with replacement, and takes the mean of the table's cel
 (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1, 2007.) Videos of one group, such
 as one person's, are alike: where groups are known they are drawn whole instead of videos.
 
-How often the interval holds the true figure, in 600 made-up experiments of 430 videos each: 95 % of
-the time with three draws whose standard deviation is 4 points, 86 % where it is 6 points, and 86 %
-with two draws and 4 points. Few draws or few groups cannot say how far others would lie apart.
+How often the interval holds the true figure, in hundreds of made-up experiments of 430 videos: 95 %
+of the time with three draws whose standard deviation is 4 points, 86 % where it is 6 points, and
+86 % with two draws and 4 points. With four groups that deviate by 5 points it is 90 % with three
+draws and 84 % with one; with fifty groups 94 %. A few draws or groups cannot say how far others
+would lie apart, so such an interval is too narrow.
 """
 
 from __future__ import annotations
