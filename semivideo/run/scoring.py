@@ -8,7 +8,6 @@ from pathlib import Path
 from semivideo.base.errors import DataError
 from semivideo.base.progress import Progress
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.catalogue.manifest_file import read_table
 from semivideo.data.splits import Split
 from semivideo.data.splits.same_videos import same_videos
 from semivideo.evaluation import Evaluation
@@ -90,8 +89,8 @@ def trained_on(folder: RunFolder, manifest: Manifest) -> dict[str, list[str]]:
             folder.path,
         )
         return {}
-    table, root, cache = read_table(folder.manifest_file)
-    own, split = Manifest(table, root=root, cache=cache), Split.read(folder.split_file)
+    own = Manifest.read(folder.manifest_file, videos_may_be_gone=True)
+    split = Split.read(folder.split_file)
     uses_unlabeled = method_class(folder.settings().method.name).uses_unlabeled
     of_role = {"labeled": split.labeled, "unlabeled": split.unlabeled if uses_unlabeled else ()}
     role_of = {row: role for role, ids in of_role.items() for row in own.rows_of(ids).tolist()}

@@ -5,10 +5,12 @@ from statistics import stdev
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from semivideo.analysis.comparison import compare, evaluated_runs, lines_of, run_folders
 from semivideo.analysis.result import Result
 from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.cli import app
 from semivideo.evaluation import Evaluation
 
 IDS = [f"v{number:02d}.mp4" for number in range(20, 40)]  # test videos
@@ -115,6 +117,21 @@ def test_evaluated_runs__leaves_out_what_a_folder_holds_besides(finished, tmp_pa
     (tested / "evaluation.json").unlink()
     with pytest.raises(ConfigError, match=r"none of the 3 runs in .*x is finished and evaluated"):
         evaluated_runs([tmp_path / "x"])
+
+
+def test_compare__command_names_what_it_leaves_out(finished, tmp_path):
+    finished("cmpl", 0, name="x/tested")
+    untested = finished("cmpl", 1, name="x/untested")
+    (untested / "evaluation.json").unlink()
+    files = [tmp_path / "t.md", tmp_path / "t.csv"]
+    options = ["--markdown", str(files[0]), "--csv", str(files[1])]
+    result = CliRunner().invoke(app, ["compare", str(tmp_path / "x"), *options])
+    assert (result.exit_code, "cmpl" in result.stdout) == (0, True)
+    assert (
+        f"left out, not evaluated: {untested}; go on with: semivideo evaluate {untested}"
+        in result.stderr
+    )
+    assert [len(file.read_text().splitlines()) for file in files] == [3, 2]
 
 
 def test_compare__draws_groups_where_all_know_them(finished):

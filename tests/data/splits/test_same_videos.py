@@ -7,7 +7,6 @@ import pytest
 
 import semivideo
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.catalogue.manifest_file import read_table
 from semivideo.data.splits.same_videos import same_videos
 
 GIVEN = Path(__file__).parents[2] / "golden" / "run-of-0.1.0" / "videos"
@@ -48,8 +47,7 @@ def test_same_videos__are_found_when_the_files_of_the_training_are_gone(trained,
     trained.absolute(0).rename(moved / "a.mp4")
     trained.absolute(1).rename(moved / "b.mp4")
     shutil.rmtree(trained.root)
-    table, root, cache = read_table(tmp_path / "trained.parquet")
-    gone = Manifest(table, root=root, cache=cache)
+    gone = Manifest.read(tmp_path / "trained.parquet", videos_may_be_gone=True)
     wanted = {"any/a.mp4": trained.ids[0], "any/b.mp4": trained.ids[1]}
     assert found(semivideo.scan(moved.parent), gone) == wanted
 
