@@ -101,7 +101,7 @@ def trained_on(folder: RunFolder, manifest: Manifest) -> dict[str, list[str]]:
     }
     if rows and len(found) == len(rows):
         raise DataError(
-            f"{folder.path} was trained on all {len(rows)} of these videos "
+            f"{folder.path} was trained on every one of these videos "
             f"({len(known['labeled'])} with their class, {len(known['unlabeled'])} without), and a "
             "score on them says nothing of new ones; name videos that it was not trained on"
         )

@@ -45,8 +45,8 @@ def test_evaluate__without_anything_new_is_refused_in_one_sentence(finished, tmp
     assert result.stdout == ""
     [sentence] = result.stderr.splitlines()
     assert sentence == (
-        f"error: {run} was trained on all 6 of these videos (2 with their class, 4 without), and a "
-        "score on them says nothing of new ones; name videos that it was not trained on"
+        f"error: {run} was trained on every one of these videos (2 with their class, 4 without), "
+        "and a score on them says nothing of new ones; name videos that it was not trained on"
     )
     assert not (run / "evaluation-copies.json").exists()
 
