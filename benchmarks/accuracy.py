@@ -14,7 +14,9 @@ and start it again, and it goes on where it was; start it twice, and the two sha
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 import semivideo
-from semivideo.analysis import comparison
+from semivideo.analysis import comparison, comparison_table
 from semivideo.base.errors import ConfigError, nearest
 from semivideo.base.files import write_bytes
 from semivideo.base.progress import Progress
@@ -45,6 +47,8 @@ class Dataset:
     Attributes:
         videos: Their folder.
         source: Arguments of ``scan`` that say what a group is.
+        group_pattern: Names the same group, as ``group``, in the id of a video; records of before
+            they held groups have the ids alone.
         test_groups: Groups that test; if empty, a fixed draw of ``test_fraction`` of the videos.
         test_fraction: See above.
         settings: What differs from the small recipes.
@@ -52,6 +56,7 @@ class Dataset:
 
     videos: Path
     source: dict[str, Any]
+    group_pattern: str
     test_groups: tuple[str, ...] = ()
     test_fraction: float | None = None
     settings: dict[str, Any] = field(default_factory=dict)
@@ -83,6 +88,11 @@ class Dataset:
             for seed in range(num_seeds)
         ]
 
+    def groups_of(self, ids: Iterable[str]) -> dict[str, str | None]:
+        """Return the group of each video by its id."""
+        found = ((id, re.search(self.group_pattern, id)) for id in ids)
+        return {id: match["group"] if match else None for id, match in found}
+
     def _drawn_groups(self, manifest: Manifest) -> tuple[str, ...]:
         """Groups that test, the same whatever the seed of the labels."""
         drawn = semivideo.split(
@@ -96,11 +106,13 @@ DATASETS = {
     "utd-mhad": Dataset(
         SHARED / "utd-mhad" / "videos",
         source={"group_pattern": r"(s\d+)_t"},
+        group_pattern=r"(?P<group>s\d+)_t",
         test_groups=("s2", "s4", "s6", "s8"),
     ),
     "jhmdb": Dataset(
         SHARED / "jhmdb" / "videos",
         source={"lists": [SHARED / "jhmdb" / "clips.csv"], "group_column": "source"},
+        group_pattern=r"^(\w+)/(?P<group>.+)_\1_",
         test_fraction=0.3,
         settings={"views.flip": True},
     ),
@@ -144,12 +156,14 @@ def folder_name(dataset: str, labels: int) -> str:
 
 def report(runs: list[Path], *, title: str, folder: Path) -> None:
     """Print the table and write it as Markdown."""
-    rows = comparison.table_rows(comparison.compare(runs))
-    table = Table(*comparison.COLUMNS, title=title)
+    lines = comparison.compare(runs)
+    rows = comparison_table.for_reading(lines)
+    table = Table(*rows[0], title=title)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*row.values())
     Console(width=None if sys.stdout.isatty() else 200).print(table)
-    write_bytes(folder / "table.md", comparison.as_markdown(rows).encode())
+    numbers = comparison_table.as_markdown(comparison_table.in_numbers(lines))
+    write_bytes(folder / "table.md", numbers.encode())
 
 
 if __name__ == "__main__":

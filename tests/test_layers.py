@@ -36,7 +36,7 @@ INSIDE = {
         {"result"},
         {"groups"},
         {"judged_labels", "comparison", "drawing"},
-        {"figures", "audit"},
+        {"comparison_table", "figures", "audit"},
     ),
 }
 """The same inside a room, for what is listed: it must not import what stands beside or after it."""

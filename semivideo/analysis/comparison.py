@@ -1,12 +1,10 @@
-"""Methods compared on equal terms: the same test videos, the same seeds, intervals over videos.
+"""Methods compared on equal terms: the same test videos, the same seeds, intervals over both.
 
 Runs whose settings differ in the seed alone are one method, run with several seeds.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,16 +14,23 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from semivideo.analysis.groups import by_method
-from semivideo.analysis.result import ENDING, Result
+from semivideo.analysis.result import ENDING, Result, is_record
 from semivideo.base.errors import ConfigError
-from semivideo.evaluation.bootstrap import Interval, accuracy_interval, paired_difference
+from semivideo.evaluation.bootstrap import (
+    Groups,
+    Interval,
+    accuracy_interval,
+    group_numbers,
+    paired_difference,
+)
+from semivideo.runfolder import RunFolder
 
 
 class Gain(NamedTuple):
     """A paired difference of top-1.
 
     Attributes:
-        interval: The difference, a share, with its interval over videos.
+        interval: The difference, a share, with its interval over seeds and videos.
         num_seeds: Seeds that both methods have.
         is_whole: Whether these are all seeds of both.
     """
@@ -42,14 +47,16 @@ class Line:
     Attributes:
         name: The method, and the settings in which it differs from others of that name.
         results: One a seed, in the order of the seeds.
-        top1: Top-1 accuracy, a share, with its interval over videos.
+        top1: Top-1 accuracy, a share, with its interval over seeds and videos.
         gains: Paired difference of top-1 to the first line and to the line above; None for itself.
+        num_groups: Groups of test videos that the intervals are over, or None: over single videos.
     """
 
     name: str
     results: tuple[Result, ...]
     top1: Interval
     gains: tuple[Gain | None, Gain | None]
+    num_groups: int | None = None
 
     @property
     def by_seed(self) -> list[float]:
@@ -66,11 +73,16 @@ class Line:
         return fmean(float(result.summary[figure]) for result in self.results)
 
 
-COLUMNS = (
-    *("method", "seeds", "top-1 %", "95 % over videos", "by seed"),
-    *("over the first line", "over the line above", "labels kept %", "of these right %"),
-    *("steps", "minutes", "memory GB", "million weights"),
-)
+class LeftOut(NamedTuple):
+    """Runs in folders that cannot be compared yet.
+
+    Attributes:
+        unfinished: Their training has not ended.
+        untested: They have no evaluation.
+    """
+
+    unfinished: tuple[Path, ...]
+    untested: tuple[Path, ...]
 
 
 def run_folders(paths: Iterable[str | Path]) -> list[Path]:
@@ -90,6 +102,45 @@ def run_folders(paths: Iterable[str | Path]) -> list[Path]:
     return found
 
 
+def evaluated_runs(paths: Iterable[str | Path]) -> tuple[list[Path], LeftOut]:
+    """Do as ``run_folders``, without the runs in a folder that are not finished and evaluated.
+
+    Runs that are named themselves are not left out: comparing them says what they lack.
+
+    Raises:
+        ConfigError: A folder holds no run, or none that is evaluated.
+    """
+    named = list(map(Path, paths))
+    found = run_folders(named)
+    inside = [RunFolder(path) for path in found if path not in named and not is_record(path)]
+    unfinished = tuple(run.path for run in inside if not run.summary_file.is_file())
+    untested = tuple(
+        run.path
+        for run in inside
+        if run.path not in unfinished and not run.evaluation_file.is_file()
+    )
+    left = [path for path in found if path not in {*unfinished, *untested}]
+    if found and not left:
+        next = "train --resume" if unfinished else "evaluate"
+        raise ConfigError(
+            f"none of the {len(found)} runs in {named[0]} is finished and evaluated, so there is "
+            f"nothing to compare; go on with: semivideo {next} {(*unfinished, *untested)[0]}"
+        )
+    return left, LeftOut(unfinished, untested)
+
+
+def tested_alike(runs: Iterable[str | Path]) -> list[Result]:
+    """Read runs or records that were tested on the same videos by one protocol.
+
+    Raises:
+        ConfigError: Other test videos or protocols.
+        CheckpointError: A run has not finished or was not evaluated.
+    """
+    results = [Result.read(path) for path in runs]
+    require_same_test(results)
+    return results
+
+
 def compare(runs: Sequence[str | Path]) -> list[Line]:
     """Compare finished and evaluated runs.
 
@@ -104,15 +155,31 @@ def compare(runs: Sequence[str | Path]) -> list[Line]:
     """
     if not runs:
         raise ConfigError("there is nothing to compare; name run folders")
-    results = [Result.read(path) for path in runs]
-    require_same_test(results)
+    return lines_of(tested_alike(runs))
+
+
+def lines_of(results: Sequence[Result]) -> list[Line]:
+    """Compare results that were tested alike, see ``compare``."""
+    groups = common_groups(results)
+    num_groups = int(group_numbers(list(groups), groups).max()) + 1 if groups else None
     lines: list[Line] = []
     for name, members in by_method(results):
         others = (lines[0] if lines else None, lines[-1] if lines else None)
-        gains = (_gain(name, members, others[0]), _gain(name, members, others[1]))
-        interval = accuracy_interval([result.evaluation for result in members])
-        lines.append(Line(name, tuple(members), interval, gains))
+        gains = (_gain(name, members, others[0], groups), _gain(name, members, others[1], groups))
+        tests = [result.evaluation for result in members]
+        interval = accuracy_interval(tests, groups=groups)
+        lines.append(Line(name, tuple(members), interval, gains, num_groups))
     return lines
+
+
+def common_groups(results: Sequence[Result]) -> Groups:
+    """Return the groups of the test videos; nothing if a result does not know them or all are one.
+
+    An interval over one group would have no width.
+    """
+    first = results[0].groups
+    is_common = all(result.groups == first for result in results)
+    return first if is_common and len(set(first.values())) > 1 else {}
 
 
 def keep_records(lines: Iterable[Line], *, folder: Path) -> list[Path]:
@@ -141,53 +208,7 @@ def keep_records(lines: Iterable[Line], *, folder: Path) -> list[Path]:
     return files
 
 
-def table_rows(lines: Sequence[Line]) -> list[list[str]]:
-    """Return the cells below ``COLUMNS``: percent, and gains in points with 95 % intervals."""
-    rows = []
-    for line in lines:
-        spread = "" if math.isnan(line.deviation) else f" +- {100 * line.deviation:.1f}"
-        kept, right = zip(*(result.labels for result in line.results), strict=True)
-        rows.append(
-            [
-                line.name,
-                ", ".join(str(result.settings.engine.seed) for result in line.results),
-                f"{100 * line.top1.value:.1f}{spread}",
-                f"{100 * line.top1.low:.1f} to {100 * line.top1.high:.1f}",
-                " ".join(f"{100 * share:.1f}" for share in line.by_seed),
-                *(_points(gain) for gain in line.gains),
-                *("-" if math.isnan(fmean(s)) else f"{100 * fmean(s):.1f}" for s in (kept, right)),
-                f"{line.mean('steps'):.0f}",
-                f"{line.mean('seconds') / 60:.1f}",
-                f"{line.mean('peak_memory_mb') / 1000:.1f}",
-                f"{line.results[0].num_parameters / 1e6:.2f}",
-            ]
-        )
-    return rows
-
-
-def as_markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Return the table as Markdown."""
-    lines = [COLUMNS, ["---"] * len(COLUMNS), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def as_csv(rows: Sequence[Sequence[str]]) -> str:
-    """Return the table as CSV."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
-    return text.getvalue()
-
-
-def _points(gain: Gain | None) -> str:
-    """A difference in points; with the number of seeds where not all could be paired."""
-    if gain is None:
-        return "-"
-    value, low, high = (f"{100 * share:+.1f}" for share in gain.interval)
-    remark = "" if gain.is_whole else f" (seeds paired: {gain.num_seeds})"
-    return f"{value} [{low}, {high}]{remark}"
-
-
-def _gain(name: str, ours: Sequence[Result], other: Line | None) -> Gain | None:
+def _gain(name: str, ours: Sequence[Result], other: Line | None, groups: Groups) -> Gain | None:
     """Paired difference to a line, on the seeds that both have."""
     if other is None:
         return None
@@ -201,7 +222,9 @@ def _gain(name: str, ours: Sequence[Result], other: Line | None) -> Gain | None:
             f"{name} was run with the seeds {sorted(mine)} and {other.name} with {sorted(theirs)}; "
             "a difference is paired: run both with the same seeds"
         )
-    interval = paired_difference([mine[s] for s in seeds], [theirs[s] for s in seeds])
+    interval = paired_difference(
+        [mine[s] for s in seeds], [theirs[s] for s in seeds], groups=groups
+    )
     return Gain(interval, len(seeds), is_whole=mine.keys() == theirs.keys())
 
 

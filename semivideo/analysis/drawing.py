@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from semivideo.analysis.groups import Described
+from semivideo.analysis.groups import Described, by_method
 from semivideo.base.errors import ConfigError
 from semivideo.base.files import replacing, write_bytes
 
@@ -35,6 +35,8 @@ NUM_SPANS = 40
 """Parts of a training over which pseudo-labels are counted."""
 MOST_RUNS, MOST_SPLITS = 12, 6
 """How many the caption names."""
+HIDDEN = 0.02
+"""Dots of shares that are nearer to each other cannot be told apart."""
 ENDINGS = (".png", ".svg")
 
 H = TypeVar("H", bound=Hashable)
@@ -101,6 +103,20 @@ def draw_curves(axes: Axes, curves: Sequence[Curve], color: str, *, line: str) -
     return means
 
 
+def mark_finals(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
+    """Draw a dot at the end of each curve; dots that would hide others become rings around them.
+
+    Args:
+        axes: Of a share from 0 to 1.
+        points: x, y and color of each.
+    """
+    for number, (x, y, color) in enumerate(points):
+        under = sum(a == x and abs(b - y) < HIDDEN for a, b, _ in points[:number])
+        inside = "none" if under else color
+        (mark,) = axes.plot([x], [y], "o", color=color, markersize=7 + 5 * under, clip_on=False)
+        mark.set(markerfacecolor=inside, markeredgewidth=2.0 if under else 1.0, zorder=3 + under)
+
+
 def mark_level(axes: Axes, value: float, name: str) -> None:
     """Draw a dotted line at a value, such as the accuracy of guessing, and name it."""
     axes.axhline(value, color=PALE, linestyle=":", linewidth=1.2)
@@ -144,18 +160,50 @@ def legend_above(figure: Figure, entries: Sequence[Artist], *, columns: int | No
 
 
 def caption(figure: Figure, runs: Sequence[Described], remark: str) -> None:
-    """Write the names of runs and splits, and a remark in whole sentences, below the axes."""
-    # Runs on several splits may have one name; the splits tell them apart.
-    names = list(dict.fromkeys(run.run.path.name for run in runs))
-    more = f" and {len(names) - MOST_RUNS} more" if len(names) > MOST_RUNS else ""
-    splits = sorted({f"{r.split.name} ({r.split.hash[:8]})" for r in runs})
-    others = f" and {len(splits) - MOST_SPLITS} more" if len(splits) > MOST_SPLITS else ""
-    listed = f"{', '.join(names[:MOST_RUNS])}{more}"
-    text = f"Runs: {listed}. Split: {', '.join(splits[:MOST_SPLITS])}{others}. {remark}"
+    """Write the names of runs and splits, and a remark in whole sentences, below the axes.
+
+    Runs of one method that are named by their seeds, as those of a sweep, become one name.
+    """
+    # A run may be shown several times; runs on several splits may have one name.
+    shown = list({run.run.path: run for run in runs}.values())
+    names = list(dict.fromkeys(name for _, members in by_method(shown) for name in _named(members)))
+    text = f"Runs: {_first(names, MOST_RUNS)}. Split: {_first(_splits(shown), MOST_SPLITS)}. "
     width = round(figure.get_figwidth() * 150 / 9.6)  # characters of 8 points that fit
     style = {"fontsize": 8, "color": INK, "ha": "left", "parse_math": False}
-    text = textwrap.fill(text, width, break_on_hyphens=False)
+    text = textwrap.fill(text + remark, width, break_on_hyphens=False)
     figure.supxlabel(text, x=0.01, **style)
+
+
+def _named(runs: Sequence[Described]) -> list[str]:
+    """Names of the runs of a method: "cmpl, seeds 0 1 2" of cmpl-0, cmpl-1 and cmpl-2."""
+    names = [run.run.path.name for run in runs]
+    seeds = [run.settings.engine.seed for run in runs]
+    stems = {
+        name.removesuffix(f"-{seed}") if name.endswith(f"-{seed}") else name
+        for name, seed in zip(names, seeds, strict=True)
+    }
+    if len(runs) > 1 and len(stems) == 1 and stems.isdisjoint(names):
+        return [f"{stems.pop()} (seeds {', '.join(map(str, seeds))})"]
+    return names
+
+
+def _splits(runs: Sequence[Described]) -> list[str]:
+    """Splits with the start of their hashes; those that differ in the seed alone share a name."""
+    names: dict[str, dict[str, str]] = {}  # without the seed: hash to name
+    for run in sorted(runs, key=lambda run: (run.split.name, run.split.hash)):
+        split = run.split
+        alike = names.setdefault(split.name.removesuffix(f"-seed{split.seed}"), {})
+        alike[split.hash[:8]] = split.name
+    return [
+        f"{name if len(own) > 1 else next(iter(own.values()))} ({_first(list(own), MOST_SPLITS)})"
+        for name, own in names.items()
+    ]
+
+
+def _first(names: Sequence[str], most: int) -> str:
+    """The first names of a list, and how many there are more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def save(figure: Figure, out: str | Path, numbers: Sequence[Row]) -> list[Path]:

@@ -55,23 +55,27 @@ class LateLabels(NamedTuple):
     Attributes:
         kept: Share of labels that were used.
         right: Share of right ones among the used.
+        with_labeled: Whether clips of labelled videos are counted as well, which are right nearly
+            always; so it was before records said it.
     """
 
     kept: float
     right: float
+    with_labeled: bool = False
 
 
-def late_labels(run: RunFolder, manifest: Manifest) -> LateLabels:
-    """Judge what a run learned from at its end.
+def late_labels(run: RunFolder, manifest: Manifest, split: Split) -> LateLabels:
+    """Judge what a run learned from at its end, on videos whose class it was not told.
 
     Args:
         run: A finished run.
         manifest: Knows the classes that the run did not see.
+        split: What the run was told.
     """
     if not run.pseudo_labels_file.exists():  # the method gives none
         return LateLabels(math.nan, math.nan)
     truth = true_classes(manifest.labels, manifest.classes)
-    table = pq.read_table(run.pseudo_labels_file)
+    table = without_labeled(pq.read_table(run.pseudo_labels_file), manifest, split)
     quality = pseudo_label_quality(table, truth, num_bins=5).to_pylist()
     last = max((line["step"] for line in quality), default=math.nan)
     lines = [line for line in quality if line["step"] == last]

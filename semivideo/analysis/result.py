@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,16 @@ from semivideo.base.errors import CheckpointError, SemiVideoError
 from semivideo.base.files import write_bytes
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
+from semivideo.evaluation.bootstrap import Groups
 from semivideo.evaluation.metrics import Evaluation, rank_of_truth
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 
 ENDING = ".run.json.gz"
 """Of the name of a record."""
-FORMAT = 1
+FORMAT = 2
+_READABLE = (1, FORMAT)
+"""Format 1 says nothing of groups, and counts clips of labelled videos among the pseudo-labels."""
 _DIGITS = 3  # of a probability in a record
 
 
@@ -45,6 +48,7 @@ class Result:
         summary: What ``summary.json`` says.
         labels: Quality of its late pseudo-labels.
         num_parameters: Of the deployed network.
+        groups: Test video to its group or None; empty where nobody knows.
     """
 
     run: RunFolder
@@ -54,6 +58,7 @@ class Result:
     summary: dict[str, Any]
     labels: LateLabels
     num_parameters: int
+    groups: Groups = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: str | Path) -> Result:
@@ -82,8 +87,9 @@ class Result:
             "num_parameters": self.num_parameters,
             "summary": self.summary,
             "labels": {
-                name: None if math.isnan(share) else share
-                for name, share in self.labels._asdict().items()
+                "kept": _or_none(self.labels.kept),
+                "right": _or_none(self.labels.right),
+                "with_labeled": self.labels.with_labeled,
             },
             "evaluation": {
                 "protocol": evaluation.protocol,
@@ -93,6 +99,7 @@ class Result:
                 "skipped": dict(evaluation.skipped),
                 "decoder": evaluation.decoder,
                 "scores": _short(evaluation),
+                "groups": [self.groups.get(id) for id in evaluation.ids] if self.groups else None,
             },
             "split": self.split.to_json(),
         }
@@ -104,17 +111,19 @@ class Result:
         """Read a run folder."""
         run = RunFolder.open(path)
         settings, manifest = run.settings(), Manifest.read(run.manifest_file)
+        split, evaluation = Split.read(run.split_file), Evaluation.read(run.evaluation_file)
         network = settings.networks.primary
         with torch.device("meta"):
             built = models.create(network.name, len(manifest.classes), **network.options)
         return cls(
             run=run,
             settings=settings,
-            split=Split.read(run.split_file),
-            evaluation=Evaluation.read(run.evaluation_file),
+            split=split,
+            evaluation=evaluation,
             summary=run.summary(),
-            labels=late_labels(run, manifest),
+            labels=late_labels(run, manifest, split),
             num_parameters=sum(p.numel() for p in built.parameters()),
+            groups=_groups(manifest, evaluation),
         )
 
     @classmethod
@@ -128,7 +137,7 @@ class Result:
         except OSError as error:
             reason = error.strerror
             raise CheckpointError(f"cannot read the record {path} ({reason}); {again}") from None
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
+        if not isinstance(content, dict) or content.get("format") not in _READABLE:
             raise CheckpointError(f"{path} is no record of this version of semivideo; {again}")
         try:
             return cls._from(content, path)
@@ -139,6 +148,7 @@ class Result:
     def _from(cls, content: dict[str, Any], path: Path) -> Result:
         """Make a result of what a record holds."""
         tested, labels = content["evaluation"], content["labels"]
+        groups = tested.get("groups")
         return cls(
             run=RunFolder(str(path).removesuffix(ENDING)),
             settings=Settings.from_mapping(content["settings"]),
@@ -151,15 +161,35 @@ class Result:
             ),
             summary=content["summary"],
             labels=LateLabels(
-                *(math.nan if labels[f] is None else labels[f] for f in LateLabels._fields)
+                kept=_or_nan(labels["kept"]),
+                right=_or_nan(labels["right"]),
+                with_labeled=content["format"] == 1 or bool(labels["with_labeled"]),
             ),
             num_parameters=content["num_parameters"],
+            groups=dict(zip(tested["ids"], groups, strict=True)) if groups else {},
         )
 
 
 def is_record(path: Path) -> bool:
     """Whether a path is named like a record."""
     return path.name.endswith(ENDING)
+
+
+def _or_none(share: float) -> float | None:
+    """JSON has no NaN."""
+    return None if math.isnan(share) else share
+
+
+def _or_nan(share: float | None) -> float:
+    """Reverse of ``_or_none``."""
+    return math.nan if share is None else share
+
+
+def _groups(manifest: Manifest, evaluation: Evaluation) -> Groups:
+    """Groups of the test videos; empty if none of them has one."""
+    rows = manifest.rows_of(evaluation.ids).tolist()
+    groups = {id: manifest.groups[row] for id, row in zip(evaluation.ids, rows, strict=True)}
+    return groups if any(groups.values()) else {}
 
 
 def _short(evaluation: Evaluation) -> list[list[float]]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from semivideo.cli.console import note, show
 
 if TYPE_CHECKING:
-    from semivideo.analysis.comparison import Line
+    from semivideo.analysis.comparison import LeftOut, Line
 
 
 def compare(
@@ -27,11 +27,14 @@ def compare(
     """Compare evaluated runs: mean, deviation, intervals, paired gains, cost.
 
     Runs that differ in the seed alone are one method. The first method is the baseline. Runs that
-    were tested on different videos are refused.
+    were tested on different videos are refused; runs in a folder that were not evaluated are left
+    out, and named.
     """
-    from semivideo.analysis.comparison import keep_records, run_folders
+    from semivideo.analysis.comparison import evaluated_runs, keep_records
 
-    lines = show_comparison(run_folders(runs), markdown=markdown, csv=csv)
+    found, left_out = evaluated_runs(runs)
+    tell_left_out(left_out)
+    lines = show_comparison(found, markdown=markdown, csv=csv)
     if records is not None:
         num_records = len(keep_records(lines, folder=records))
         note(f"wrote {num_records} records into {records}")
@@ -41,17 +44,32 @@ def show_comparison(
     runs: Sequence[Path], *, markdown: Path | None = None, csv: Path | None = None
 ) -> list[Line]:
     """Print the comparison of runs, write it where asked to, and return it."""
-    from semivideo.analysis import comparison
+    from semivideo.analysis import comparison, comparison_table
     from semivideo.base.files import write_bytes
 
     lines = comparison.compare(runs)
-    rows = comparison.table_rows(lines)
-    table = Table(*comparison.COLUMNS)
+    rows = comparison_table.for_reading(lines)
+    table = Table(*rows[0])
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*row.values())
     show(table)
-    for file, text in ((markdown, comparison.as_markdown), (csv, comparison.as_csv)):
+    numbers = comparison_table.in_numbers(lines)
+    for file, text in ((markdown, comparison_table.as_markdown), (csv, comparison_table.as_csv)):
         if file is not None:
-            write_bytes(file, text(rows).encode())
+            write_bytes(file, text(numbers).encode())
             note(f"wrote {file}")
     return lines
+
+
+def tell_left_out(left_out: LeftOut) -> None:
+    """Name the runs that are not in the comparison, and what they lack."""
+    for runs, lack, next in (
+        (left_out.unfinished, "not finished", "train --resume"),
+        (left_out.untested, "not evaluated", "evaluate"),
+    ):
+        if runs:
+            note(
+                f"left out, {lack}: {', '.join(map(str, runs))}; go on with: semivideo {next} "
+                f"{runs[0]}",
+                style="yellow",
+            )

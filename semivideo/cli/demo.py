@@ -87,7 +87,7 @@ def demo(
                 progress=prefixed(progress, method),
             )
             found = api.evaluate(run, protocol=PROTOCOL, progress=prefixed(progress, method))
-            labels = late_labels(run.folder, manifest)
+            labels = late_labels(run.folder, manifest, split)
             minutes = run.summary["seconds"] / 60
             rows.append(Row(method, found.top1, labels.kept, labels.right, minutes))
             runs[method] = run.path
@@ -131,7 +131,7 @@ def _data(out: Path, *, seed: int, progress: Progress | None) -> tuple[Manifest,
 
 def _table(rows: list[Row], *, num_test: int) -> Table:
     """One line a method."""
-    names = ("top-1 %", "pseudo-labels kept %", "of these right %", "minutes")
+    names = ("top-1 %", "labels of unlabelled clips kept %", "of these right %", "minutes")
     columns = [Column(name, justify="right") for name in names]
     title = f"{LABELS_PER_CLASS} labels per class, {num_test} held-out videos"
     table = Table("method", *columns, title=title)

@@ -22,7 +22,7 @@ def evaluate(
     ] = None,
     videos: Annotated[
         str | None,
-        typer.Option(help="Other labelled videos than the run's test videos."),
+        typer.Option(help="Other labelled videos; those that the run learned from are told apart."),
     ] = None,
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Show the accuracy of each class.")
@@ -42,15 +42,38 @@ def evaluate(
             decoder="hardware" if hardware else "software",
             progress=progress,
         )
-    table = Table("protocol", *_right("top-1", "top-5", "mean class", "videos", "skipped"))
-    shares = (found.top1, found.top5, found.mean_class)
-    counts = (found.num_videos, len(found.skipped))
-    table.add_row(found.protocol, *map(percent, shares), *map(str, counts))
-    show(table)
+    show(_table(found))
     if per_class:
         show(_class_table(found))
     if found.skipped:
         note(f"{len(found.skipped)} of the test videos could not be read and are in no figure")
+
+
+_ROLES = {
+    "labeled": "trained on, with their class",
+    "unlabeled": "trained on, without their class",
+}
+
+
+def _table(found: Evaluation) -> Table:
+    """The figures, and in rows of their own those of videos that the network was trained on."""
+    figures = {"top-1 %": found.top1}
+    if found.tells_top5:
+        figures["top-5 %"] = found.top5
+    figures["mean class %"] = found.mean_class
+    counts = (found.num_videos, len(found.skipped))
+    row = [found.protocol, *map(percent, figures.values()), *map(str, counts)]
+    if not found.trained_on:
+        table = Table("protocol", *_right(*figures, "videos", "skipped"))
+        table.add_row(*row)
+        return table
+    table = Table("", "protocol", *_right(*figures, "videos", "skipped"))
+    table.add_row("new to the network", *row)
+    for role, known in found.trained_on.items():
+        blank = [""] * (len(figures) - 1)
+        cells = [found.protocol, percent(known.top1), *blank, str(len(known.ids)), ""]
+        table.add_row(_ROLES[role], *cells)
+    return table
 
 
 def _class_table(found: Evaluation) -> Table:

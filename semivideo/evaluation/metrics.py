@@ -9,20 +9,22 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semivideo.base.errors import CheckpointError
+from semivideo.base.errors import CheckpointError, DataError
 from semivideo.base.files import write_bytes
 from semivideo.runfolder import RunFolder
 
 Scores = NDArray[np.float32]
 Labels = NDArray[np.int64]
+TOP = 5
+"""The other figure that papers give beside top-1."""
 
 
 def accuracy(scores_VK: Scores, labels_V: Labels, *, top: int = 1) -> float:
@@ -88,6 +90,18 @@ def class_accuracy(confusion_KK: Labels) -> NDArray[np.float64]:
     return shares_K
 
 
+class Known(NamedTuple):
+    """Videos of an evaluation that the network was trained on.
+
+    Attributes:
+        ids: Their names.
+        top1: Share of them whose class is scored best; says nothing of new videos.
+    """
+
+    ids: tuple[str, ...]
+    top1: float
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """Scores of test videos under one protocol, and the figures that follow from them.
@@ -100,6 +114,8 @@ class Evaluation:
         labels: int64 (V,), the true classes.
         skipped: Name of a video that could not be read to the reason; such videos are in no figure.
         decoder: Who was to decode the files: "software" or "hardware"; scores differ a little.
+        trained_on: Videos that were to be scored and that the network was trained on, "labeled"
+            with their class and "unlabeled" without; they are in no figure but their own.
     """
 
     protocol: str
@@ -109,6 +125,7 @@ class Evaluation:
     labels: Labels = field(repr=False)
     skipped: Mapping[str, str] = field(default_factory=dict)
     decoder: str = "software"
+    trained_on: Mapping[str, Known] = field(default_factory=dict)
 
     @property
     def num_videos(self) -> int:
@@ -122,8 +139,13 @@ class Evaluation:
 
     @property
     def top5(self) -> float:
-        """Share of videos whose class is among the best five; 1.0 for five classes or fewer."""
-        return accuracy(self.scores, self.labels, top=5)
+        """Share of videos whose class is among the best five; see ``tells_top5``."""
+        return accuracy(self.scores, self.labels, top=TOP)
+
+    @property
+    def tells_top5(self) -> bool:
+        """Whether five is less than half of the classes; else guessing is right as often as not."""
+        return TOP < len(self.classes) / 2
 
     @property
     def mean_class(self) -> float:
@@ -146,18 +168,23 @@ class Evaluation:
             name: None if np.isnan(share) else float(share)
             for name, share in zip(self.classes, self.class_accuracy, strict=True)
         }
+        trained_on = {
+            role: {"num_videos": len(known.ids), "top1": known.top1, "ids": list(known.ids)}
+            for role, known in self.trained_on.items()
+        }
         return {
             "protocol": self.protocol,
             "decoder": self.decoder,
             "num_videos": self.num_videos,
             "top1": self.top1,
-            "top5": self.top5,
+            **({"top5": self.top5} if self.tells_top5 else {}),
             "mean_class": self.mean_class,
             "class_accuracy": per_class,
             "num_skipped": len(self.skipped),
             "skipped": dict(self.skipped),
             "classes": list(self.classes),
             "confusion": self.confusion.tolist(),
+            **({"trained_on": trained_on} if trained_on else {}),
         }
 
     @classmethod
@@ -177,7 +204,43 @@ class Evaluation:
             labels=labels,
             skipped=stated["skipped"],
             decoder=stated.get("decoder", "software"),  # all there was before it was said
+            trained_on={
+                role: Known(tuple(known["ids"]), known["top1"])
+                for role, known in stated.get("trained_on", {}).items()
+            },
         )
+
+    def without(self, known: Mapping[str, Iterable[str]]) -> Evaluation:
+        """Take videos that the network was trained on out of the figures.
+
+        Args:
+            known: "labeled" and "unlabeled" to names of such videos.
+
+        Returns:
+            The evaluation of the others, with ``trained_on``.
+
+        Raises:
+            DataError: No other video has scores.
+        """
+        role_of = {id: role for role, ids in known.items() for id in ids}
+        role_V = np.array([role_of.get(id, "") for id in self.ids], dtype=np.str_)
+        if not (role_V == "").any():
+            raise DataError(
+                "none of the videos that the network was not trained on can be read; name others"
+            )
+        parts = {role: self._of(role_V == role) for role in dict.fromkeys(known)}
+        return replace(
+            self._of(role_V == ""),
+            skipped={id: reason for id, reason in self.skipped.items() if id not in role_of},
+            trained_on={
+                role: Known(part.ids, part.top1) for role, part in parts.items() if part.ids
+            },
+        )
+
+    def _of(self, is_in_V: NDArray[np.bool_]) -> Evaluation:
+        """The evaluation of some of the videos."""
+        ids = tuple(id for id, is_in in zip(self.ids, is_in_V, strict=True) if is_in)
+        return replace(self, ids=ids, scores=self.scores[is_in_V], labels=self.labels[is_in_V])
 
     def write(self, path: str | Path) -> None:
         """Write ``path`` (JSON) and beside it the scores of each video (``.npz``), never half.

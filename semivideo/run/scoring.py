@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from semivideo.base.errors import DataError
 from semivideo.base.progress import Progress
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
+from semivideo.data.splits.same_videos import same_videos
 from semivideo.evaluation import Evaluation
 from semivideo.evaluation import evaluate as evaluate_videos
+from semivideo.run.build import method_class
 from semivideo.run.finished import Run
 from semivideo.run.prediction import load
 from semivideo.run.videos import Videos, as_manifest
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Decoder
+
+_LOG = logging.getLogger("semivideo")
 
 
 def evaluate(
@@ -31,16 +36,25 @@ def evaluate(
         run: The run or its folder.
         protocol: Clips x crops, e.g. "10x3"; None takes the run's.
         videos: Other labelled videos to score; None takes the test videos of the run's split.
+            Those that the run was trained on are told apart, see ``Evaluation.trained_on``.
         decoder: Who decodes the files, see ``load``.
         progress: See ``semivideo.api``.
 
     Raises:
         CheckpointError: The run has no trained network yet.
-        DataError: There is nothing to score.
+        DataError: There is nothing to score, or nothing that the run was not trained on.
     """
     folder = run.folder if isinstance(run, Run) else RunFolder.open(run)
     recognizer = load(folder.path, decoder=decoder)
-    if videos is None:
+    if videos is not None:
+        manifest = as_manifest(videos, progress=progress)
+        known = trained_on(folder, manifest)
+        target = folder.evaluation_file.with_stem(
+            f"{folder.evaluation_file.stem}-{manifest.root.name}"
+        )
+        found = evaluate_videos(recognizer, manifest, protocol=protocol, progress=progress)
+        found = found.without(known)
+    else:
         manifest, ids = Manifest.read(folder.manifest_file), Split.read(folder.split_file).test
         if not ids:
             raise DataError(
@@ -48,10 +62,47 @@ def evaluate(
                 "train with a split that has a test side"
             )
         target = folder.evaluation_file
-    else:
-        manifest, ids = as_manifest(videos, progress=progress), None
-        name = manifest.root.name
-        target = folder.evaluation_file.with_stem(f"{folder.evaluation_file.stem}-{name}")
-    found = evaluate_videos(recognizer, manifest, ids, protocol=protocol, progress=progress)
+        found = evaluate_videos(recognizer, manifest, ids, protocol=protocol, progress=progress)
     found.write(target)
     return found
+
+
+def trained_on(folder: RunFolder, manifest: Manifest) -> dict[str, list[str]]:
+    """Say which labelled videos of a manifest a run was trained on, see ``same_videos``.
+
+    Args:
+        folder: The run.
+        manifest: Videos that are to be scored.
+
+    Returns:
+        "labeled" and "unlabeled" to ids of the manifest: videos that the run learned from with
+        their class, and without. Methods that use no unlabelled videos have seen none.
+
+    Raises:
+        DataError: The run was trained on all of them.
+    """
+    rows = [row for row, label in enumerate(manifest.labels) if label is not None]
+    if not (folder.manifest_file.is_file() and folder.split_file.is_file()):
+        _LOG.warning(
+            "%s holds no manifest or no split: which of these videos it was trained on cannot be "
+            "told",
+            folder.path,
+        )
+        return {}
+    own = Manifest.read(folder.manifest_file, videos_may_be_gone=True)
+    split = Split.read(folder.split_file)
+    uses_unlabeled = method_class(folder.settings().method.name).uses_unlabeled
+    of_role = {"labeled": split.labeled, "unlabeled": split.unlabeled if uses_unlabeled else ()}
+    role_of = {row: role for role, ids in of_role.items() for row in own.rows_of(ids).tolist()}
+    found = same_videos(manifest, rows, own, list(role_of))
+    known: dict[str, list[str]] = {
+        role: [manifest.ids[row] for row in rows if role_of.get(found.get(row, -1)) == role]
+        for role in of_role
+    }
+    if rows and len(found) == len(rows):
+        raise DataError(
+            f"{folder.path} was trained on every one of these videos "
+            f"({len(known['labeled'])} with their class, {len(known['unlabeled'])} without), and a "
+            "score on them says nothing of new ones; name videos that it was not trained on"
+        )
+    return known

@@ -1,14 +1,19 @@
 """Comparison of runs: what is one method, what is paired, what is refused."""
 
+from dataclasses import replace
 from statistics import stdev
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from semivideo.analysis import comparison
-from semivideo.analysis.comparison import COLUMNS, as_csv, as_markdown, compare, run_folders
+from semivideo.analysis.comparison import compare, evaluated_runs, lines_of, run_folders
+from semivideo.analysis.result import Result
 from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.cli import app
 from semivideo.evaluation import Evaluation
+
+IDS = [f"v{number:02d}.mp4" for number in range(20, 40)]  # test videos
 
 
 @pytest.fixture
@@ -63,8 +68,6 @@ def test_compare__pairs_the_seeds_that_both_have(finished):
     gain = ours.gains[0]
     assert (gain.num_seeds, gain.is_whole) == (1, False)
     assert gain.interval.value == pytest.approx(0.2)
-    [_, row] = comparison.table_rows(compare(runs))
-    assert row[COLUMNS.index("over the first line")].endswith("(seeds paired: 1)")
     with pytest.raises(ConfigError, match=r"cmpl was run with the seeds \[1\] and supervised with"):
         compare([runs[0], runs[2]])
 
@@ -101,12 +104,45 @@ def test_run_folders__looks_into_folders(finished, tmp_path):
     assert run_folders([runs[0]]) == [runs[0]]
 
 
-def test_table__says_what_it_cost(finished):
-    rows = comparison.table_rows(compare([finished("supervised", 0)]))
-    cells = dict(zip(COLUMNS, rows[0], strict=True))
-    assert cells["minutes"] == "1.5"
-    assert cells["memory GB"] == "1.5"
-    assert cells["top-1 %"] == "50.0"
-    assert cells["million weights"] == "32.21"  # 33.02 M of 3D-ResNet-50, less 396 classes
-    assert as_markdown(rows).count("\n") == 3
-    assert as_csv(rows).splitlines()[0].startswith("method,seeds,top-1 %")
+def test_evaluated_runs__leaves_out_what_a_folder_holds_besides(finished, tmp_path):
+    tested, untested, unfinished = (
+        finished("cmpl", 0, name=f"x/{name}") for name in ("tested", "untested", "unfinished")
+    )
+    (untested / "evaluation.json").unlink()
+    (unfinished / "summary.json").unlink()
+    found, left_out = evaluated_runs([tmp_path / "x"])
+    assert found == [tested]
+    assert left_out == ((unfinished,), (untested,))
+    assert evaluated_runs([untested]) == ([untested], ((), ()))  # compare says what it lacks
+    (tested / "evaluation.json").unlink()
+    with pytest.raises(ConfigError, match=r"none of the 3 runs in .*x is finished and evaluated"):
+        evaluated_runs([tmp_path / "x"])
+
+
+def test_compare__command_names_what_it_leaves_out(finished, tmp_path):
+    finished("cmpl", 0, name="x/tested")
+    untested = finished("cmpl", 1, name="x/untested")
+    (untested / "evaluation.json").unlink()
+    files = [tmp_path / "t.md", tmp_path / "t.csv"]
+    options = ["--markdown", str(files[0]), "--csv", str(files[1])]
+    result = CliRunner().invoke(app, ["compare", str(tmp_path / "x"), *options])
+    assert (result.exit_code, "cmpl" in result.stdout) == (0, True)
+    assert (
+        f"left out, not evaluated: {untested}; go on with: semivideo evaluate {untested}"
+        in result.stderr
+    )
+    assert [len(file.read_text().splitlines()) for file in files] == [3, 2]
+
+
+def test_compare__draws_groups_where_all_know_them(finished):
+    results = [Result.read(finished("cmpl", seed, final=0.5)) for seed in (0, 1)]
+    [line] = lines_of(results)
+    assert line.num_groups is None
+    halves = {id: "first" if number < 10 else "second" for number, id in enumerate(IDS)}
+    grouped = [replace(result, groups=halves) for result in results]
+    [by_group] = lines_of(grouped)  # all of the first half are right, none of the second
+    assert (by_group.num_groups, by_group.top1) == (2, (0.5, 0.0, 1.0))
+    assert line.top1.low > 0.2
+    assert lines_of([grouped[0], results[1]])[0].num_groups is None
+    one = [replace(result, groups=dict.fromkeys(IDS, "all")) for result in results]
+    assert lines_of(one)[0].num_groups is None

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -65,6 +66,31 @@ def test_caption__names_runs_and_splits(run_of):
     assert text.startswith("Runs: my_$run$_0, my_$run$_1, ")
     assert text.count("my_$run$") == 12
     assert f"and 2 more. Split: 4-per-class ({runs[0].split.hash[:8]}). Remark." in text
+
+
+def test_caption__joins_runs_that_are_named_by_their_seeds(finished_run):
+    runs = [
+        Trained.read(finished_run(method, f"{method}-{seed}", seed=seed))
+        for method in ("cmpl", "fixmatch", "ltg", "supervised")
+        for seed in (0, 1, 2)
+    ]
+    figure = picture()
+    caption(figure, [*runs, Trained.read(finished_run("tcl", "other", seed=7))], "Remark.")
+    text = figure.get_supxlabel().replace("\n", " ")
+    names = [f"{name} (seeds 0, 1, 2)" for name in ("cmpl", "fixmatch", "ltg", "supervised")]
+    assert text.startswith(f"Runs: {', '.join(names)}, other. Split: ")
+
+
+def test_caption__joins_splits_that_differ_in_the_seed(finished_run):
+    runs = [Trained.read(finished_run("cmpl", f"cmpl-{seed}", seed=seed)) for seed in (0, 1)]
+    own = [
+        replace(run, split=replace(run.split, name=f"5-seed{s}", seed=s, test=run.split.test[s:]))
+        for s, run in enumerate(runs)
+    ]
+    figure = new_figure()
+    caption(figure, own, "")
+    hashes = ", ".join(run.split.hash[:8] for run in own)
+    assert f"Split: 5 ({hashes})." in figure.get_supxlabel().replace("\n", " ")
 
 
 def test_draw_figure__names_the_nearest(run_of, tmp_path):

@@ -12,6 +12,7 @@ from semivideo.analysis.pseudo_labels import (
     pseudo_label_quality,
     true_classes,
 )
+from semivideo.data.splits import Split
 
 # Videos 0..4; the class of video 3 is unknown, that of video 4 is none of the network's.
 TRUTH = np.array([0, 1, 1, UNKNOWN, OTHER])
@@ -93,14 +94,15 @@ def test_quality__of_no_labels_is_empty():
 
 @pytest.fixture
 def run_with(tmp_path):
-    """Writes pseudo-labels into a run folder of videos 0 (class a) and 1 (class b)."""
+    """Writes pseudo-labels of videos 0 (class a), 1 (class b) and 2 (class b, and labelled)."""
+    ids = ["v0", "v1", "v2"]
+    manifest = SimpleNamespace(labels=["a", "b", "b"], classes=["a", "b"], row_of=ids.index)
+    split = Split("s", 0, labeled=("v2",), unlabeled=("v0", "v1"), test=())
 
     def write(*rows):
         file = tmp_path / "pseudo_labels.parquet"
         pq.write_table(labels(*rows), file)
-        return SimpleNamespace(pseudo_labels_file=file), SimpleNamespace(
-            labels=["a", "b"], classes=["a", "b"]
-        )
+        return SimpleNamespace(pseudo_labels_file=file), manifest, split
 
     return write
 
@@ -114,14 +116,25 @@ def test_late_labels__weigh_networks_by_the_labels_they_used(run_with):
         (9, "auxiliary", 1, 1, False),
     ]
     found = late_labels(*run_with(*early, *late))
-    assert found == (pytest.approx(3 / 4), pytest.approx(2 / 3))
+    assert found == (pytest.approx(3 / 4), pytest.approx(2 / 3), False)
 
 
 def test_late_labels__of_a_network_that_used_none_do_not_hide_the_others(run_with):
     found = late_labels(*run_with((0, "primary", 0, 0, True), (0, "auxiliary", 0, 0, False)))
-    assert found == (0.5, 1.0)
+    assert found == (0.5, 1.0, False)
+
+
+def test_late_labels__leave_out_labelled_videos(run_with):
+    told = [(9, "primary", 2, 1, True) for _ in range(6)]  # right each time, and no merit
+    untold = [(9, "primary", 0, 1, True), (9, "primary", 1, 1, False)]
+    assert late_labels(*run_with(*told, *untold))[:2] == (0.5, 0.0)
+
+
+def test_late_labels__of_labelled_videos_alone_are_none(run_with):
+    found = late_labels(*run_with((9, "primary", 2, 1, True)))
+    assert np.isnan([found.kept, found.right]).all()
 
 
 def test_late_labels__are_unknown_without_a_file(tmp_path):
-    found = late_labels(SimpleNamespace(pseudo_labels_file=tmp_path / "none"), None)
-    assert all(np.isnan(found))
+    found = late_labels(SimpleNamespace(pseudo_labels_file=tmp_path / "none"), None, None)
+    assert np.isnan([found.kept, found.right]).all()

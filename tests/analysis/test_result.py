@@ -2,12 +2,14 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from semivideo.analysis.comparison import compare, keep_records, run_folders, table_rows
+from semivideo.analysis.comparison import compare, keep_records, run_folders
+from semivideo.analysis.comparison_table import for_reading, in_numbers
 from semivideo.analysis.result import ENDING, Result
 from semivideo.base.errors import CheckpointError, ConfigError
 from semivideo.cli import app
@@ -28,7 +30,8 @@ def test_record__gives_the_comparison_of_the_run_folders(two_runs, tmp_path):
     records = keep_records(compare(two_runs), folder=tmp_path / "kept")
     assert [file.name for file in records] == [f"cmpl-0{ENDING}", f"supervised-0{ENDING}"]
     assert run_folders([tmp_path / "kept"]) == records
-    assert table_rows(compare(records)) == table_rows(compare(two_runs))
+    for rows_of in (for_reading, in_numbers):
+        assert rows_of(compare(records)) == rows_of(compare(two_runs))
 
 
 def test_record__holds_all_a_result_has(two_runs, tmp_path):
@@ -42,6 +45,28 @@ def test_record__holds_all_a_result_has(two_runs, tmp_path):
         np.testing.assert_equal(tuple(again.labels), tuple(result.labels))
         assert again.evaluation.to_json() == result.evaluation.to_json()
         assert again.evaluation.ids == result.evaluation.ids
+        assert again.groups == result.groups
+
+
+def test_record__holds_the_groups_of_the_test_videos(two_runs, tmp_path):
+    result = Result.read(two_runs[0])
+    assert result.groups == {}  # the manifest has none
+    groups = {id: "a" if number < 7 else None for number, id in enumerate(result.evaluation.ids)}
+    replace(result, groups=groups).write(tmp_path / f"g{ENDING}")
+    assert Result.read(tmp_path / f"g{ENDING}").groups == groups
+
+
+def test_record__of_format_1_counts_labelled_videos_among_its_labels(two_runs, tmp_path):
+    [record] = keep_records(compare(two_runs[:1]), folder=tmp_path)
+    assert Result.read(record).labels.with_labeled is False
+    content = json.loads(gzip.decompress(record.read_bytes()))
+    labels = {name: content["labels"][name] for name in ("kept", "right")}
+    del content["evaluation"]["groups"]
+    record.write_bytes(_packed(content, format=1, labels=labels))
+    old = Result.read(record)
+    assert (old.labels.with_labeled, old.groups) == (True, {})
+    old.write(record)  # the new record of an old one still says so
+    assert Result.read(record).labels == old.labels
 
 
 def test_record__keeps_the_order_of_classes_that_rounding_would_tie(two_runs, tmp_path):

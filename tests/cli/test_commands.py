@@ -11,6 +11,7 @@ import pytest
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.evaluation.infer import Prediction
+from semivideo.evaluation.metrics import Known
 from semivideo.evaluation.prediction_file import Failure
 
 
@@ -96,6 +97,8 @@ def evaluated(api):
         protocol="10x3",
         top1=0.5,
         top5=0.875,
+        tells_top5=True,
+        trained_on={},
         mean_class=0.25,
         num_videos=8,
         skipped={"x.mp4": "it is empty"},
@@ -114,6 +117,25 @@ def test_evaluate__prints_the_figures(run, evaluated):
     assert "1 of the test videos could not be read and are in no figure" in result.err
     options = {"protocol": "10x3", "videos": None, "decoder": "hardware", "progress": None}
     assert evaluated == [(Path("RUN"), options)]
+
+
+def test_evaluate__leaves_out_top5_where_it_says_nothing(run, evaluated, api):
+    found = api.evaluate("RUN")
+    found.tells_top5 = False
+    out = run("evaluate", "RUN").out
+    assert "top-5" not in out
+    assert ["10x3", "50.0", "25.0", "8", "1"] in rows_of(out)
+
+
+def test_evaluate__tells_trained_on_videos_apart(run, evaluated, api):
+    api.evaluate("RUN").trained_on = {
+        "labeled": Known(("a", "b"), 1.0),
+        "unlabeled": Known(("c",), 0.5),
+    }
+    table = rows_of(run("evaluate", "RUN", "--videos", "V").out)
+    assert ["new to the network", "10x3", "50.0", "87.5", "25.0", "8", "1"] in table
+    assert ["trained on, with their class", "10x3", "100.0", "", "", "2", ""] in table
+    assert ["trained on, without their class", "10x3", "50.0", "", "", "1", ""] in table
 
 
 def test_evaluate__per_class_names_the_confusion(run, evaluated):

@@ -8,7 +8,7 @@ from torchmetrics.functional.classification import (
     multiclass_confusion_matrix,
 )
 
-from semivideo.base.errors import CheckpointError
+from semivideo.base.errors import CheckpointError, DataError
 from semivideo.evaluation.metrics import Evaluation, accuracy, class_accuracy, confusion_matrix
 
 # Six videos of classes a a a b b c out of a..d; the best scored: a a b b a c.
@@ -96,8 +96,29 @@ def test_accuracy__of_equal_scores_is_that_of_the_first_classes():
     assert accuracy(scores, labels, top=2) == 2 / 4
 
 
-def test_evaluation__top5_of_few_classes_is_one():
-    assert evaluation().top5 == 1.0
+@pytest.mark.parametrize(("num_classes", "tells"), [(4, False), (10, False), (11, True)])
+def test_evaluation__tells_top5_of_more_than_ten_classes(num_classes, tells):
+    scores = np.zeros((6, num_classes), np.float32)
+    found = evaluation(classes=tuple("abcdefghijk"[:num_classes]), scores=scores)
+    assert found.tells_top5 is tells
+    assert ("top5" in found.to_json()) is tells
+
+
+def test_without__takes_known_videos_out_of_the_figures(tmp_path):
+    found = evaluation(skipped={"s.mp4": "broken", "t.mp4": "empty"})
+    known = {"labeled": ["u.mp4", "s.mp4"], "unlabeled": ["w.mp4", "x.mp4"]}
+    new = found.without(known)
+    assert (new.ids, new.top1) == (("v.mp4", "y.mp4", "z.mp4"), pytest.approx(2 / 3))
+    assert new.skipped == {"t.mp4": "empty"}
+    assert new.trained_on == {
+        "labeled": (("u.mp4",), 1.0),
+        "unlabeled": (("w.mp4", "x.mp4"), 0.5),
+    }
+    new.write(tmp_path / "e.json")
+    assert Evaluation.read(tmp_path / "e.json").to_json() == new.to_json()
+    assert found.without({"labeled": []}).to_json() == found.to_json()
+    with pytest.raises(DataError, match="none of the videos that the network was not trained on"):
+        found.without({"labeled": found.ids})
 
 
 def test_evaluation__is_read_as_it_was_written(tmp_path):

@@ -50,7 +50,9 @@ def test_train__from_an_exact_cache_is_training_from_files(prepared, tmp_path, m
     assert found.skipped == {}
     assert np.array_equal(found.scores, scores)
     others = semivideo.evaluate(run, videos=cache, protocol="1x1")
-    assert len(others.ids) == 12
+    assert set(others.ids) == set(found.ids)  # the training videos are known, frames in a cache
+    known = {role: len(videos.ids) for role, videos in others.trained_on.items()}
+    assert known == {"labeled": len(run.split.labeled), "unlabeled": len(run.split.unlabeled)}
 
 
 def test_train__resumes_from_the_cache_alone(prepared, tmp_path):

@@ -2,6 +2,7 @@
 
     left     share of unlabelled clips with one label from both; share of right ones among these
     right    of the clips with two labels: who is right
+    below    how many clips these shares are of
 
 Two networks can only teach each other what they see differently; networks that have become one and
 the same agree everywhere, mistakes included.
@@ -10,6 +11,7 @@ the same agree everywhere, mistakes included.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -18,24 +20,16 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from semivideo.analysis.drawing import (
-    COLORS,
-    NUM_SPANS,
-    caption,
-    draw_curves,
-    legend_above,
-    line_entry,
-    new_figure,
-    over_training,
-    save,
-)
+from semivideo.analysis import drawing
 from semivideo.analysis.groups import Trained, by_method
 from semivideo.analysis.judged_labels import JudgedLabels, share
 from semivideo.base.errors import ConfigError
 
 NEITHER = "#cccccc"
+LINES = {"agree": "both give one label", "agreed right": "of these, right"}
 Rows = list[dict[str, Any]]
 Places = NDArray[np.int64]
 
@@ -59,27 +53,49 @@ def agreement(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
             f"{'; '.join(name for name, _ in groups)}; name the runs of one, any number of seeds"
         )
     found = [_parts(run) for run in trained]
-    figure = new_figure()
-    left, right = figure.subplots(1, 2)
-    lines = {"agree": "both give one label", "agreed right": "of these, right"}
-    for what, color in zip(lines, COLORS, strict=False):
-        curves = [{r["step"]: r[what] for r in rows if not math.isnan(r[what])} for rows in found]
-        draw_curves(left, curves, color, line="-")
+    figure = drawing.new_figure(height=5.2)
+    shares, counts = figure.subplots(2, 2, sharex=True, height_ratios=(4, 1))
+    _draw_lines(shares[0], found)
     areas = {
-        "first right": (f"{found[0][0]['first']} network right", COLORS[2]),
-        "second right": (f"{found[0][0]['second']} network right", COLORS[4]),
+        "first right": (f"{found[0][0]['first']} network right", drawing.COLORS[2]),
+        "second right": (f"{found[0][0]['second']} network right", drawing.COLORS[4]),
         "neither right": ("neither right", NEITHER),
     }
-    _stack(right, found, {what: color for what, (_, color) in areas.items()})
-    over_training(left, "Share of unlabelled clips")
-    over_training(right, "Share of clips with two labels")
-    right.set_xlim(left.get_xlim())
-    entries = [line_entry(label, c) for label, c in zip(lines.values(), COLORS, strict=False)]
+    _stack(shares[1], found, {what: color for what, (_, color) in areas.items()})
+    drawing.over_training(shares[0], "Share of unlabelled clips")
+    drawing.over_training(shares[1], "Share of clips with two labels")
+    for axes, what in zip(counts, ("num_clips", "num_differ"), strict=True):
+        _draw_counts(axes, found, what)
+    for axes in shares:
+        axes.set_xlabel("")
+    colors = zip(LINES.values(), drawing.COLORS, strict=False)
+    entries = [drawing.line_entry(label, color) for label, color in colors]
     patches = [Patch(color=color, label=label) for label, color in areas.values()]
-    legend_above(figure, [*entries, *patches])
+    drawing.legend_above(figure, [*entries, *patches])
     over = " Means over runs; band: lowest to highest." if len(trained) > 1 else ""
-    caption(figure, trained, f"Clips of labelled videos left out.{over}")
-    return save(figure, out, [row for rows in found for row in rows])
+    total, differ = (sum(r[n] for rows in found for r in rows) for n in ("num_clips", "num_differ"))
+    remark = f"Clips of labelled videos left out: {total} remain, the networks differ on {differ}."
+    drawing.caption(figure, trained, remark + over)
+    return drawing.save(figure, out, [row for rows in found for row in rows])
+
+
+def _draw_lines(axes: Axes, found: Sequence[Rows]) -> None:
+    """How often both give one label, and how often that is right."""
+    for what, color in zip(LINES, drawing.COLORS, strict=False):
+        curves = [{r["step"]: r[what] for r in rows if not math.isnan(r[what])} for rows in found]
+        drawing.draw_curves(axes, curves, color, line="-")
+
+
+def _draw_counts(axes: Axes, found: Sequence[Rows], what: str) -> None:
+    """A bar a part of the training: clips of all runs together."""
+    numbers: Counter[float] = Counter()
+    for row in (row for rows in found for row in rows):
+        numbers[row["step"]] += row[what]
+    steps = sorted(numbers)
+    width = min(np.diff(steps), default=2 * steps[0])
+    axes.bar(steps, [numbers[step] for step in steps], width=0.9 * width, color=drawing.PALE)
+    drawing.dress(axes, x="Training step", y="Clips")
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
 
 
 def _parts(trained: Trained) -> Rows:
@@ -91,7 +107,7 @@ def _parts(trained: Trained) -> Rows:
             f"{' and '.join(given.networks)} alone; name runs of a method such as cmpl"
         )
     a, b = _paired(given, where=str(trained.run.path))
-    part = given.step[a] * NUM_SPANS // given.num_steps
+    part = given.step[a] * drawing.NUM_SPANS // given.num_steps
     rows = []
     for number in np.unique(part).tolist():
         x, y = a[part == number], b[part == number]
@@ -101,8 +117,9 @@ def _parts(trained: Trained) -> Rows:
             {
                 "run": trained.run.path.name,
                 **dict(zip(("first", "second"), given.networks, strict=True)),
-                "step": (number + 0.5) * given.num_steps / NUM_SPANS,
+                "step": (number + 0.5) * given.num_steps / drawing.NUM_SPANS,
                 "num_clips": len(x),
+                "num_differ": int((~agrees).sum()),
                 "agree": share(agrees),
                 "agreed right": share(of_x[agrees]),
                 "first right": share(of_x[~agrees]),

@@ -9,20 +9,9 @@ from typing import Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from semivideo.analysis.comparison import class_accuracies, require_same_test
-from semivideo.analysis.drawing import (
-    GRID,
-    Row,
-    caption,
-    colors_of,
-    dress,
-    in_percent,
-    legend_above,
-    new_figure,
-    save,
-)
+from semivideo.analysis import drawing
+from semivideo.analysis.comparison import class_accuracies, tested_alike
 from semivideo.analysis.groups import by_method
-from semivideo.analysis.result import Result
 
 MARKS = "osD^vP*"
 """Of the methods, so that no colour is needed to tell them apart."""
@@ -41,18 +30,19 @@ def accuracy_by_class(runs: Sequence[str | Path], *, out: str | Path) -> list[Pa
         ConfigError: They were tested on other videos.
         CheckpointError: A run was not evaluated.
     """
-    results = [Result.read(run) for run in runs]
-    require_same_test(results)
+    results = tested_alike(runs)
     groups = by_method(results)
     found = [class_accuracies(members) for _, members in groups]
     ordered = sorted(found[0], key=lambda name: (-found[0][name], name))
-    rows: list[Row] = [
+    rows: list[drawing.Row] = [
         {"class": label, "method": name, "num_runs": len(members), "accuracy": own[label]}
         for label in ordered
         for (name, members), own in zip(groups, found, strict=True)
     ]
     names = ordered if len(ordered) <= MOST_NAMES else []
-    figure = new_figure(width=7.2, height=1.9 + (0.23 if len(ordered) <= 60 else 0.15) * len(names))
+    figure = drawing.new_figure(
+        width=7.2, height=1.9 + (0.23 if len(ordered) <= 60 else 0.15) * len(names)
+    )
     if not names:
         figure.set_figheight(7.0)
     axes = figure.subplots()
@@ -61,12 +51,12 @@ def accuracy_by_class(runs: Sequence[str | Path], *, out: str | Path) -> list[Pa
         places,
         [min(own[label] for own in found) for label in ordered],
         [max(own[label] for own in found) for label in ordered],
-        color=GRID if len(found) == 1 else "#bbbbbb",
+        color=drawing.GRID if len(found) == 1 else "#bbbbbb",
         linewidth=1.5,
         zorder=1,
     )
     entries: list[Line2D] = []
-    pairs = zip(groups, found, colors_of(range(len(groups))).items(), strict=True)
+    pairs = zip(groups, found, drawing.colors_of(range(len(groups))).items(), strict=True)
     for (name, _), own, (number, color) in pairs:
         mean = sum(own.values()) / len(own)
         style: dict[str, Any] = {"color": color, "marker": MARKS[number % len(MARKS)]}
@@ -75,15 +65,15 @@ def accuracy_by_class(runs: Sequence[str | Path], *, out: str | Path) -> list[Pa
         beside = places + 0.4 * ((number + 0.5) / len(groups) - 0.5)
         values = [own[label] for label in ordered]
         entries += axes.plot(values, beside, ls="", ms=4.5, label=label, **style)
-    dress(axes, x="Accuracy on held-out videos of the class [%]", y="")
-    in_percent(axes.xaxis)
+    drawing.dress(axes, x="Accuracy on held-out videos of the class [%]", y="")
+    drawing.in_percent(axes.xaxis)
     axes.set_xlim(-0.02, 1.02)
     size = 8.0 if len(ordered) <= 60 else 6.5
     axes.set_yticks(range(len(names)), names, fontsize=size, parse_math=False)
     axes.set_ylim(len(ordered) - 0.3, -0.7)  # the best class on top
-    legend_above(figure, entries, columns=min(len(entries), 3))
+    drawing.legend_above(figure, entries, columns=min(len(entries), 3))
     over = " Means over seeds." if len(groups) < len(results) else ""
     views = f"{results[0].evaluation.protocol} views"
     remark = f"{views}, sorted by {groups[0][0]}; legend: mean over classes.{over}"
-    caption(figure, results, remark)
-    return save(figure, out, rows)
+    drawing.caption(figure, results, remark)
+    return drawing.save(figure, out, rows)

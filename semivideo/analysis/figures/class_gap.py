@@ -13,18 +13,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from semivideo.analysis.comparison import class_accuracies, require_same_test
-from semivideo.analysis.drawing import (
-    COLORS,
-    INK,
-    Row,
-    caption,
-    dress,
-    in_percent,
-    legend_above,
-    new_figure,
-    save,
-)
+from semivideo.analysis import drawing
+from semivideo.analysis.comparison import class_accuracies, tested_alike
 from semivideo.analysis.groups import by_method
 from semivideo.analysis.result import Result
 from semivideo.base.errors import ConfigError
@@ -45,8 +35,7 @@ def class_gap(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
         ConfigError: Other than two methods or networks, or other test videos.
         CheckpointError: A run was not evaluated.
     """
-    results = [Result.read(run) for run in runs]
-    require_same_test(results)
+    results = tested_alike(runs)
     groups = by_method(results)
     if len(groups) != 2:
         names = "; ".join(name for name, _ in groups)
@@ -61,11 +50,11 @@ def class_gap(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
     seeds = "" if len(ours) == len(theirs) == 1 else f" Means over {len(ours)} and {len(theirs)}"
     remark = f"{seeds} runs." if seeds else ""
     protocol = results[0].evaluation.protocol
-    caption(figure, results, f"Held-out videos, {protocol} views, classes by gap.{remark}")
-    return save(figure, out, rows)
+    drawing.caption(figure, results, f"Held-out videos, {protocol} views, classes by gap.{remark}")
+    return drawing.save(figure, out, rows)
 
 
-def _gaps(small: dict[str, float], large: dict[str, float]) -> list[Row]:
+def _gaps(small: dict[str, float], large: dict[str, float]) -> list[drawing.Row]:
     """One row a class, the greatest gap first."""
     gaps = {name: small[name] - large[name] for name in small}
     ordered = sorted(gaps, key=lambda name: (-gaps[name], name))
@@ -75,17 +64,17 @@ def _gaps(small: dict[str, float], large: dict[str, float]) -> list[Row]:
     ]
 
 
-def _figure(rows: Sequence[Row], labels: Sequence[str]) -> Figure:
+def _figure(rows: Sequence[drawing.Row], labels: Sequence[str]) -> Figure:
     """One bar a class, names at the left."""
     has_names = len(rows) <= MOST_NAMES
-    figure = new_figure(width=7.2, height=2.4 + 0.2 * len(rows) if has_names else 6.0)
+    figure = drawing.new_figure(width=7.2, height=2.4 + 0.2 * len(rows) if has_names else 6.0)
     axes = figure.subplots()
     gaps = [float(row["gap"]) for row in rows]
-    colors = [COLORS[0] if gap > 0 else COLORS[1] for gap in gaps]
+    colors = [drawing.COLORS[0] if gap > 0 else drawing.COLORS[1] for gap in gaps]
     axes.barh(range(len(rows)), gaps, height=0.75 if has_names else 1.0, color=colors)
-    axes.axvline(0, color=INK, linewidth=1)
-    dress(axes, x="Difference of accuracy, first minus second [points]", y="")
-    in_percent(axes.xaxis)
+    axes.axvline(0, color=drawing.INK, linewidth=1)
+    drawing.dress(axes, x="Difference of accuracy, first minus second [points]", y="")
+    drawing.in_percent(axes.xaxis)
     axes.grid(visible=False, axis="y")
     names = [str(row["class"]) for row in rows] if has_names else []
     axes.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
@@ -93,9 +82,9 @@ def _figure(rows: Sequence[Row], labels: Sequence[str]) -> Figure:
     wins = [sum(gap > 0 for gap in gaps), sum(gap < 0 for gap in gaps)]
     entries = [
         Patch(color=color, label=f"{label}: better in {count} of {len(rows)} classes")
-        for color, label, count in zip(COLORS, labels, wins, strict=False)
+        for color, label, count in zip(drawing.COLORS, labels, wins, strict=False)
     ]
-    legend_above(figure, entries, columns=1)
+    drawing.legend_above(figure, entries, columns=1)
     return figure
 
 

@@ -15,16 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semivideo.analysis.drawing import (
-    COLORS,
-    caption,
-    draw_curves,
-    legend_above,
-    line_entry,
-    new_figure,
-    over_training,
-    save,
-)
+from semivideo.analysis import drawing
 from semivideo.analysis.groups import Trained, by_method
 from semivideo.analysis.pseudo_labels import UNKNOWN
 from semivideo.base.errors import ConfigError
@@ -52,22 +43,23 @@ def confident_clips(runs: Sequence[str | Path], *, out: str | Path) -> list[Path
     """
     pairs = _pairs([Trained.read(run) for run in runs])
     found = [_accuracies(cmpl, fixmatch) for cmpl, fixmatch in pairs]
-    figure = new_figure(width=7.2, height=4.6)
+    figure = drawing.new_figure(width=7.2, height=4.6)
     axes = figure.subplots()
-    for name, color in zip(CURVES, COLORS, strict=False):
+    for name, color in zip(CURVES, drawing.COLORS, strict=False):
         curves = [
             {row["step"]: row[name] for row in rows if not math.isnan(row[name])} for rows in found
         ]
-        draw_curves(axes, curves, color, line="-")
-    over_training(axes, "Right labels on the auxiliary's\nconfident clips")
+        drawing.draw_curves(axes, curves, color, line="-")
+    drawing.over_training(axes, "Right labels on the auxiliary's\nconfident clips")
     entries = [
-        line_entry(label, color) for label, color in zip(CURVES.values(), COLORS, strict=False)
+        drawing.line_entry(label, color)
+        for label, color in zip(CURVES.values(), drawing.COLORS, strict=False)
     ]
-    legend_above(figure, entries)
+    drawing.legend_above(figure, entries)
     band = " Band: lowest to highest run." if len(pairs) > 1 else ""
     remark = f"Unlabelled clips whose label by CMPL's auxiliary network was used.{band}"
-    caption(figure, [run for pair in pairs for run in pair], remark)
-    return save(figure, out, [row for rows in found for row in rows])
+    drawing.caption(figure, [run for pair in pairs for run in pair], remark)
+    return drawing.save(figure, out, [row for rows in found for row in rows])
 
 
 def _pairs(trained: Sequence[Trained]) -> list[tuple[Trained, Trained]]:

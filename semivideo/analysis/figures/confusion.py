@@ -11,10 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from semivideo.analysis.comparison import require_same_test
+from semivideo.analysis.comparison import tested_alike
 from semivideo.analysis.drawing import INK, Row, caption, in_percent, new_figure, save
 from semivideo.analysis.groups import by_method
-from semivideo.analysis.result import Result
 from semivideo.base.errors import ConfigError
 
 MOST_NUMBERS = 40
@@ -34,8 +33,7 @@ def confusion(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
         ConfigError: Runs of several settings, or tested on other videos.
         CheckpointError: A run was not evaluated.
     """
-    results = [Result.read(run) for run in runs]
-    require_same_test(results)
+    results = tested_alike(runs)
     groups = by_method(results)
     if len(groups) != 1:
         raise ConfigError(
@@ -56,7 +54,7 @@ def confusion(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
         for i, true in enumerate(classes)
         for j, predicted in enumerate(classes)
     ]
-    figure = _figure(shares_KK, classes)
+    figure = _figure(shares_KK, classes, of_K1[:, 0] // len(results))
     top1 = np.trace(counts_KK) / counts_KK.sum()
     over = f" over {len(results)} runs" if len(results) > 1 else ""
     views = f"{results[0].evaluation.num_videos} held-out videos, {results[0].evaluation.protocol}"
@@ -64,8 +62,10 @@ def confusion(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
     return save(figure, out, rows)
 
 
-def _figure(shares_KK: NDArray[np.float64], classes: Sequence[str]) -> Figure:
-    """The matrix, as large as its classes need."""
+def _figure(
+    shares_KK: NDArray[np.float64], classes: Sequence[str], num_videos_K: NDArray[np.int64]
+) -> Figure:
+    """The matrix, as large as its classes need, with the test videos of each class."""
     K = len(classes)
     side = 2.6 + max(3.0, min(0.29 * K, 10.5))
     figure = new_figure(width=side + 0.8, height=side)
@@ -74,23 +74,24 @@ def _figure(shares_KK: NDArray[np.float64], classes: Sequence[str]) -> Figure:
     bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
     bar.set_label("Share of the videos of the true class [%]")
     in_percent(bar.ax.yaxis)
-    _name_classes(axes, classes)
+    _name_classes(axes, classes, num_videos_K)
     if K <= MOST_NUMBERS:
         _write_numbers(axes, shares_KK)
     return figure
 
 
-def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
-    """Names along both axes, in a size that fits."""
+def _name_classes(axes: Axes, classes: Sequence[str], num_videos_K: NDArray[np.int64]) -> None:
+    """Names along both axes, in a size that fits; how many videos a row is of."""
     K = len(classes)
     axes.set_xlabel("Predicted class")
-    axes.set_ylabel("True class")
+    axes.set_ylabel("True class (number of held-out videos)")
     axes.tick_params(length=0)
     names = list(classes) if K <= MOST_NAMES else []
     size = min(9.0, max(4.5, 540 / K))
     style: dict[str, Any] = {"fontsize": size, "parse_math": False}
     axes.set_xticks(range(len(names)), names, rotation=90, **style)
-    axes.set_yticks(range(len(names)), names, **style)
+    counted = [f"{name} ({num})" for name, num in zip(names, num_videos_K, strict=False)]
+    axes.set_yticks(range(len(names)), counted, **style)
     axes.set_xticks(np.arange(K - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(K - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="#f0f0f0", linewidth=0.5)

@@ -11,18 +11,7 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
-from semivideo.analysis.drawing import (
-    NUM_SPANS,
-    Row,
-    caption,
-    colors_of,
-    draw_curves,
-    legend_above,
-    line_entry,
-    new_figure,
-    over_training,
-    save,
-)
+from semivideo.analysis import drawing
 from semivideo.analysis.groups import Trained, by_method
 from semivideo.analysis.pseudo_labels import pseudo_label_quality
 from semivideo.base.errors import ConfigError
@@ -44,11 +33,11 @@ def correct_labels(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]
     """
     trained = [Trained.read(run) for run in runs]
     groups = by_method(trained)
-    figure = new_figure(width=7.2, height=4.6)
+    figure = drawing.new_figure(width=7.2, height=4.6)
     axes = figure.subplots()
-    rows: list[Row] = []
+    rows: list[drawing.Row] = []
     entries: list[Line2D] = []
-    colors = colors_of(range(len(groups)))
+    colors = drawing.colors_of(range(len(groups)))
     for (name, members), color in zip(groups, colors.values(), strict=True):
         found = [_quality(run) for run in members]
         networks = sorted({row["network"] for lines in found for row in lines}, key=_primary_first)
@@ -57,24 +46,24 @@ def correct_labels(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]
                 {row["step"]: row["correct"] for row in lines if row["network"] == network}
                 for lines in found
             ]
-            draw_curves(axes, curves, color, line=line)
+            drawing.draw_curves(axes, curves, color, line=line)
             label = f"{name}: {network} network" if len(networks) > 1 else name
-            entries.append(line_entry(label, color, line=line))
+            entries.append(drawing.line_entry(label, color, line=line))
         rows += [
             {"method": name, "run": run.run.path.name, **row}
             for run, lines in zip(members, found, strict=True)
             for row in lines
         ]
-    over_training(axes, "Pseudo-labels used and right,\nshare of unlabelled clips")
-    legend_above(figure, entries, columns=min(len(entries), 3))
+    drawing.over_training(axes, "Pseudo-labels used and right,\nshare of unlabelled clips")
+    drawing.legend_above(figure, entries, columns=min(len(entries), 3))
     band = " Band: lowest to highest run." if len(groups) < len(trained) else ""
-    caption(figure, trained, f"Clips of labelled videos left out.{band}")
-    return save(figure, out, rows)
+    drawing.caption(figure, trained, f"Clips of labelled videos left out.{band}")
+    return drawing.save(figure, out, rows)
 
 
 def _quality(trained: Trained) -> list[dict[str, Any]]:
     """Rows of ``QUALITY``: what the labels of each network were worth in each part of training."""
-    table = pseudo_label_quality(trained.pseudo_labels(), trained.truth, num_bins=NUM_SPANS)
+    table = pseudo_label_quality(trained.pseudo_labels(), trained.truth, num_bins=drawing.NUM_SPANS)
     if not len(table):
         raise ConfigError(
             f"{trained.run.path}: nobody knows the class of any unlabelled video, so no "

@@ -20,17 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from semivideo import models
-from semivideo.analysis.drawing import (
-    caption,
-    colors_of,
-    draw_curves,
-    dress,
-    in_percent,
-    legend_above,
-    line_entry,
-    new_figure,
-    save,
-)
+from semivideo.analysis import drawing
 from semivideo.analysis.groups import Trained, by_method
 from semivideo.base.errors import CheckpointError
 from semivideo.base.progress import Progress
@@ -63,7 +53,7 @@ def frame_rate_drop(
     auxiliary: bool = True,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Score the test videos of each run at each stride, and draw what is lost against stride 1.
+    """Score the test videos of each run at each stride, and draw how top-1 changes from stride 1.
 
     Args:
         runs: Evaluated runs whose videos can be read; seeds become a mean with a band.
@@ -88,31 +78,36 @@ def frame_rate_drop(
     figure = _figure(rows)
     views = ", ".join(sorted({row["protocol"] for row in rows}))
     band = " Band: lowest to highest run." if len(by_method(trained)) < len(trained) else ""
-    caption(figure, trained, f"Held-out videos, {views} views.{band}")
-    return save(figure, out, rows)
+    drawing.caption(figure, trained, f"Held-out videos, {views} views. Below zero: a drop.{band}")
+    return drawing.save(figure, out, rows)
 
 
 def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
     """A line a network."""
-    figure = new_figure(width=7.2, height=4.6)
+    figure = drawing.new_figure(width=7.2, height=4.6)
     axes = figure.subplots()
     entries = []
     keys = dict.fromkeys((row["method"], row["network"]) for row in rows)
-    for (method, role), color in colors_of(keys).items():
+    for (method, role), color in drawing.colors_of(keys).items():
         own = [row for row in rows if (row["method"], row["network"]) == (method, role)]
         names = dict.fromkeys(row["run"] for row in own)
-        curves = [{r["stride"]: r["drop"] for r in own if r["run"] == run} for run in names]
-        draw_curves(axes, curves, color, line="-")
+        curves = [{r["stride"]: r["change"] for r in own if r["run"] == run} for run in names]
+        drawing.draw_curves(axes, curves, color, line="-")
         means = [fmean(curve[stride] for curve in curves) for stride in STRIDES]
         axes.plot(STRIDES, means, "o", color=color)
         label = method if role == "primary" else f"{method}: {role} network"
-        entries.append(line_entry(label, color))
+        entries.append(drawing.line_entry(label, color))
     axes.set_xscale("log", base=2)
     axes.set_xticks(STRIDES, [str(stride) for stride in STRIDES])
     axes.xaxis.set_minor_locator(NullLocator())
-    dress(axes, x="Stride at which frames are kept, each repeated", y="Drop of top-1 [points]")
-    in_percent(axes.yaxis)
-    legend_above(figure, entries, columns=min(len(entries), 3))
+    drawing.dress(
+        axes,
+        x="Stride at which frames are kept, each repeated",
+        y="Change of top-1 from stride 1 [points]",
+    )
+    drawing.in_percent(axes.yaxis)
+    axes.axhline(0, color=drawing.INK, linewidth=1)
+    drawing.legend_above(figure, entries, columns=min(len(entries), 3))
     return figure
 
 
@@ -124,7 +119,7 @@ def _scored(
     role: str,
     progress: Progress | None,
 ) -> list[dict[str, Any]]:
-    """Accuracy and drop of a network at each stride; each video is decoded once."""
+    """Accuracy and its change of a network at each stride; each video is decoded once."""
     tested = Evaluation.read(trained.run.evaluation_file)  # without videos that cannot be read
     settings = with_protocol(recognizer.card.evaluation, protocol)
     views = protocol_name(settings)
@@ -143,7 +138,7 @@ def _scored(
     scores = np.stack(list(recognizer.scores_of_clips(clips(), settings=settings)))
     top1 = [accuracy(scores[i :: len(STRIDES)], tested.labels) for i in range(len(STRIDES))]
     return [
-        {"protocol": views, "stride": stride, "top1": share, "drop": top1[0] - share}
+        {"protocol": views, "stride": stride, "top1": share, "change": share - top1[0]}
         for stride, share in zip(STRIDES, top1, strict=True)
     ]
 

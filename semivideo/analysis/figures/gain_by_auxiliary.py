@@ -17,21 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from semivideo.analysis.comparison import class_accuracies, require_same_test
-from semivideo.analysis.drawing import (
-    COLORS,
-    INK,
-    PALE,
-    Row,
-    caption,
-    dress,
-    in_percent,
-    legend_above,
-    new_figure,
-    save,
-)
+from semivideo.analysis import drawing
+from semivideo.analysis.comparison import class_accuracies, tested_alike
 from semivideo.analysis.groups import by_method
-from semivideo.analysis.result import Result
 from semivideo.base.errors import ConfigError
 
 BINS_OF_ALL = 20
@@ -62,8 +50,7 @@ def gain_by_auxiliary(runs: Sequence[str | Path], *, out: str | Path) -> list[Pa
             network that is as good in every class.
         CheckpointError: A run was not evaluated.
     """
-    results = [Result.read(run) for run in runs]
-    require_same_test(results)
+    results = tested_alike(runs)
     groups = by_method(results)
     if sorted(members[0].settings.method.name for _, members in groups) != sorted(METHODS):
         raise ConfigError(
@@ -74,15 +61,15 @@ def gain_by_auxiliary(runs: Sequence[str | Path], *, out: str | Path) -> list[Pa
     supervised, fixmatch, cmpl = (class_accuracies(members[name]) for name in METHODS)
     x_K = np.array(list(supervised.values()))
     gain_K = np.array([cmpl[name] - fixmatch[name] for name in supervised])
-    rows: list[Row] = [
+    rows: list[drawing.Row] = [
         {"class": name, "supervised": x, "gain": gain, "bin": number / BINS_OF_ALL}
         for name, x, gain, number in zip(supervised, x_K, gain_K, _bins(x_K), strict=True)
     ]
     figure = _figure(x_K, gain_K, fit(x_K, gain_K))
     size = members["supervised"][0].num_parameters / 1e6
     remark = f"Held-out videos, means over runs; supervised network of {size:.2f} M weights."
-    caption(figure, results, remark)
-    return save(figure, out, rows)
+    drawing.caption(figure, results, remark)
+    return drawing.save(figure, out, rows)
 
 
 def fit(x_K: Floats, y_K: Floats, *, num_samples: int = 2000) -> Line:
@@ -124,34 +111,37 @@ def _bins(x_K: Floats) -> Floats:
 
 def _figure(x_K: Floats, gain_K: Floats, line: Line) -> Figure:
     """Classes pale, means of bins, the line."""
-    figure = new_figure(width=7.2, height=4.8)
+    figure = drawing.new_figure(width=7.2, height=4.8)
     axes = figure.subplots()
-    axes.axhline(0, color=INK, linewidth=1)
-    axes.plot(x_K, gain_K, "o", color=PALE, markersize=4, alpha=0.7)
+    axes.axhline(0, color=drawing.INK, linewidth=1)
+    axes.plot(x_K, gain_K, "o", color=drawing.PALE, markersize=4, alpha=0.7)
     bins = _bins(x_K)
-    means = [(gain_K[bins == b].mean(), (b + 0.5) / BINS_OF_ALL) for b in np.unique(bins)]
-    axes.plot([x for _, x in means], [y for y, _ in means], "s", color=COLORS[0], markersize=7)
+    is_in_BK = bins == np.unique(bins)[:, None]
+    # At the mean of its classes, not at the middle of the bin: a bin of one class lies on it.
+    means = [[values[is_in].mean() for is_in in is_in_BK] for values in (x_K, gain_K)]
+    axes.plot(*means, "s", color=drawing.COLORS[0], markersize=7, markerfacecolor="none")
     ends = np.array([x_K.min(), x_K.max()])
-    axes.plot(ends, line.slope * ends + line.intercept, color=COLORS[1], linewidth=2)
-    dress(
+    axes.plot(ends, line.slope * ends + line.intercept, color=drawing.COLORS[1], linewidth=2)
+    drawing.dress(
         axes,
         x="Accuracy of the supervised network in a class [%]",
         y="Gain of CMPL over FixMatch [points]",
     )
-    in_percent(axes.xaxis)
-    in_percent(axes.yaxis)
+    drawing.in_percent(axes.xaxis)
+    drawing.in_percent(axes.yaxis)
     slope = f"slope {line.slope:+.2f} [{line.low:+.2f}, {line.high:+.2f}], 95 % over classes"
     entries = [
-        Line2D([], [], color=PALE, marker="o", markersize=4, linestyle="", label="class"),
+        Line2D([], [], color=drawing.PALE, marker="o", markersize=4, linestyle="", label="class"),
         Line2D(
             [],
             [],
-            color=COLORS[0],
+            color=drawing.COLORS[0],
             marker="s",
+            markerfacecolor="none",
             linestyle="",
             label="mean of classes within 5 points",
         ),
-        Line2D([], [], color=COLORS[1], linewidth=2, label=slope),
+        Line2D([], [], color=drawing.COLORS[1], linewidth=2, label=slope),
     ]
-    legend_above(figure, entries)
+    drawing.legend_above(figure, entries)
     return figure

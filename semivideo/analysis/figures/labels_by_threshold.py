@@ -15,19 +15,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from semivideo.analysis.drawing import (
-    INK,
-    PALE,
-    caption,
-    colors_of,
-    draw_curves,
-    dress,
-    in_percent,
-    legend_above,
-    line_entry,
-    new_figure,
-    save,
-)
+from semivideo.analysis import drawing
 from semivideo.analysis.groups import Trained, by_method
 from semivideo.analysis.judged_labels import JudgedLabels, share
 
@@ -57,29 +45,31 @@ def thresholds(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
         for row in _swept(run)
     ]
     keys = dict.fromkeys((row["method"], row["network"]) for row in rows)
-    figure = new_figure()
+    figure = drawing.new_figure()
     panels = dict(zip(("kept", "precision"), figure.subplots(1, 2, sharex=True), strict=True))
     entries = []
-    for (method, network), color in colors_of(keys).items():
+    for (method, network), color in drawing.colors_of(keys).items():
         own = [row for row in rows if (row["method"], row["network"]) == (method, network)]
         for what, axes in panels.items():
             _draw(axes, own, what, color)
         has_several = sum(name == method for name, _ in keys) > 1
         label = f"{method}: {network} network" if has_several else method
-        entries.append(line_entry(label, color))
-    dress(panels["kept"], x="Threshold of the confidence", y="Pseudo-labels kept [%]")
-    dress(panels["precision"], x="Threshold of the confidence", y="Kept ones that are right [%]")
+        entries.append(drawing.line_entry(label, color))
+    drawing.dress(panels["kept"], x="Threshold of the confidence", y="Pseudo-labels kept [%]")
+    drawing.dress(
+        panels["precision"], x="Threshold of the confidence", y="Kept ones that are right [%]"
+    )
     for axes in panels.values():
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.02)
-        in_percent(axes.yaxis)
-    mark = line_entry("as in the training", INK, line="")
+        drawing.in_percent(axes.yaxis)
+    mark = drawing.line_entry("as in the training", drawing.INK, line="")
     mark.set_marker("o")
-    legend_above(figure, [*entries, mark], columns=min(len(entries) + 1, 4))
+    drawing.legend_above(figure, [*entries, mark], columns=min(len(entries) + 1, 4))
     band = " Means over seeds; band: lowest to highest." if len(groups) < len(trained) else ""
     remark = f"Labels of the last fifth of the training, clips of labelled videos left out.{band}"
-    caption(figure, trained, remark)
-    return save(figure, out, rows)
+    drawing.caption(figure, trained, remark)
+    return drawing.save(figure, out, rows)
 
 
 def _swept(trained: Trained) -> Rows:
@@ -104,9 +94,9 @@ def _draw(axes: Axes, rows: Rows, what: str, color: str) -> None:
         {r["threshold"]: r[what] for r in known if (r["run"], r["what"]) == (run, "if")}
         for run in dict.fromkeys(row["run"] for row in rows)
     ]
-    draw_curves(axes, curves, color, line="-")
+    drawing.draw_curves(axes, curves, color, line="-")
     used = [row for row in known if row["what"] == "used" and not math.isnan(row["threshold"])]
     if used:
         setting = used[0]["threshold"]
-        axes.axvline(setting, color=PALE, linestyle=":", linewidth=1, zorder=0)
+        axes.axvline(setting, color=drawing.PALE, linestyle=":", linewidth=1, zorder=0)
         axes.plot([setting], [np.mean([row[what] for row in used])], "o", color=color)

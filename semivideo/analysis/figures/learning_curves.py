@@ -30,6 +30,7 @@ from semivideo.analysis.drawing import (
     colors_of,
     draw_curves,
     legend_above,
+    mark_finals,
     mark_level,
     new_figure,
     over_training,
@@ -110,6 +111,8 @@ def _figure(runs: list[_Run]) -> Figure:
         of_method = [run for run in runs if run.method == method]
         _draw_accuracy(left, of_method, color)
         _draw_pseudo_labels(right, of_method, color)
+    by_color = [(c, [run for run in runs if run.method == m]) for m, c in colors.items()]
+    mark_finals(left, [(*_final(own), c) for c, own in by_color if any(r.final for r in own)])
     over_training(left, "Accuracy on held-out videos")
     over_training(right, "Share of unlabelled clips")
     mark_level(left, 1 / len(runs[0].trained.manifest.classes), "chance")
@@ -170,11 +173,12 @@ def _numbers(runs: list[_Run]) -> list[Row]:
 def _draw_accuracy(axes: Axes, runs: list[_Run], color: str) -> None:
     """Held-out accuracy of the runs of one method."""
     draw_curves(axes, [run.accuracy for run in runs], color, line="-")
-    final = [run.final for run in runs if run.final]
-    if final:
-        step = max(step for curve in final for step in curve)
-        value = np.mean([value for curve in final for value in curve.values()])
-        axes.plot([step], [value], "o", color=color, markersize=7, clip_on=False, zorder=3)
+
+
+def _final(runs: list[_Run]) -> tuple[float, float]:
+    """Last step of the runs of one method, and their mean accuracy in the final evaluation."""
+    final = [point for run in runs for point in run.final.items()]
+    return max(step for step, _ in final), float(np.mean([value for _, value in final]))
 
 
 def _draw_pseudo_labels(axes: Axes, runs: list[_Run], color: str) -> None:

@@ -10,20 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from semivideo.analysis import drawing
 from semivideo.analysis.calibration import NUM_BINS, Bins, calibration
-from semivideo.analysis.comparison import require_same_test
-from semivideo.analysis.drawing import (
-    PALE,
-    Row,
-    caption,
-    colors_of,
-    dress,
-    in_percent,
-    legend_above,
-    line_entry,
-    new_figure,
-    save,
-)
+from semivideo.analysis.comparison import tested_alike
 from semivideo.analysis.groups import by_method
 from semivideo.analysis.result import Result
 
@@ -43,35 +32,36 @@ def reliability(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
         ConfigError: They were tested on other videos.
         CheckpointError: A run was not evaluated.
     """
-    results = [Result.read(run) for run in runs]
-    require_same_test(results)
+    results = tested_alike(runs)
     groups = by_method(results)
-    figure = new_figure(width=6.4, height=6.6)
+    figure = drawing.new_figure(width=6.4, height=6.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    upper.plot([0, 1], [0, 1], color=PALE, linestyle=":", linewidth=1.2)
-    rows: list[Row] = []
+    upper.plot([0, 1], [0, 1], color=drawing.PALE, linestyle=":", linewidth=1.2)
+    rows: list[drawing.Row] = []
     entries: list[Line2D] = []
-    for (name, members), color in zip(groups, colors_of(range(len(groups))).values(), strict=True):
+    for (name, members), color in zip(
+        groups, drawing.colors_of(range(len(groups))).values(), strict=True
+    ):
         bins = [_bins([result]) for result in members]
         for result, own in zip(members, bins, strict=True):
             rows += _numbers(name, result, own)
         _draw(upper, lower, _bins(members), color, has_gaps=len(groups) == 1)
         error = fmean(own.error for own in bins)
-        entries.append(line_entry(f"{name}, ECE {100 * error:.1f} %", color))
-    dress(upper, x="", y="Right videos [%]")
-    dress(lower, x="Confidence: greatest probability of a video [%]", y="Videos [%]")
+        entries.append(drawing.line_entry(f"{name}, ECE {100 * error:.1f} %", color))
+    drawing.dress(upper, x="", y="Right videos [%]")
+    drawing.dress(lower, x="Confidence: greatest probability of a video [%]", y="Videos [%]")
     for axis in (upper.yaxis, lower.yaxis, lower.xaxis):
-        in_percent(axis)
+        drawing.in_percent(axis)
     upper.set_xlim(0, 1)
     upper.set_ylim(0, 1.02)
-    entries.append(line_entry("calibrated", PALE, line=":"))
-    legend_above(figure, entries, columns=2 if len(entries) > 2 else None)
+    entries.append(drawing.line_entry("calibrated", drawing.PALE, line=":"))
+    drawing.legend_above(figure, entries, columns=2 if len(entries) > 2 else None)
     over = " Bins: all seeds; ECE: mean over seeds." if len(groups) < len(results) else ""
     test = results[0].evaluation
     views = f"{test.num_videos} held-out videos, {test.protocol} views"
     few = f"{NUM_BINS} bins; hollow: fewer than {FEW} videos"
-    caption(figure, results, f"{views}, {few}. ECE: expected calibration error.{over}")
-    return save(figure, out, rows)
+    drawing.caption(figure, results, f"{views}, {few}. ECE: expected calibration error.{over}")
+    return drawing.save(figure, out, rows)
 
 
 def _bins(results: Sequence[Result]) -> Bins:
@@ -82,7 +72,7 @@ def _bins(results: Sequence[Result]) -> Bins:
     return calibration(sure, right)
 
 
-def _numbers(name: str, result: Result, bins: Bins) -> list[Row]:
+def _numbers(name: str, result: Result, bins: Bins) -> list[drawing.Row]:
     """One row a bin."""
     return [
         {

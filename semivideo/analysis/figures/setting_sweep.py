@@ -15,17 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from semivideo.analysis.comparison import require_same_test
-from semivideo.analysis.drawing import (
-    Row,
-    caption,
-    colors_of,
-    dress,
-    in_percent,
-    legend_above,
-    new_figure,
-    save,
-)
+from semivideo.analysis import drawing
+from semivideo.analysis.comparison import tested_alike
 from semivideo.analysis.groups import flat_settings
 from semivideo.analysis.result import Result
 from semivideo.base.errors import ConfigError
@@ -47,10 +38,9 @@ def setting_sweep(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
         ConfigError: They differ in no setting or in several, or were tested on other videos.
         CheckpointError: A run was not evaluated.
     """
-    results = [Result.read(run) for run in runs]
-    require_same_test(results)
+    results = tested_alike(runs)
     key = _varied(results)
-    rows: list[Row] = [
+    rows: list[drawing.Row] = [
         {
             "method": result.settings.method.name,
             "setting": key,
@@ -60,16 +50,16 @@ def setting_sweep(runs: Sequence[str | Path], *, out: str | Path) -> list[Path]:
         }
         for result in results
     ]
-    figure = new_figure(width=7.2, height=4.6)
+    figure = drawing.new_figure(width=7.2, height=4.6)
     axes = figure.subplots()
     entries = _draw(axes, rows)
-    dress(axes, x=key, y="Top-1 accuracy [%]")
-    in_percent(axes.yaxis)
+    drawing.dress(axes, x=key, y="Top-1 accuracy [%]")
+    drawing.in_percent(axes.yaxis)
     axes.margins(y=0.15)
-    legend_above(figure, entries)
+    drawing.legend_above(figure, entries)
     remark = f"Dots: runs; diamonds: means; {results[0].evaluation.protocol} views."
-    caption(figure, results, remark)
-    return save(figure, out, rows)
+    drawing.caption(figure, results, remark)
+    return drawing.save(figure, out, rows)
 
 
 def _varied(results: Sequence[Result]) -> str:
@@ -95,7 +85,7 @@ def _plain(value: Any) -> float | int | str:
     return value if is_number else "none" if value is None else str(value)
 
 
-def _draw(axes: Axes, rows: Sequence[Row]) -> list[Line2D]:
+def _draw(axes: Axes, rows: Sequence[drawing.Row]) -> list[Line2D]:
     """Draw all methods and return the entries of the legend."""
     methods = {
         str(row["method"]): [r for r in rows if r["method"] == row["method"]] for row in rows
@@ -110,7 +100,7 @@ def _draw(axes: Axes, rows: Sequence[Row]) -> list[Line2D]:
     if is_numeric and min(numbers) > 0 and max(numbers) >= LOG_FROM * min(numbers):
         axes.set_xscale("log")
     entries = []
-    for name, color in colors_of(methods).items():
+    for name, color in drawing.colors_of(methods).items():
         own = methods[name]
         if name not in swept:
             level = fmean(float(row["top1"]) for row in own)

@@ -93,8 +93,12 @@ class Manifest:
         return cls(table_of_rows(rows), root=root, cache=cache)
 
     @classmethod
-    def read(cls, path: Path) -> Manifest:
+    def read(cls, path: Path, *, videos_may_be_gone: bool = False) -> Manifest:
         """Read a manifest.
+
+        Args:
+            path: The file.
+            videos_may_be_gone: Whether what was written down of the videos is enough.
 
         Raises:
             DataError: There is no such file, it is not a manifest, or its videos' folder is gone
@@ -106,7 +110,8 @@ class Manifest:
                 path=str(path),
             )
         table, (root, cache, features) = read_table(path)
-        if cache is None and features is None and not root.is_dir():
+        is_gone = cache is None and features is None and not root.is_dir()
+        if is_gone and not videos_may_be_gone:
             raise DataError(
                 f"the videos of {path.name} were in {root}, which does not exist; bring them back "
                 f"or scan them at their new place: semivideo scan VIDEOS --out {path}",

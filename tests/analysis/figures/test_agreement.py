@@ -49,6 +49,7 @@ def test_agreement__equals_a_count_clip_by_clip(finished_run, csv_rows, tmp_path
         differ = num - counts["agree"]
         assert (row["first"], row["second"]) == ("primary", "auxiliary")
         assert (float(row["step"]), int(row["num_clips"])) == (2 * part + 1, num)
+        assert int(row["num_differ"]) == differ
         assert float(row["agree"]) == pytest.approx(counts["agree"] / num, abs=1e-5)
         share = counts["agreed right"] / counts["agree"]
         assert float(row["agreed right"]) == pytest.approx(share, abs=1e-5)

@@ -20,14 +20,17 @@ def test_confusion__counts_the_videos_of_all_seeds(finished_run, csv_rows, tmp_p
     wanted |= {("run", "sit"): 9, ("sit", "sit"): 6, ("sit", "hop"): 4}
     assert {pair: number for pair, number in found.items() if number} == wanted
     assert [float(r["share"]) for r in rows if r["true"] == "jog"] == [0, 0.6, 0.4, 0]
+    assert "jog (5)" in files[1].read_text()  # videos, not videos times runs
 
 
 def test_confusion__writes_percents_and_names_where_they_fit():
     shares = np.array([[0.75, 0.25], [0.0, 1.0]])
-    axes = _figure(shares, ["a", "b"]).axes[0]
+    axes = _figure(shares, ["a", "b"], np.array([4, 7])).axes[0]
     assert [text.get_text() for text in axes.texts] == ["75", "25", "100"]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
-    many = _figure(np.eye(101), [f"c{i}" for i in range(101)]).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a (4)", "b (7)"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b"]
+    names = [f"c{i}" for i in range(101)]
+    many = _figure(np.eye(101), names, np.ones(101, np.int64)).axes[0]
     assert len(many.texts) == 0
     assert len(many.get_xticklabels()) == 101
 

@@ -69,7 +69,7 @@ def test_drop__is_against_the_evaluation_of_the_run(run, csv_rows, tmp_path):
     assert float(rows[0]["top1"]) == Evaluation.read(run / "evaluation.json").top1
     for row in rows:
         first = rows[0] if row["network"] == "primary" else rows[4]
-        assert float(row["drop"]) == float(first["top1"]) - float(row["top1"])
+        assert float(row["change"]) == float(row["top1"]) - float(first["top1"])
     assert told[0] == ("score run, primary", 1, len(told) // 2, "2x1")
     assert told[-1] == ("score run, auxiliary", len(told) // 2, len(told) // 2, "2x1")
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from semivideo.analysis.figures.gain_by_auxiliary import _bins, fit, gain_by_auxiliary
+from semivideo.analysis.figures.gain_by_auxiliary import _bins, _figure, fit, gain_by_auxiliary
 from semivideo.base.errors import CheckpointError, ConfigError
 
 
@@ -18,6 +18,13 @@ def test_gain__is_cmpl_minus_fixmatch_by_class(finished_run, csv_rows, tmp_path)
     assert gains == pytest.approx({"hop": -0.1, "jog": 0.2, "run": 0.4, "sit": 0.7})
     assert [float(row["supervised"]) for row in rows.values()] == [0.0, 0.2, 0.4, 1.0]
     assert [float(row["bin"]) for row in rows.values()] == [0.0, 0.2, 0.4, 0.95]
+
+
+def test_figure__puts_squares_at_the_means_of_their_classes():
+    x, gain = np.array([0.16, 0.18, 0.5]), np.array([0.1, 0.3, -0.2])
+    [axes] = _figure(x, gain, fit(x, gain)).axes
+    [squares] = [line for line in axes.lines if line.get_marker() == "s"]
+    assert squares.get_xydata() == pytest.approx(np.array([[0.17, 0.2], [0.5, -0.2]]))
 
 
 def test_fit__equals_least_squares():

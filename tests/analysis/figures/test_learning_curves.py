@@ -33,6 +33,16 @@ def test_figure__shows_the_accuracy_that_was_logged(run_of):
     assert final.tolist() == [[200, 0.8]]
 
 
+def test_figure__rings_final_dots_that_would_hide_each_other(run_of):
+    runs = [("supervised", 0.7), ("fixmatch", 0.7), ("cmpl", 0.7), ("ltg", 0.5)]
+    read = [_read(run_of(method, name=method, final=final), None) for method, final in runs]
+    left = _figure(read).axes[0]
+    marks = [line for line in left.lines if line.get_linestyle() == "None"]
+    assert [mark.get_markersize() for mark in marks] == [7, 12, 17, 7]
+    assert [mark.get_markerfacecolor() for mark in marks[1:3]] == ["none", "none"]
+    assert [mark.get_markerfacecolor() for mark in marks[::3]] == [COLORS[0], COLORS[3]]
+
+
 def test_figure__shows_the_mean_of_the_runs_of_a_method(run_of):
     runs = [_read(run_of("cmpl", name=str(seed), seed=seed), None) for seed in range(3)]
     left = _figure(runs).axes[0]
