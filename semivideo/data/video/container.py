@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import av
@@ -31,6 +31,7 @@ log = logging.getLogger("semivideo")
 
 _NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 _MOST_FAULTS = 1000  # places of a file that cannot be read
+_MOST_EARLY = 16  # pictures out of order, as many as a decoder holds back at most
 _told: set[Path] = set()
 
 
@@ -78,21 +79,26 @@ def numbered(path: Path, frames: FrameTable) -> Iterator[tuple[int, VideoFrame]]
     index_at = dict(zip(frames.pts.tolist(), range(len(frames)), strict=True))
     following = 0
     shown: VideoFrame | None = None
-    for frame in sequential(path):
-        index = index_at.get(frame.pts, -1)
-        if index < following:
-            continue  # of no frame, or too late
-        if index > following:
-            warn_once(
-                path,
-                "%s is damaged: frame %d cannot be decoded; such frames show the one before them",
-                path,
-                following,
-            )
-        for number in range(following, index):
-            yield number, shown or frame
-        yield index, frame
-        following, shown = index + 1, frame
+    early: dict[int, VideoFrame] = {}  # pictures that came before one that is still missing
+    for frame in chain(sequential(path), [None]):
+        if frame is not None:
+            index = index_at.get(frame.pts, -1)
+            if index < following:
+                continue  # of no frame, or much too late
+            early.setdefault(index, frame)
+        while early:
+            if following in early:
+                shown = early.pop(following)
+            elif frame is None or len(early) > _MOST_EARLY:
+                sentence = (
+                    "%s is damaged: frame %d cannot be decoded; such frames show the one before"
+                )
+                warn_once(path, sentence, path, following)
+                shown = shown or early[min(early)]
+            else:
+                break
+            yield following, shown
+            following += 1
 
 
 def warn_once(path: Path, sentence: str, *values: object) -> None:
@@ -138,6 +144,8 @@ def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packe
             return
         except av.error.FFmpegError as error:
             log.debug("%s: %s", container.name, why(error))
+        except IndexError:
+            return  # so PyAV ends where a stream appeared on the way
 
 
 @contextmanager

@@ -184,12 +184,15 @@ def _needed_frames(
     codec, decoder = stream.codec_context, Decoder(stream)
     pending: set[int] = set()  # times of wanted packets still to come in this group of pictures
     position = begin = 0
-    is_first, was_wanted = True, False
+    is_first, is_headless, was_wanted = True, False, False
 
     def decoded(packet: Packet[VideoStream] | None) -> Iterator[VideoFrame]:
         for frame in decoder.frames(packet):
-            if frame.is_corrupt and frame.pts is not None and frame.pts >= begin:
+            is_of_group = frame.pts is not None and frame.pts >= begin
+            if is_of_group and frame.is_corrupt:
                 raise _DamageError("a picture is incomplete")
+            if frame.pts == begin and not (frame.key_frame or is_headless):
+                raise _DamageError("a keyframe is none")  # an index was lost or lies
             yield frame
         if decoder.fault:
             raise _DamageError(decoder.fault)
@@ -214,7 +217,8 @@ def _needed_frames(
             begun.append(start_at.pop(packet.pts))
         for start in begun:
             # A group that is open at its end runs on into the next one: no flush between them.
-            begin = begin if pending else int(frames.pts[max(start, 0)])
+            if not pending:
+                begin, is_headless = int(frames.pts[max(start, 0)]), start < 0
             position = starts[start][-1]
             pending.update(frames.pts[starts.pop(start)].tolist())
         is_first = False
