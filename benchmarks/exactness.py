@@ -16,8 +16,9 @@ import av
 import numpy as np
 from readers import READERS, Reader, is_installed
 
-from semivideo.data.video.container import Probe
 from semivideo.data.video.decode import probe, read_frames
+from semivideo.data.video.orientation import upright
+from semivideo.data.video.probing import Probe
 
 HARD_VIDEOS = Path(__file__).parents[2] / "shared" / "data" / "hard-videos"
 CHUNK = 48  # frames asked for at once, so that all ways of getting to a frame are used
@@ -54,13 +55,12 @@ def table(folder: Path = HARD_VIDEOS) -> list[str]:
 def right_frames(path: Path, others: list[str]) -> tuple[int, dict[str, int | None]]:
     """Count the frames of a file, and those that each library gets right; None: other stream."""
     found = probe(path)
-    turns = -found.rotation // 90
     ours, first, thumbnails = 0, 0, []
     for truth in chunks(path):
-        ours += _equal(path, found, first, [np.rot90(image, turns) for image in truth])
+        ours += _equal(path, found, first, [upright(image, found.rotation) for image in truth])
         first += len(truth)
         thumbnails += [_small(image) for image in truth]
-    counts = {name: _recognised(READERS[name], path, thumbnails, turns) for name in others}
+    counts = {name: _recognised(READERS[name], path, thumbnails, found.rotation) for name in others}
     return first, {"SemiVideo": ours, **counts}
 
 
@@ -87,14 +87,14 @@ def _equal(path: Path, found: Probe, first: int, truth: list[np.ndarray]) -> int
     return sum(map(np.array_equal, read, truth))
 
 
-def _recognised(read: Reader, path: Path, truth: list[np.ndarray], turns: int) -> int | None:
+def _recognised(read: Reader, path: Path, truth: list[np.ndarray], rotation: int) -> int | None:
     """Count the frames that are more like the truth than like its neighbours."""
     num_right = num_others = 0
     for first in range(0, len(truth), CHUNK):
         indices = np.arange(first, min(first + CHUNK, len(truth)))
         for index, image in zip(indices.tolist(), _images(read, path, indices), strict=True):
             if image is not None:
-                candidates = [_small(image), _small(np.rot90(image, -turns))]
+                candidates = [_small(image), _small(np.rot90(image, rotation // 90))]
                 fitting = [small for small in candidates if small.shape == truth[0].shape]
                 num_others += not fitting
                 num_right += any(_is_nearest(small, truth, index) for small in fitting)

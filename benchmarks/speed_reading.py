@@ -25,8 +25,8 @@ from readers import READERS, Size, is_installed, kinetics_like, ucf_like
 from timing import Row, compared, machine, markdown, one_thread, take_turns
 
 from semivideo.base.randomness import uniform
-from semivideo.data.video.container import Probe
 from semivideo.data.video.decode import canvas_size, probe, read_frames
+from semivideo.data.video.probing import Probe
 
 WINDOW, NUM_CLIPS = 64, 10
 SLOW, FAST = np.arange(0, WINDOW, 8), np.arange(0, WINDOW, 4)  # 8x8 and 16x4

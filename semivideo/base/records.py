@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _C = TypeVar("_C", bound="Clips")
+_GAP_SECONDS, _GAP_FRAMES = 2.0, 10
 
 Indices = NDArray[np.int64]
 """Numbers of frames of a video, from 0."""
@@ -38,6 +39,7 @@ class FrameTable:
         time_base: Seconds per unit of ``pts``.
         is_exact: Whether frame i of a plain sequential decode is the frame shown at ``pts[i]``.
             Where it is not (times missing or running backwards) frames are found by counting.
+            A frame that cannot be decoded shows the picture before it.
     """
 
     pts: np.ndarray
@@ -53,6 +55,18 @@ class FrameTable:
         """float64 (num_frames,): time of each frame after the first one, in seconds."""
         return np.asarray((self.pts - self.pts[0]) * float(self.time_base))
 
+    @property
+    def seconds_without_gaps(self) -> np.ndarray:
+        """As ``seconds``, but a gap in the clock takes no longer than a usual frame.
+
+        A gap is where nothing was filmed: a frame of more than 2 seconds that is also more than 10
+        times as long as the median one.
+        """
+        steps = np.diff(self.seconds)
+        usual = float(np.median(steps)) if len(steps) else 0.0
+        steps[steps > max(_GAP_SECONDS, _GAP_FRAMES * usual)] = usual
+        return np.concatenate([[0.0], np.cumsum(steps)])
+
 
 @dataclass(frozen=True, slots=True)
 class Video:
@@ -66,7 +80,8 @@ class Video:
         width: Displayed width in pixels, after rotation.
         height: Displayed height in pixels, after rotation.
         frame_rate: Frames per second (average), 0.0 if unknown.
-        rotation: Clockwise degrees to turn decoded frames for display: 0, 90, 180 or 270.
+        rotation: Clockwise degrees to turn decoded frames for display: 0, 90, 180 or 270; negative,
+            -90 to -360, where they are mirrored as well, see ``data.video.orientation``.
         frames: Times of the frames; empty for an unreadable file.
         error: Why the file cannot be used, or None.
     """

@@ -85,7 +85,8 @@ def make_section(
 ) -> Section:
     """Decode one video and encode what the cache holds of it.
 
-    A file that breaks half way is stored up to there; of one that cannot be used, only why.
+    A file that ends before its table does is stored up to there; of one that cannot be used, only
+    why.
 
     Args:
         manifest: The videos.
@@ -128,7 +129,10 @@ class _Frames:
 
     def __iter__(self) -> Iterator[Image]:
         frames = iterate_frames(
-            self.path, rotation=self.video.rotation, short_side=self.form.short_side
+            self.path,
+            frames=self.video.frames,
+            rotation=self.video.rotation,
+            short_side=self.form.short_side,
         )
         for image in islice(frames, self.num_wanted):
             if image.shape[:2] != self.size:

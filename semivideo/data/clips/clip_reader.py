@@ -6,10 +6,9 @@ of a draw share one window (``sampling`` draws it), so that one pass over the fi
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,9 +17,10 @@ from semivideo.base.records import ClipSpec, Indices, Video
 from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest, why_unusable
 from semivideo.data.clips.plan import Timeline, testing_indices, timeline_of, training_indices
-from semivideo.data.video.container import EndOfFramesError, Probe, unusable
+from semivideo.data.video.container import EndOfFramesError, unusable, warn_once
 from semivideo.data.video.decode import Image, read_frames
 from semivideo.data.video.flow import flow_of_pairs
+from semivideo.data.video.probing import Probe
 from semivideo.settings import DataSettings
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 Plan = Callable[[Timeline], dict[str, Indices]]
 Read = Callable[[Indices], Image]
-
-log = logging.getLogger("semivideo")
+_Clips = TypeVar("_Clips")
 
 
 class Frames(Protocol):
@@ -76,7 +75,6 @@ class ClipReader:
         if self.cache is not None:
             self.cache.check(specs, settings)
         self.hardware = hardware_of(settings, is_cached=self.cache is not None)
-        self._warned: set[int] = set()
 
     def training(self, row: int, draw: int) -> dict[str, Image]:
         """Cut one random clip for each stream.
@@ -100,7 +98,7 @@ class ClipReader:
     def testing(self, row: int, *, num_clips: int, stream: str) -> Image:
         """Cut the clips of one stream that are spread over the video, in one pass over the file.
 
-        Of a file that breaks half way the part before that is used, with a warning.
+        Of a file that ends before its table does the part before that is used, with a warning.
 
         Args:
             row: The video's row in the manifest.
@@ -147,16 +145,11 @@ class ClipReader:
             if stored is None
             else stored.__getitem__
         )
-        try:
+
+        def cut(timeline: Timeline) -> dict[str, Image]:
             return self._cut(plan(timeline), row, read=read)
-        except EndOfFramesError as end:
-            # Always first the full plan, then the shorter one: whether this process has met the
-            # break before must not change what it draws.
-            timeline = _timeline(path, video, self.settings, num_frames=end.num_frames)
-            if row not in self._warned:
-                self._warned.add(row)
-                log.warning("%s; its first %d frames are used", end, end.num_frames)
-            return self._cut(plan(timeline), row, read=read)
+
+        return _cut_before_end(cut, path, video, settings=self.settings, timeline=timeline)
 
     def _cut(self, chosen: dict[str, Indices], row: int, *, read: Read) -> dict[str, Image]:
         """Read the streams; flow comes from the cache where it is stored."""
@@ -189,13 +182,17 @@ def testing_clips(
         uint8 (num_clips, T, C, H, W).
 
     Raises:
-        DataError: The file cannot be used or decoded, or breaks half way.
+        DataError: The file cannot be used or decoded.
         ConfigError: As ``hardware_of``.
     """
-    timeline = _timeline(path, video, settings)
-    chosen = testing_indices(timeline, spec=spec, settings=settings, num_clips=num_clips)
     read = _reader(path, video, settings, hardware=hardware_of(settings))
-    return _cut({"clips": chosen}, read=read)["clips"]
+
+    def cut(timeline: Timeline) -> Image:
+        chosen = testing_indices(timeline, spec=spec, settings=settings, num_clips=num_clips)
+        return _cut({"clips": chosen}, read=read)["clips"]
+
+    timeline = _timeline(path, video, settings)
+    return _cut_before_end(cut, path, video, settings=settings, timeline=timeline)
 
 
 def hardware_of(settings: DataSettings, *, is_cached: bool = False) -> HardwareDecoder | None:
@@ -219,6 +216,25 @@ def hardware_of(settings: DataSettings, *, is_cached: bool = False) -> HardwareD
     from semivideo.data.video.hardware import hardware_decoder  # imports PyTorch
 
     return hardware_decoder()
+
+
+def _cut_before_end(
+    cut: Callable[[Timeline], _Clips],
+    path: Path,
+    video: Video | Probe,
+    *,
+    settings: DataSettings,
+    timeline: Timeline,
+) -> _Clips:
+    """Cut clips of all frames of the table or, if the file ends before, of those it has."""
+    try:
+        return cut(timeline)
+    except EndOfFramesError as end:
+        # Always first the full plan, then the shorter one: whether this process has met the end
+        # before must not change what it draws.
+        shorter = _timeline(path, video, settings, num_frames=end.num_frames)
+        warn_once(path, "%s; its first %d frames are used", end, end.num_frames)
+        return cut(shorter)
 
 
 def _timeline(

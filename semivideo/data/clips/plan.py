@@ -14,7 +14,7 @@ from semivideo.base.randomness import key, uniform
 from semivideo.base.records import ClipSpec, Indices, Video
 from semivideo.data.clips import sampling
 from semivideo.data.clips.sampling import PastEnd
-from semivideo.data.video.container import Probe
+from semivideo.data.video.probing import Probe
 from semivideo.settings import DataSettings
 
 
@@ -38,13 +38,14 @@ def timeline_of(
 
     Args:
         video: The video, of at least one frame.
-        frame_rate: Frames per second to resample to, or None for all frames.
+        frame_rate: Frames per second to resample to, or None for all frames. Gaps in the clock
+            are passed over, see ``FrameTable.seconds_without_gaps``.
         num_frames: Use only so many of its first frames, >= 1; None for all.
     """
     num_frames = num_frames or len(video.frames)
     if frame_rate is None:
         return Timeline(np.arange(num_frames), video.frame_rate)
-    seconds = video.frames.seconds[:num_frames]
+    seconds = video.frames.seconds_without_gaps[:num_frames]
     duration = seconds[-1] + (1 / video.frame_rate if video.frame_rate > 0 else 0.0)
     frame = sampling.resampled(seconds, duration_seconds=duration, frame_rate=frame_rate)
     return Timeline(frame, frame_rate)

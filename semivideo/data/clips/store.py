@@ -155,7 +155,12 @@ class FrameStore:
             )
             return
         if self._cache is None:
-            yield from iterate_frames(path, rotation=video.rotation, short_side=self.short_side)
+            yield from iterate_frames(
+                path,
+                frames=video.frames,
+                rotation=video.rotation,
+                short_side=self.short_side,
+            )
             return
         frames = self._cache.frames(row)
         for start in range(0, frames.num_frames, _AT_ONCE):

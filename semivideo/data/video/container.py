@@ -1,26 +1,38 @@
-"""Video files as containers of packets: open one, take its table of frames, read it in order."""
+"""Video files as containers of packets: open one, decode it in order, number its frames.
+
+Frame i is frame i of a plain sequential decode: ``numbered`` is that sentence's code. It goes on
+behind packets that cannot be decoded, as players do. Frames are numbered by their times, and one
+without a picture shows the picture before it::
+
+    table      0   1   2   3   4   5   6        a frame of the manifest each
+    decoded    a   b   -   -   e   f   -        packets 2, 3 and 6 are broken
+    shown      a   b   b   b   e   f            the file ends at frame 6
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 
 import av
-import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from semivideo.base.errors import DataError
 from semivideo.base.records import FrameTable
 
-# Containers that store no presentation times: FFmpeg's are guesses once frames are reordered.
-_NO_TIMES = {"avi"}
+log = logging.getLogger("semivideo")
+
+_NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
+_MOST_FAULTS = 1000  # places of a file that cannot be read
+_MOST_EARLY = 16  # pictures out of order, as many as a decoder holds back at most
+_told: set[Path] = set()
 
 
 class EndOfFramesError(DataError):
@@ -35,75 +47,110 @@ class EndOfFramesError(DataError):
         self.num_frames = num_frames
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What one pass over a file says about its video.
-
-    Attributes:
-        width: Displayed width in pixels, after rotation.
-        height: Displayed height in pixels, after rotation.
-        frame_rate: Average frames per second, 0.0 if unknown.
-        rotation: Clockwise degrees to turn decoded frames: 0, 90, 180 or 270.
-        frames: Times of the frames.
-    """
-
-    width: int
-    height: int
-    frame_rate: float
-    rotation: int
-    frames: FrameTable
-
-
-def probe(path: Path) -> Probe:
-    """Read every packet of a file, decode its first frame and no other.
-
-    Args:
-        path: A video in any container and codec that FFmpeg knows.
-
-    Raises:
-        DataError: There is no frame to be had; the sentence says why.
-    """
-    packets: list[tuple[int | None, int | None, bool]] = []
-    first: VideoFrame | None = None
-    with opened(path) as (container, stream):
-        try:
-            for packet in container.demux(stream):
-                if packet.size > 0 and not packet.is_discard:
-                    packets.append((packet.pts, packet.dts, packet.is_keyframe))
-                if first is None:
-                    first = next(iter(stream.codec_context.decode(packet)), None)
-        except av.error.FFmpegError as error:
-            if first is None:
-                raise unusable(path, f"its first frame cannot be decoded ({why(error)})") from None
-        if first is None or not packets:
-            raise unusable(path, "it has no video frame")
-        header_rate = stream.average_rate or stream.guessed_rate
-        has_times = container.format.name not in _NO_TIMES
-        time_base = stream.time_base or Fraction(1, 90_000)
-    frames = _frame_table(
-        packets, first_pts=first.pts, time_base=time_base, rate=header_rate, has_times=has_times
-    )
-    rotation = -round(first.rotation / 90) * 90 % 360  # FFmpeg counts counter-clockwise
-    width, height = first.width, first.height
-    if rotation % 180 == 90:
-        width, height = height, width
-    return Probe(width, height, _frame_rate(frames, header_rate), rotation, frames)
-
-
 def sequential(path: Path) -> Iterator[VideoFrame]:
-    """Decode every frame in order.
+    """Decode a file in order; what cannot be decoded is left out.
 
     Raises:
         DataError: The file cannot be opened.
-        av.error.FFmpegError: The file breaks here; the frames before it have been given.
     """
     with opened(path) as (container, stream):
-        yield from container.decode(stream)
+        decoder = Decoder(stream)
+        for packet in packets_of(container, stream):
+            yield from decoder.frames(packet)
+        yield from decoder.frames(None)
+
+
+def numbered(path: Path, frames: FrameTable) -> Iterator[tuple[int, VideoFrame]]:
+    """Give every frame of a file with its number: what a frame's number means.
+
+    Args:
+        path: The file.
+        frames: Its table.
+
+    Yields:
+        0, 1, 2 ... and the picture of that frame.
+
+    Raises:
+        DataError: The file cannot be opened.
+    """
+    if not frames.is_exact:
+        yield from islice(enumerate(sequential(path)), len(frames))
+        return
+    index_at = dict(zip(frames.pts.tolist(), range(len(frames)), strict=True))
+    following = 0
+    shown: VideoFrame | None = None
+    early: dict[int, VideoFrame] = {}  # pictures that came before one that is still missing
+    for frame in chain(sequential(path), [None]):
+        if frame is not None:
+            index = index_at.get(frame.pts, -1)
+            if index < following:
+                continue  # of no frame, or much too late
+            early.setdefault(index, frame)
+        while early:
+            if following in early:
+                shown = early.pop(following)
+            elif frame is None or len(early) > _MOST_EARLY:
+                sentence = (
+                    "%s is damaged: frame %d cannot be decoded; such frames show the one before"
+                )
+                warn_once(path, sentence, path, following)
+                shown = shown or early[min(early)]
+            else:
+                break
+            yield following, shown
+            following += 1
+
+
+def warn_once(path: Path, sentence: str, *values: object) -> None:
+    """Warn of a file, once a process: it may be read a thousand times.
+
+    Args:
+        path: The file.
+        sentence: As for ``logging``.
+        *values: As for ``logging``.
+    """
+    if path not in _told:
+        _told.add(path)
+        log.warning(sentence, *values)
+
+
+class Decoder:
+    """The decoder of a stream that goes on behind packets which cannot be decoded.
+
+    Attributes:
+        fault: Why the first of those could not be, in FFmpeg's words; None while there was none.
+    """
+
+    def __init__(self, stream: VideoStream) -> None:
+        self.codec = stream.codec_context
+        self.fault: str | None = None
+
+    def frames(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        """Send a packet, or None at the end, and return the frames that come out."""
+        try:
+            return self.codec.decode(packet)
+        except av.error.FFmpegError as error:
+            self.fault = self.fault or why(error)
+            return []
+
+
+def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Read the packets of a stream from here to the end, behind what cannot be read too."""
+    for _ in range(_MOST_FAULTS):
+        try:
+            for packet in container.demux(stream):
+                if packet.size > 0:  # else it is a frame left out, or the end
+                    yield packet
+            return
+        except av.error.FFmpegError as error:
+            log.debug("%s: %s", container.name, why(error))
+        except IndexError:
+            return  # so PyAV ends where a stream appeared on the way
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a file at its first real video stream."""
+    """Open a file at the video stream that players show: the default one, else the first."""
     try:
         # "file:" keeps FFmpeg from reading "a: b.mp4" as a protocol.
         container = av.open(f"file:{path}", metadata_errors="ignore")
@@ -116,49 +163,14 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         reason = "it is empty (0 bytes)" if is_empty else f"it is no video file ({why(error)})"
         raise unusable(path, reason) from None
     with container:
-        streams = [
-            s for s in container.streams.video if not s.disposition & Disposition.attached_pic
-        ]
+        streams = [s for s in container.streams.video if not s.disposition & _NO_VIDEO]
         if not streams:
             raise unusable(path, "it has no video stream")
-        streams[0].codec_context.thread_type = "NONE"
-        yield container, streams[0]
-
-
-def _frame_table(
-    packets: list[tuple[int | None, int | None, bool]],
-    *,
-    first_pts: int | None,
-    time_base: Fraction,
-    rate: Fraction | None,
-    has_times: bool,
-) -> FrameTable:
-    """Sort the packets' times, and judge whether they can be trusted to name frames."""
-    times = [pts for pts, _, _ in packets if pts is not None]
-    pts = np.unique(np.array(times, dtype=np.int64))
-    if len(pts) < len(packets):  # times missing or given twice: assume a constant rate
-        base = 1 / rate if rate else Fraction(1, 25)
-        return FrameTable(np.arange(len(packets)), _only_first(len(packets)), base, is_exact=False)
-    is_reordered = any(pts != dts for pts, dts, _ in packets)
-    if pts[0] != first_pts or (is_reordered and not has_times):
-        return FrameTable(pts, _only_first(len(pts)), time_base, is_exact=False)
-    is_keyframe = np.array([flag for _, _, flag in packets])[np.argsort(times)]
-    return FrameTable(pts, is_keyframe, time_base)
-
-
-def _only_first(num_frames: int) -> NDArray[np.bool_]:
-    """Keyframe flags of a file that can only be read from its start."""
-    return np.equal(np.arange(num_frames), 0)
-
-
-def _frame_rate(frames: FrameTable, header_rate: Fraction | None) -> float:
-    """Average rate; the header's where the times agree, for it is free of their rounding."""
-    stated = float(header_rate or 0)
-    span = float(frames.seconds[-1])
-    if span <= 0:
-        return stated
-    measured = (len(frames) - 1) / span
-    return stated if abs(stated - measured) < 0.01 * measured else measured
+        stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+        if stream.codec_context is None:
+            raise unusable(path, "there is no decoder for its kind of video")
+        stream.codec_context.thread_type = "NONE"
+        yield container, stream
 
 
 def unusable(path: Path, reason: str) -> DataError:

@@ -29,8 +29,11 @@ from torch import Tensor
 from semivideo.base.errors import ConfigError, DataError, MissingExtraError
 from semivideo.base.records import FrameTable, Indices
 from semivideo.data.video.barcodes import barcode_video
-from semivideo.data.video.container import opened, probe
-from semivideo.data.video.decode import Image, canvas_size, read_frames, scaled_size
+from semivideo.data.video.canvas import Image, canvas_size, scaled_size
+from semivideo.data.video.container import opened
+from semivideo.data.video.decode import read_frames
+from semivideo.data.video.depth import is_deep
+from semivideo.data.video.probing import probe
 
 log = logging.getLogger("semivideo")
 
@@ -56,7 +59,7 @@ class HardwareDecoder:
     def __init__(self, device: str) -> None:
         self.device = device
         self.software: dict[str, set[Path]] = {}
-        self._streams: dict[Path, int] = {}
+        self._streams: dict[Path, tuple[int, bool]] = {}  # its number, whether it is deep
 
     def read_frames(
         self,
@@ -126,12 +129,18 @@ class HardwareDecoder:
 
     def _decoder(self, path: Path, *, frames: FrameTable, rotation: int) -> Any:
         """TorchCodec's decoder of the stream that the table is of."""
+        if rotation < 0:
+            raise UnfitError("TorchCodec does not mirror")
         if path not in self._streams:  # TorchCodec would take the largest one
             with opened(path) as (_, stream):
-                self._streams[path] = stream.index
+                format = stream.codec_context.format
+                self._streams[path] = stream.index, format is not None and is_deep(format)
+        number, is_stretched = self._streams[path]
+        if is_stretched:
+            raise UnfitError("its values of more than 8 bits are stretched")
         decoder = _torchcodec().VideoDecoder(
             f"file:{path}",  # as in ``opened``
-            stream_index=self._streams[path],
+            stream_index=number,
             dimension_order="NHWC",
             device=self.device,
             custom_frame_mappings=_mapping(frames),

@@ -1,0 +1,181 @@
+"""What one pass over a file says: its table of frames, their size, rate and orientation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from semivideo.base.records import FrameTable
+from semivideo.data.video.container import Decoder, opened, packets_of, sequential, unusable
+from semivideo.data.video.orientation import is_sideways, rotation_of
+from semivideo.data.video.pictures import picture_begins
+
+# Containers that store no presentation times: FFmpeg's are guesses once frames are reordered.
+_NO_TIMES = {"avi"}
+_NUM_COMPARED = 24  # pictures at the start of an odd file
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What one pass over a file says about its video.
+
+    Attributes:
+        width: Displayed width in pixels, after rotation.
+        height: Displayed height in pixels, after rotation.
+        frame_rate: Average frames per second, 0.0 if unknown.
+        rotation: How decoded frames are to be turned and mirrored, see ``orientation``.
+        frames: Times of the frames.
+    """
+
+    width: int
+    height: int
+    frame_rate: float
+    rotation: int
+    frames: FrameTable
+
+
+def probe(path: Path) -> Probe:
+    """Read every packet of a file, decode its first frame and, of nearly all files, no other.
+
+    Only where the packets themselves look odd (the first one is no keyframe, frames come as two
+    fields, the first picture is not the first time) the table is compared with the pictures that
+    come out at the start, and made of all pictures if they are others.
+
+    Args:
+        path: A video in any container and codec that FFmpeg knows.
+
+    Raises:
+        DataError: There is no frame to be had; the sentence says why.
+    """
+    packets = _Packets()
+    first: VideoFrame | None = None
+    with opened(path) as (container, stream):
+        decoder = Decoder(stream)
+        begins = picture_begins(stream.codec_context)
+        for packet in packets_of(container, stream):
+            packets.add(packet, begins_picture=begins is None or begins(bytes(packet)))
+            if first is None:
+                first = next(iter(decoder.frames(packet)), None)
+        first = first or next(iter(decoder.frames(None)), None)
+        if first is None or not packets.times:
+            reason = f"its first frame cannot be decoded ({decoder.fault})"
+            raise unusable(path, reason if decoder.fault else "it has no video frame")
+        packets.rate = stream.average_rate or stream.guessed_rate
+        packets.has_times = container.format.name not in _NO_TIMES
+        packets.time_base = stream.time_base or Fraction(1, 90_000)
+    frames = packets.table(first)
+    if packets.is_odd or (packets.has_times and first.pts != min(packets.presented, default=None)):
+        frames = _agreed(path, frames, packets)
+    rotation = rotation_of(first)
+    width, height = first.width, first.height
+    if is_sideways(rotation):
+        width, height = height, width
+    return Probe(width, height, _frame_rate(frames, packets.rate), rotation, frames)
+
+
+class _Packets:
+    """What one pass over a file says of its packets, and the table that follows.
+
+    Attributes:
+        times: Presentation and decoding time, and whether it is a keyframe, of each packet that
+            begins a picture.
+        is_odd: Whether packets are not simply frames, from a keyframe on.
+        rate: Frames per second by the header.
+        has_times: Whether the container stores presentation times.
+        time_base: Seconds per unit.
+    """
+
+    def __init__(self) -> None:
+        self.times: list[tuple[int | None, int | None, bool]] = []
+        self.is_odd = False
+        self.rate: Fraction | None = None
+        self.has_times = True
+        self.time_base = Fraction(1, 90_000)
+        self._starts_at_keyframe: bool | None = None
+
+    def add(self, packet: Packet[VideoStream], *, begins_picture: bool) -> None:
+        """Take the next packet of the file."""
+        if self._starts_at_keyframe is None:
+            self._starts_at_keyframe = packet.is_keyframe
+            self.is_odd = not packet.is_keyframe
+        if not begins_picture:
+            self.is_odd = True
+        elif not packet.is_discard:
+            self.times.append((packet.pts, packet.dts, packet.is_keyframe))
+
+    @property
+    def presented(self) -> list[int]:
+        """Presentation times that are known, in the order of the packets."""
+        return [pts for pts, _, _ in self.times if pts is not None]
+
+    def table(self, first: VideoFrame) -> FrameTable:
+        """Sort the times, leave out what is before the first picture, judge whether to trust them.
+
+        Args:
+            first: The first picture that comes out.
+        """
+        presented = self.presented
+        pts = np.unique(np.array(presented, dtype=np.int64))
+        if len(pts) < len(self.times) or self._runs_backwards:
+            return counted(len(self.times), self.rate)  # missing or twice: assume a constant rate
+        is_reordered = any(pts != dts for pts, dts, _ in self.times)
+        is_known = first.pts is not None and first.pts in pts
+        if not is_known or (is_reordered and not self.has_times):
+            return FrameTable(pts, _only_first(len(pts)), self.time_base, is_exact=False)
+        is_keyframe = np.array([flag for _, _, flag in self.times])[np.argsort(presented)]
+        begin = int(np.flatnonzero(pts == first.pts)[0])
+        if not self._starts_at_keyframe and not first.key_frame and is_keyframe.any():
+            # Some decoders give grey pictures with ghosts in the place of what they cannot decode.
+            begin = max(begin, int(np.argmax(is_keyframe)))
+        return FrameTable(pts[begin:], is_keyframe[begin:], self.time_base)
+
+    @property
+    def _runs_backwards(self) -> bool:
+        """Whether the clock is set back on the way, such as where recordings were joined."""
+        decoded = [dts for _, dts, _ in self.times if dts is not None]
+        return any(later < earlier for earlier, later in pairwise(decoded))
+
+
+def _agreed(path: Path, frames: FrameTable, packets: _Packets) -> FrameTable:
+    """The table if the pictures that come out at the start are its frames; else one of all."""
+    if frames.is_exact:
+        shown = (frame.pts for frame in sequential(path))
+        known = (pts for pts in shown if pts is not None and pts >= frames.pts[0])
+        start = list(islice(known, _NUM_COMPARED))
+        if start == frames.pts[: max(len(start), 1)].tolist():
+            return frames
+    times = [frame.pts for frame in sequential(path)]
+    pts = np.array([time for time in times if time is not None], dtype=np.int64)
+    if not frames.is_exact or len(pts) < len(times) or (np.diff(pts) <= 0).any():
+        return counted(len(times), packets.rate)
+    keyframes = [time for time, _, flag in packets.times if flag and time is not None]
+    return FrameTable(pts, np.isin(pts, keyframes), packets.time_base)
+
+
+def counted(num_frames: int, rate: Fraction | None) -> FrameTable:
+    """A table of frames that are found by counting and shown at a constant rate."""
+    base = 1 / rate if rate else Fraction(1, 25)
+    return FrameTable(np.arange(num_frames), _only_first(num_frames), base, is_exact=False)
+
+
+def _only_first(num_frames: int) -> NDArray[np.bool_]:
+    """Keyframe flags of a file that can only be read from its start."""
+    return np.equal(np.arange(num_frames), 0)
+
+
+def _frame_rate(frames: FrameTable, header_rate: Fraction | None) -> float:
+    """Average rate; the header's where the times agree, for it is free of their rounding."""
+    stated = float(header_rate or 0)
+    span = float(frames.seconds_without_gaps[-1])
+    if span <= 0:
+        return stated
+    measured = (len(frames) - 1) / span
+    return stated if abs(stated - measured) < 0.01 * measured else measured
