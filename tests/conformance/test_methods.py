@@ -224,6 +224,7 @@ def test_method__repeats_its_golden_losses(kit, name):
         path.write_text(json.dumps(losses))
         pytest.fail(f"wrote {path.name}; run again and commit it with the reason")
     golden = json.loads(path.read_text())
-    # Processors round sums differently (AVX2 or AVX-512), and a late pseudo-label may tip over.
-    assert losses[:10] == pytest.approx(golden[:10], rel=2e-3)
-    assert losses[10:] == pytest.approx(golden[10:], rel=1e-2)
+    # Processors round sums differently (AVX2 or AVX-512). For ten steps that is no more than a few
+    # millionths; then pseudo-labels tip over, and contrasts tear trajectories apart (5 % seen).
+    assert losses[:10] == pytest.approx(golden[:10], rel=2e-4)
+    assert losses[10:] == pytest.approx(golden[10:], rel=0.1)
