@@ -224,6 +224,23 @@ class EvaluationSettings(Section):
     """Views per forward pass; scores do not depend on it."""
 
 
+class FeatureSettings(Section):
+    """Where a run learns from features of a pretrained network; the encoder says most of it."""
+
+    encoder: str
+    """Name of the encoder."""
+    weights_sha256: str
+    """Digest of its weights."""
+    pretrained_on: str
+    """The data it had seen, as published: say it beside every number."""
+    licence: str
+    """Of its weights, as published."""
+    dim: int = Field(ge=1)
+    """Numbers a step of the encoder."""
+    descriptor: Literal["mean", "motion", "steps"] = "motion"
+    """What a head sees: the mean over frames; mean, change and trend; or every step."""
+
+
 class ModelCard(Section):
     """What ``model/card.json`` says: how to rebuild the network and what to feed it."""
 
@@ -239,6 +256,8 @@ class ModelCard(Section):
     """How views were made in training; testing takes its sizes and normalisation."""
     evaluation: EvaluationSettings
     """The default test protocol."""
+    features: FeatureSettings | None = None
+    """The encoder under the network, where it is a head on features."""
     method: str
     """The method that trained it."""
     weights_sha256: str
@@ -260,10 +279,22 @@ class Settings(Section):
     """Loop and optimiser."""
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     """Test views."""
+    features: FeatureSettings | None = None
+    """The encoder, where the run learns from its features; None for networks that see pixels."""
 
     def to_yaml(self) -> str:
         """Return the settings as YAML that ``from_mapping`` accepts."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return yaml.safe_dump(self.to_mapping(), sort_keys=False)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the settings as ``from_mapping`` accepts them; without features, none are named.
+
+        So runs of versions that knew no features keep their digest.
+        """
+        mapping = self.model_dump(mode="json")
+        if self.features is None:
+            del mapping["features"]
+        return mapping
 
     @classmethod
     def from_mapping(cls, mapping: dict[str, Any]) -> Settings:

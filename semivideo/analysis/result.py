@@ -83,7 +83,7 @@ class Result:
         evaluation = self.evaluation
         content = {
             "format": FORMAT,
-            "settings": self.settings.model_dump(mode="json"),
+            "settings": self.settings.to_mapping(),
             "num_parameters": self.num_parameters,
             "summary": self.summary,
             "labels": {

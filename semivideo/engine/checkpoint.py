@@ -63,7 +63,9 @@ class Checkpoint:
 
 def settings_hash(settings: Settings) -> str:
     """Return a digest of everything in the settings that changes the trained weights."""
-    mapping = settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
+    # Runs of versions that knew no features keep their digest.
+    unused = {"features": True} if settings.features is None else {}
+    mapping = settings.model_dump(mode="json", exclude={**_WITHOUT_EFFECT, **unused})
     return hashlib.sha256(json.dumps(mapping, sort_keys=True).encode()).hexdigest()
 
 

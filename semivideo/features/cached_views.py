@@ -15,23 +15,21 @@ from torch import Tensor
 from semivideo.base.errors import ConfigError
 from semivideo.base.randomness import uniform
 from semivideo.base.records import Clips
-from semivideo.features.descriptor import Kind, Standardize, described
+from semivideo.features.descriptor import Descriptor, described
 from semivideo.features.feature_cache import FeatureCache
 
 _ROWS_AT_ONCE = 256
 
 
 class FeatureViews:
-    """Views of the videos of a feature cache, described and standardised, in memory.
+    """Views of the videos of a feature cache, described, in memory.
 
     Args:
         cache: The features.
         rows: Rows of the manifest that are held.
-        training: Those of them that mean and deviation are taken of.
         kind: Of the descriptor.
 
     Attributes:
-        standardize: What was done to the descriptors; the deployed network does it too.
         table: float32 (rows, views, T', D').
     """
 
@@ -40,8 +38,7 @@ class FeatureViews:
         cache: FeatureCache,
         *,
         rows: NDArray[np.int64],
-        training: NDArray[np.int64],
-        kind: Kind,
+        kind: Descriptor,
     ) -> None:
         self.cache, self.kind = cache, kind
         self.num_weak = 2 if cache.form.flip and cache.form.num_views > 1 else 1
@@ -53,10 +50,6 @@ class FeatureViews:
                 for start in range(0, len(rows), _ROWS_AT_ONCE)
             ]
         )
-        ours = self.table[torch.from_numpy(self._place[training])][:, : self.num_weak]
-        self.standardize = Standardize(self.table.shape[-1]).fit(ours.flatten(0, 1))
-        for view in range(self.table.shape[1]):
-            self.table[:, view] = self.standardize(self.table[:, view])
 
     @property
     def dim(self) -> int:
@@ -85,6 +78,11 @@ class FeatureViews:
             )
         return self._of(clips, self._drawn(clips, f"strong {stream}", self.num_weak, num_views))
 
+    def steps(self, rows: NDArray[np.int64]) -> Tensor:
+        """Return the steps of the weak views of some rows, (N, D): heads standardise by them."""
+        weak = self.table[torch.from_numpy(self._place[rows]), : self.num_weak]
+        return weak.flatten(0, 2)
+
     def of_rows(self, rows: NDArray[np.int64], view: int) -> Tensor:
         """Return one view of some rows: float32 (N, D', T', 1, 1)."""
         return self._clip(self.table[torch.from_numpy(self._place[rows]), view])
@@ -104,7 +102,7 @@ class FeatureViews:
         return steps_NTD.transpose(1, 2)[..., None, None]
 
 
-def _described(cache: FeatureCache, rows: NDArray[np.int64], *, kind: Kind) -> Tensor:
+def _described(cache: FeatureCache, rows: NDArray[np.int64], *, kind: Descriptor) -> Tensor:
     """Descriptors (N, views, T', D') of some rows."""
     features = torch.from_numpy(cache.rows(rows)).float()
     flat = described(features.flatten(0, 1), kind)

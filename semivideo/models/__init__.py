@@ -14,6 +14,7 @@ from semivideo.base.errors import ConfigError, nearest
 from semivideo.models.c3d import C3D
 from semivideo.models.contract import Network
 from semivideo.models.efficientnet_lite import EfficientNetLite0
+from semivideo.models.heads import AttentiveHead, LinearHead, MLPHead, TemporalConvHead
 from semivideo.models.huggingface import HuggingFace
 from semivideo.models.r2plus1d import R2Plus1D, r2plus1d18, r2plus1d34
 from semivideo.models.resnet3d import (
@@ -61,12 +62,20 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "s3dg": s3dg,
     "efficientnet_lite0": EfficientNetLite0,
 }
+HEADS: dict[str, Callable[..., Network]] = {
+    "linear": LinearHead,
+    "mlp": MLPHead,
+    "attentive": AttentiveHead,
+    "temporal_conv": TemporalConvHead,
+}
+"""Those that take features of a pretrained network in the place of pixels."""
 # Those that other libraries build, from options that have no default.
 FOREIGN: dict[str, Callable[..., Network]] = {"huggingface": HuggingFace}
 
 __all__ = [
     "C3D",
     "FOREIGN",
+    "HEADS",
     "NETWORKS",
     "R3D",
     "S3D",
@@ -89,8 +98,8 @@ def create(name: str, num_classes: int, /, **options: Any) -> Network:
     """Build a network with fresh weights from torch's global generator.
 
     Args:
-        name: A key of ``NETWORKS`` or ``FOREIGN``, ``module:Class`` of a subclass of ``Network``,
-            or ``module:function`` of a function annotated to return one.
+        name: A key of ``NETWORKS``, ``HEADS`` or ``FOREIGN``, ``module:Class`` of a subclass of
+            ``Network``, or ``module:function`` of a function annotated to return one.
         num_classes: K >= 1.
         **options: Keyword arguments of the network, such as ``width``.
 
@@ -133,7 +142,7 @@ def describe() -> dict[str, str]:
         family = (inspect.getdoc(type(network)) or "").partition("\n")[0].rstrip(".")
         options = ", ".join(_options(factory).settable)
         lines[name] = f"{family}; {millions:.1f} M parameters; options: {options}"
-    for name, factory in FOREIGN.items():
+    for name, factory in {**HEADS, **FOREIGN}.items():
         family = (inspect.getdoc(factory) or "").partition("\n")[0].rstrip(".")
         lines[name] = f"{family}; options: {', '.join(_options(factory).settable)}"
     return lines
@@ -146,14 +155,14 @@ def _options(factory: Callable[..., Network]) -> Options:
 
 def _factory(name: str) -> Callable[..., Network]:
     """What builds the network of that name."""
-    return {**NETWORKS, **FOREIGN}.get(name) or _own_factory(name)
+    return {**NETWORKS, **HEADS, **FOREIGN}.get(name) or _own_factory(name)
 
 
 def _own_factory(name: str) -> Callable[..., Network]:
     """Import ``module:Class``; anything that makes no Network is refused before it is called."""
     module, colon, attribute = name.partition(":")
     if not colon:
-        known = [*NETWORKS, *FOREIGN]
+        known = [*NETWORKS, *HEADS, *FOREIGN]
         raise ConfigError(
             f"no network {name!r}{nearest(name, known)} [known: {', '.join(known)}; or "
             "module:Class]"

@@ -6,7 +6,9 @@
     temporal_conv   a convolution over T (3 steps), ReLU, mean over T, dropout, one layer
 
 A step of D numbers is of any kind: of an image network a frame, of a video network a piece of the
-clip, or one descriptor of the whole clip (T = 1), see ``features.descriptor``.
+clip, or one descriptor of the whole clip (T = 1), see ``features.descriptor``. Steps are first
+standardised by mean and deviation over training clips and made of unit length: what a probe on
+frozen features wants, and one learning rate then suits any encoder.
 """
 
 from __future__ import annotations
@@ -15,25 +17,69 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from semivideo.base.checked import Proportion
 from semivideo.models.contract import Network
 
 
-class Head(Network):
-    """What heads share: features (N, D, T, 1, 1) in, a linear classifier at the end."""
+class Standardize(nn.Module):
+    """Subtract the mean, divide by the deviation, make steps of unit length: state, no parameters.
 
-    def __init__(self, num_classes: int, *, num_features: int, dropout: float) -> None:
+    Args:
+        dim: D, numbers a step.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("std", torch.ones(dim))
+        self.mean: Tensor
+        self.std: Tensor
+
+    def fit(self, steps_ND: Tensor) -> None:
+        """Take mean and deviation of steps of training clips (N, D); a constant number stays 0."""
+        rows = steps_ND.double()
+        self.mean = rows.mean(dim=0).float()
+        deviation = rows.std(dim=0, correction=0).float()
+        self.std = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))
+
+    def forward(self, clip_NDTHW: Tensor) -> Tensor:
+        """Map (N, D, T, 1, 1) to (N, D, T), every step of length 1."""
+        steps_NDT = clip_NDTHW.flatten(2)
+        return normalize((steps_NDT - self.mean[:, None]) / self.std[:, None], dim=1)
+
+
+class Head(Network):
+    """What heads share: standardised steps, and a linear classifier at the end.
+
+    Args:
+        num_classes: K >= 1.
+        dim: D, numbers a step.
+        num_features: Numbers that the classifier sees.
+        dropout: Probability of dropping one of them, in [0, 1).
+
+    Attributes:
+        standardize: Its mean and deviation are of the training clips once they are known.
+    """
+
+    def __init__(self, num_classes: int, *, dim: int, num_features: int, dropout: float) -> None:
         super().__init__()
         self.num_classes, self.num_features = num_classes, num_features
-        self.dropout = nn.Dropout(dropout)
+        self.standardize = Standardize(dim)
+        self.drop = nn.Dropout(dropout)
         self.classifier = nn.Linear(num_features, num_classes)
         nn.init.normal_(self.classifier.weight, std=0.01)
         nn.init.zeros_(self.classifier.bias)
 
+    def steps(self, clip_NDTHW: Tensor) -> Tensor:
+        """Map (N, D, T, 1, 1) to standardised steps (N, D, T)."""
+        standardized: Tensor = self.standardize(clip_NDTHW)
+        return standardized
+
     def classify(self, features_ND: Tensor) -> Tensor:
         """Map features (N, D) to logits (N, K), after dropout."""
-        logits_NK: Tensor = self.classifier(self.dropout(features_ND))
+        logits_NK: Tensor = self.classifier(self.drop(features_ND))
         return logits_NK
 
 
@@ -47,11 +93,11 @@ class LinearHead(Head):
     """
 
     def __init__(self, num_classes: int, *, dim: int, dropout: Proportion = 0.0) -> None:
-        super().__init__(num_classes, num_features=dim, dropout=dropout)
+        super().__init__(num_classes, dim=dim, num_features=dim, dropout=dropout)
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map (N, D, T, 1, 1) to the mean over T, (N, D)."""
-        return clip_NCTHW.flatten(2).mean(dim=2)
+        return self.steps(clip_NCTHW).mean(dim=2)
 
 
 class MLPHead(Head):
@@ -67,12 +113,12 @@ class MLPHead(Head):
     def __init__(
         self, num_classes: int, *, dim: int, hidden: int = 256, dropout: Proportion = 0.5
     ) -> None:
-        super().__init__(num_classes, num_features=hidden, dropout=dropout)
+        super().__init__(num_classes, dim=dim, num_features=hidden, dropout=dropout)
         self.hidden = nn.Linear(dim, hidden)
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map (N, D, T, 1, 1) to (N, hidden)."""
-        hidden_NH: Tensor = self.hidden(clip_NCTHW.flatten(2).mean(dim=2))
+        hidden_NH: Tensor = self.hidden(self.steps(clip_NCTHW).mean(dim=2))
         return hidden_NH.relu()
 
 
@@ -86,12 +132,12 @@ class AttentiveHead(Head):
     """
 
     def __init__(self, num_classes: int, *, dim: int, dropout: Proportion = 0.0) -> None:
-        super().__init__(num_classes, num_features=dim, dropout=dropout)
+        super().__init__(num_classes, dim=dim, num_features=dim, dropout=dropout)
         self.question = nn.Parameter(torch.zeros(dim))
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map (N, D, T, 1, 1) to the weighted mean over T, (N, D)."""
-        steps_NDT = clip_NCTHW.flatten(2)
+        steps_NDT = self.steps(clip_NCTHW)
         scores_NT = torch.einsum("ndt,d->nt", steps_NDT, self.question)
         weights_NT = (scores_NT / math.sqrt(steps_NDT.shape[1])).softmax(dim=1)
         return torch.einsum("ndt,nt->nd", steps_NDT, weights_NT)
@@ -110,10 +156,10 @@ class TemporalConvHead(Head):
     def __init__(
         self, num_classes: int, *, dim: int, hidden: int = 256, dropout: Proportion = 0.5
     ) -> None:
-        super().__init__(num_classes, num_features=hidden, dropout=dropout)
+        super().__init__(num_classes, dim=dim, num_features=hidden, dropout=dropout)
         self.conv = nn.Conv1d(dim, hidden, 3, padding=1)
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map (N, D, T, 1, 1) to (N, hidden)."""
-        hidden_NHT: Tensor = self.conv(clip_NCTHW.flatten(2))
+        hidden_NHT: Tensor = self.conv(self.steps(clip_NCTHW))
         return hidden_NHT.relu().mean(dim=2)

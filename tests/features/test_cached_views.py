@@ -8,7 +8,7 @@ from semivideo.base.errors import ConfigError
 from semivideo.base.records import Clips
 from semivideo.data.clips.loader import Streams
 from semivideo.features.cached_views import FeatureViews
-from semivideo.features.descriptor import Standardize, described, described_dim
+from semivideo.features.descriptor import described, described_dim
 from semivideo.features.extract import Wanted, extract
 from semivideo.features.feature_loader import FeatureLoader
 from semivideo.settings import DataSettings
@@ -23,7 +23,7 @@ def clips(*rows, seed=0):
 
 @pytest.fixture
 def views(cache):
-    return FeatureViews(cache, rows=ROWS, training=ROWS[:4], kind="motion")
+    return FeatureViews(cache, rows=ROWS, kind="motion")
 
 
 def test_described__by_hand():
@@ -36,20 +36,12 @@ def test_described__by_hand():
     assert described(x[:, :1], "motion").tolist() == [[[1, 0, 0, 0, 0, 0]]]
 
 
-def test_standardize__takes_statistics_of_what_it_is_given():
-    rows = torch.randn(50, 1, 3, generator=torch.Generator().manual_seed(0)) * 4 + 7
-    rows[..., 2] = 5.0
-    made = Standardize(3).fit(rows)
-    found = (rows - rows.mean(0)) / torch.tensor([*rows[:, 0, :2].std(0, correction=0), 1.0])
-    torch.testing.assert_close(made(rows), found / found.norm(dim=2, keepdim=True))
-    assert made(rows)[..., 2].abs().max() == 0
-
-
 def test_views__are_clips_of_cached_features(views, cache):
     found = views.weak(clips(4, 1), "primary")
     assert found.shape == (2, 12, 1, 1, 1)
     raw = described(torch.from_numpy(cache.rows(np.array([4, 1]))[:, 0]).float(), "motion")
-    torch.testing.assert_close(found[..., 0, 0].transpose(1, 2), views.standardize(raw))
+    torch.testing.assert_close(found[..., 0, 0].transpose(1, 2), raw)
+    torch.testing.assert_close(views.steps(np.array([4]))[0], raw[0, 0])
 
 
 def test_views__are_a_function_of_the_key(views):
@@ -68,7 +60,7 @@ def views_of(views, name, many):
 
 def test_strong__needs_strong_views(manifest, grey, tmp_path):
     made = extract(manifest, tmp_path / "f", encoder=grey, wanted=Wanted(2, 3))
-    views = FeatureViews(made, rows=ROWS, training=ROWS, kind="mean")
+    views = FeatureViews(made, rows=ROWS, kind="mean")
     with pytest.raises(ConfigError, match=r"has 2 view\(s\) a video, all of them weak; make"):
         views.strong(clips(0), "primary")
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from semivideo.models.heads import AttentiveHead, LinearHead, MLPHead, TemporalConvHead
+from semivideo.models.heads import AttentiveHead, LinearHead, MLPHead, Standardize, TemporalConvHead
 
 HEADS = (LinearHead, MLPHead, AttentiveHead, TemporalConvHead)
 
@@ -27,19 +27,35 @@ def test_head__maps_any_number_of_steps_and_every_parameter_learns(head):
         assert learned | asks == {name for name, _ in network.named_parameters()}
 
 
+def test_standardize__takes_statistics_of_what_it_is_given():
+    rows = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)) * 4 + 7
+    rows[:, 2] = 5.0
+    made = Standardize(3)
+    made.fit(rows)
+    expected = (rows - rows.mean(0)) / torch.tensor([*rows[:, :2].std(0, correction=0), 1.0])
+    found = made(rows[..., None, None, None])[..., 0]
+    torch.testing.assert_close(found, expected / expected.norm(dim=1, keepdim=True))
+    assert found[:, 2].abs().max() == 0
+
+
+def unit(x):
+    """Steps (N, D, T) of length 1."""
+    return x[..., 0, 0] / x[..., 0, 0].norm(dim=1, keepdim=True)
+
+
 def test_linear_head__is_a_classifier_of_the_mean():
     network = LinearHead(5, dim=6)
-    expected = network.classifier(clip()[..., 0, 0].mean(dim=2))
+    expected = network.classifier(unit(clip()).mean(dim=2))
     torch.testing.assert_close(network(clip()), expected)
 
 
 def test_attentive_head__starts_as_the_mean_and_can_pick_a_step():
     network, x = AttentiveHead(5, dim=6), clip()
-    torch.testing.assert_close(network.features(x), x[..., 0, 0].mean(dim=2))
+    torch.testing.assert_close(network.features(x), unit(x).mean(dim=2))
     with torch.no_grad():
-        network.question.copy_(1e4 * x[0, :, 2, 0, 0])
-    best = (x[0, :, :, 0, 0] * network.question[:, None]).sum(0).argmax()
-    torch.testing.assert_close(network.features(x)[0], x[0, :, best, 0, 0])
+        network.question.copy_(1e4 * unit(x)[0, :, 2])
+    best = (unit(x)[0] * network.question[:, None]).sum(0).argmax()
+    torch.testing.assert_close(network.features(x)[0], unit(x)[0, :, best])
 
 
 def test_temporal_conv_head__sees_the_order_of_steps():

@@ -1,0 +1,69 @@
+"""Encoder and head as one network on clips of pixels: what a run on features deploys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from semivideo.base.errors import CheckpointError
+from semivideo.encoders import Encoder, load_encoder
+from semivideo.features.descriptor import described
+from semivideo.models.contract import Network
+from semivideo.settings import FeatureSettings
+
+
+class OnFeatures(Network):
+    """A head on what a frozen encoder says of a clip.
+
+    Args:
+        encoder: Frozen; it stays in evaluation mode.
+        head: Takes descriptors (N, D', T', 1, 1).
+        settings: Which descriptor.
+    """
+
+    def __init__(self, encoder: Encoder, head: Network, settings: FeatureSettings) -> None:
+        super().__init__()
+        self.num_classes, self.num_features = head.num_classes, head.num_features
+        self.encoder, self.head, self.settings = encoder, head, settings
+
+    def train(self, mode: bool = True) -> OnFeatures:
+        """Train the head alone."""
+        nn.Module.train(self, mode)
+        self.encoder.eval()
+        return self
+
+    def features(self, clip_NCTHW: Tensor) -> Tensor:
+        """Map normalised clips (N, 3, T, H, W) to the head's features (N, D)."""
+        steps_NTD = described(self.encoder(clip_NCTHW), self.settings.descriptor)
+        return self.head.features(steps_NTD.transpose(1, 2)[..., None, None])
+
+    def classify(self, features_ND: Tensor) -> Tensor:
+        """Map features (N, D) to logits (N, K)."""
+        return self.head.classify(features_ND)
+
+    def card_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the head's."""
+        return self.head.card_options(options)
+
+
+def with_encoder(head: Network, settings: FeatureSettings) -> OnFeatures:
+    """Put the encoder under a head that was trained on its features.
+
+    Args:
+        head: The head.
+        settings: Which encoder, with which weights.
+
+    Raises:
+        ConfigError: There is no such encoder.
+        MissingExtraError: Its weights are not here.
+        CheckpointError: Its weights are others than those that the head was trained on.
+    """
+    encoder = load_encoder(settings.encoder)
+    if encoder.origin.sha256 != settings.weights_sha256:
+        raise CheckpointError(
+            f"the head was trained on features of {settings.encoder} with weights "
+            f"{settings.weights_sha256[:12]}..., and these are {encoder.origin.sha256[:12]}...; "
+            "bring the former back, or train again on features of the new ones"
+        )
+    return OnFeatures(encoder, head, settings)
