@@ -45,13 +45,15 @@ def test_scan__reports_what_is_there(run, api, tmp_path):
     assert [[count, what.strip()] for count, what in lines] == [
         ["24", "videos"],
         ["2", "with a label"],
+        ["22", "without a label"],
         ["2", "classes"],
         ["1", "groups"],
         ["0.00", "hours"],
         ["22", "unreadable"],
-        ["1", "shorter than 50 frames"],
     ]
+    assert "1 is shorter than 50 frames, the window that a usual clip is cut from" in result.out
     table = rows_of(result.out)
+    assert table[:5:1] != []
     assert ["c19.mp4", "it is empty"] in table
     assert ["... and 2 more", ""] in table
     assert "c20.mp4" not in result.out

@@ -26,7 +26,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from semivideo.base.records import FrameTable
-from semivideo.data.video.container import EndOfFramesError, Probe, opened, probe, sequential, why
+from semivideo.data.video import container as files
+from semivideo.data.video import frame_folder
+from semivideo.data.video.container import EndOfFramesError, Probe, opened, sequential, why
 
 __all__ = ["EndOfFramesError", "Probe", "canvas_size", "iterate_frames", "probe", "read_frames"]
 
@@ -42,6 +44,15 @@ _LONGEST_SIDE = 2  # of the canvas, in short sides
 _scalers = threading.local()
 
 
+def probe(path: Path) -> Probe:
+    """Take the table of frames of a video file, or of a folder of frames.
+
+    Raises:
+        DataError: There is no frame to be had; the sentence says why.
+    """
+    return frame_folder.probe(path) if path.is_dir() else files.probe(path)
+
+
 def read_frames(
     path: Path,
     indices: Sequence[int] | NDArray[np.int64],
@@ -53,7 +64,7 @@ def read_frames(
     """Decode the frames with these numbers.
 
     Args:
-        path: The file.
+        path: The file, or the folder of frames.
         indices: Numbers of frames, from 0, at least one; any order, repetitions allowed.
         frames: The file's table from ``probe``.
         rotation: Clockwise degrees to turn the frames: 0, 90, 180 or 270.
@@ -70,7 +81,10 @@ def read_frames(
     if wanted[0] < 0:
         raise IndexError(f"frames are numbered from 0, got {wanted[0]}")
     album = _Album(wanted, develop=_Developer(rotation, short_side))
-    if frames.is_exact and wanted[-1] < len(frames):
+    if path.is_dir():
+        for index, picture in frame_folder.chosen(path, wanted):
+            album.put(index, picture)
+    elif frames.is_exact and wanted[-1] < len(frames):
         _shortcut(path, frames=frames, album=album)
     if album.missing:
         _count_frames(path, album=album)
@@ -85,7 +99,7 @@ def iterate_frames(
     """Decode a whole file in order; where it breaks, warn and stop.
 
     Args:
-        path: The file.
+        path: The file, or the folder of frames.
         rotation: As in ``read_frames``.
         short_side: As in ``canvas_size``; None for whole frames.
 
@@ -96,6 +110,9 @@ def iterate_frames(
         DataError: The file cannot be opened.
     """
     develop = _Developer(rotation, short_side)
+    if path.is_dir():
+        yield from map(develop, frame_folder.in_order(path))
+        return
     num_frames = 0
     try:
         for frame in sequential(path):
