@@ -133,10 +133,10 @@ def _about_short(found: ScanReport) -> str:
     """What becomes of videos that are shorter than a clip."""
     are, they = ("are", "they") if found.num_short > 1 else ("is", "it")
     return (
-        f"{found.num_short} {are} shorter than {found.window_frames} frames, the window that a "
-        f"usual clip is cut from (8 frames, 8 apart): {they} can be used, and frames are repeated "
-        "from the start (data.past_end=loop); data.sampling=segments spreads a clip over the whole "
-        "video instead, and networks.primary.stride_frames=2 makes the window shorter"
+        f"{found.num_short} {are} shorter than {found.window_frames} frames, the usual window of a "
+        f"clip (8 frames, 8 apart); {they} can be used: a clip goes on from the start again "
+        "(data.past_end=loop); data.sampling=segments spreads its frames over the whole video "
+        "instead"
     )
 
 

@@ -35,7 +35,7 @@ MEANINGS: dict[str, tuple[str, ...]] = {
         *("label", "labels", "class", "class_name", "classname", "class_label", "label_name"),
         *("category", "category_name", "action", "action_label", "action_name", "action_class"),
         *("activity", "activity_label", "behavior", "behaviour", "gesture", "sign", "gloss"),
-        *("target", "target_label", "annotation", "event", "tag", "y", "ground_truth"),
+        *("target", "target_label", "annotation", "event", "tag", "y", "ground_truth", "verb"),
     ),
     "class_id": (
         *("class_id", "classid", "label_id", "labelid", "class_index", "class_idx", "label_index"),
@@ -46,12 +46,12 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "start": (
         *("start", "start_time", "starttime", "start_seconds", "start_second", "start_sec"),
         *("start_s", "time_start", "t_start", "clip_start", "begin", "begin_time"),
-        *("begin_seconds", "begin_sec", "onset"),
+        *("begin_seconds", "begin_sec", "start_timestamp", "onset"),
     ),
     "end": (
         *("end", "end_time", "endtime", "end_seconds", "end_second", "end_sec", "end_s"),
         *("time_end", "t_end", "clip_end", "stop", "stop_time", "stop_seconds", "stop_sec"),
-        *("finish", "offset"),
+        *("finish", "end_timestamp", "stop_timestamp", "offset"),
     ),
 }
 """Meaning to the names a column may have, the surest first."""

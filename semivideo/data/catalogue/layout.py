@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from semivideo.data.catalogue.subsets import UNLABELED, subset_of_word
 log = logging.getLogger("semivideo")
 
 ROLES = ("class", "subset", "group", "any")
-_SOME = 0.5  # of the second folder's names lie under a first folder, on average: they repeat
+_SOME = 0.5  # of the second folder's names lie under a first folder on average: they repeat
 _NEARLY_ALL = 0.9  # of the videos lie that deep
 _KINDS = (
     "person|subject|subj|sub|actor|user|participant|patient|player|signer|speaker|rat|mouse|animal|"
@@ -136,6 +137,8 @@ def recognized_layout(root: Path, paths: Sequence[str], *, is_told: bool) -> Lay
 
 def _other(layout: Layout) -> str:
     """The layout that a doubtful one could be instead."""
+    if layout.roles == ("class",):
+        return "group/class"
     if "group" not in layout.roles:
         return "class"
     above = layout.roles[: layout.roles.index("group")]
@@ -193,18 +196,22 @@ def _sides_and_classes(folders: list[list[str]]) -> tuple[tuple[str, ...], str |
 def _classes(folders: list[list[str]]) -> tuple[tuple[str, ...], str | None]:
     """Roles of the folders, without subsets."""
     deep = [each for each in folders if len(each) > 1]
-    if len(deep) < _NEARLY_ALL * len(folders) or not (share := _repeats(deep, 1)):
-        return ("class",), None
     first, second = (_names(deep, level) for level in (0, 1))
-    if _are_classes(first) or (_are_numbered(second) and not _are_numbered(first)):
+    if len(deep) < _NEARLY_ALL * len(folders) or _are_classes(first):
         return ("class",), None
+    share = _repeated(deep, 1)
     if _are_numbered(first) and not _are_numbered(second):
-        return ("group", "class"), None if share == 1 else "not all of these classes are everywhere"
+        if share == 0:
+            return ("class",), "their names are like those of persons or cameras"
+        doubt = None if share == 1 else "not all of these classes are below every first folder"
+        return ("group", "class"), doubt
+    if share < _SOME or (_are_numbered(second) and not _are_numbered(first)):
+        return ("class",), None
     if _are_numbered(first):
         deeper = [each for each in deep if len(each) > 2]
-        names = _names(deeper, 2)
-        if len(deeper) == len(folders) and _repeats(deeper, 2) and not _are_numbered(names):
-            return ("group", "any", "class"), "there are three folders above each video"
+        if len(deeper) == len(folders) and _repeated(deeper, 2) >= _SOME:
+            if not _are_numbered(_names(deeper, 2)):
+                return ("group", "any", "class"), "there are three folders above each video"
     return ("group", "class"), "the names would also fit the other way round"
 
 
@@ -212,16 +219,15 @@ def _names(folders: list[list[str]], level: int) -> set[str]:
     return {each[level] for each in folders if len(each) > level}
 
 
-def _repeats(folders: list[list[str]], level: int) -> float:
-    """Share of a level's names under the first folders, on average; 0 if they do not repeat."""
+def _repeated(folders: list[list[str]], level: int) -> float:
+    """How far a level's names repeat under the first folders, from 0 to 1: all under each."""
     under: dict[str, set[str]] = {}
     for each in folders:
         under.setdefault(each[0], set()).add(each[level])
-    every = set().union(*under.values())
-    if len(under) < 2 or len(every) < 2:
+    counts = Counter(name for names in under.values() for name in names)
+    if len(under) < 2 or len(counts) < 2 or max(counts.values()) < 2:
         return 0.0
-    share = sum(len(names) for names in under.values()) / (len(under) * len(every))
-    return share if share >= _SOME else 0.0
+    return counts.total() / (len(under) * len(counts))
 
 
 def _are_numbered(names: set[str]) -> bool:

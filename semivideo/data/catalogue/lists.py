@@ -53,6 +53,7 @@ _LINES = {
     "pairs": re.compile(rf"(?P<name>.+?{_EXTENSION}){_BETWEEN}(?P<label>.*)", re.IGNORECASE),
     "folders": re.compile(rf"(?P<name>\S.*?){_BETWEEN}(?P<id>-?\d+)"),
 }
+_SEVERAL = re.compile(rf".+{_EXTENSION}(?:{_BETWEEN}-?\d+){{3,}}", re.IGNORECASE)
 _TABLES = ("labels", "kinetics")
 FORMATS = (*_TABLES, *_LINES)
 """Names of the known formats."""
@@ -163,6 +164,12 @@ def _line_entries(path: Path, lines: list[str], format: str) -> list[ListEntry]:
             raise DataError(
                 f"line {number} of {path.name} is {text[:80]!r}, which is not of the list format "
                 f"{format!r}; correct it or leave the format to be recognised",
+                path=str(path),
+            )
+        if _SEVERAL.fullmatch(text):
+            raise DataError(
+                f"line {number} of {path.name} is {text[:80]!r}, a video with several labels; "
+                "write one label a video (or name, frames and label)",
                 path=str(path),
             )
         said = {key: cell.strip(' "\t') for key, cell in found.groupdict().items()}

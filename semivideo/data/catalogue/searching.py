@@ -81,8 +81,9 @@ def tell_left_out(root: Path, found: Found, *, known: Iterable[str]) -> None:
         named = [f"{name} {number}" for name, number in by_ending.most_common(_MOST_NAMED)]
         more = len(by_ending) - len(named)
         log.warning(
-            "%d other file(s) below %s were not read as videos: %s%s",
+            "%d other file(s) below %s were not read as videos: %s%s%s",
             *(len(others), root, ", ".join(named), f" and {more} more endings" if more else ""),
+            _about_tables(others),
         )
     folders = [path for path in found.frame_folders if path not in read]
     if found.videos and folders:
@@ -91,6 +92,12 @@ def tell_left_out(root: Path, found: Found, *, known: Iterable[str]) -> None:
             "video files beside them, first %r; name them in a list or give a folder of their own",
             *(len(folders), root, folders[0]),
         )
+
+
+def _about_tables(others: list[str]) -> str:
+    """A word on tables beside the videos, which may be about them."""
+    tables = [path for path in others if "/" not in path and ending(path) in ("csv", "tsv")]
+    return f"; if {tables[0]!r} is about the videos, give it as a list (--list)" if tables else ""
 
 
 def _nothing_in(root: Path, others: list[str]) -> str:

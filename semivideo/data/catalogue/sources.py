@@ -27,7 +27,7 @@ from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.catalogue.entries import ListEntry
 from semivideo.data.catalogue.layout import Said, layout_of, recognized_layout, said_by_folders
 from semivideo.data.catalogue.lists import names_files, read_list
-from semivideo.data.catalogue.matching import Disk, match
+from semivideo.data.catalogue.matching import Disk, form, match
 from semivideo.data.catalogue.naming import Listed, is_same_name, with_classes
 from semivideo.data.catalogue.searching import Found, search, tell_left_out
 from semivideo.data.video.endings import without_extension
@@ -130,6 +130,8 @@ def find_videos(
     is_by_folder = own is None or (told is not None and "class" in told.roles)
     used = told or recognized_layout(root, sorted(paths), is_told=is_by_folder)
     said = {path: said_by_folders(path, used) for path in paths}
+    if not is_by_folder and told is None:  # of what folders mean, sides are the sure part
+        said = {path: Said(subset=each.subset) for path, each in said.items()}
     labels = {path: each.label if is_by_folder else None for path, each in said.items()}
     listed, folders_name = with_classes(
         listed, labels, folders_name=None if told is None else "class" in told.roles
@@ -180,10 +182,23 @@ def _located(
         matched = match(entries, [*found.videos, *found.frame_folders])
         paths = [path or disk.find(e.name) for e, path in zip(entries, matched, strict=True)]
         missing = [e.name for e, path in zip(entries, paths, strict=True) if path is None]
+        if missing:
+            _refuse_two_forms(file, missing[0], [*found.videos, *found.frame_folders])
         if missing and not (allow_missing and len(missing) < len(entries)):
             raise _missing_error(file, missing, root=root, total=len(entries))
         listed.append((file, entries, paths))
     return listed
+
+
+def _refuse_two_forms(file: Path, name: str, paths: Sequence[str]) -> None:
+    """Say so where a name is missing because two files differ from it in form only."""
+    alike = [path for path in paths if form(path) == form(name)]
+    if len(alike) > 1:
+        raise DataError(
+            f"{file.name} names {name!r}, and {alike[0]!r} and {alike[1]!r} differ from it only in "
+            "form (capitals, accents, slashes); write the one that is meant",
+            path=str(file),
+        )
 
 
 def _joined(listed: Sequence[Listed]) -> dict[str, list[ListEntry]]:

@@ -165,7 +165,11 @@ def test_recognize__every_line_counts():
         ("a.csv", "path,label\na.mp4,x\na.mp4,x", r"a.csv names 'a.mp4' twice; remove one"),
         ("a.txt", "hello world", r"a.txt is no list of videos .* line is 'hello world'; write"),
         ("a.txt", "\r\n \n", r"a.txt is empty; write a header path,label"),
-        ("a.csv", "path,label,subset\na.mp4,x,tset", r"row 2 of a.csv: there is no subset 'tset'; did you mean 'test'\?"),
+        (
+            "a.csv",
+            "path,label,subset\na.mp4,x,tset",
+            r"row 2 of a.csv: there is no subset 'tset'; did you mean 'test'\?",
+        ),
     ],
 )
 def test_read_list__bad_lists(tmp_path, name, text, sentence):
