@@ -243,7 +243,7 @@ def _entry(rows: _Rows, number: int, cells: Sequence[str], is_kinetics: bool) ->
     if not said["path"]:
         raise DataError(f"row {number} of {rows.name} names no video; fill in or delete the row")
     try:
-        side = None if is_missing(subset) else subset_name(subset)
+        side = None if subset in MISSING else subset_name(subset)
         start, end = (seconds(said.get(meaning, "")) for meaning in ("start", "end"))
     except DataError as error:
         raise DataError(f"row {number} of {rows.name}: {error}") from None

@@ -42,7 +42,7 @@ _OF_A_CLASS = re.compile(
     r"(?:class|action|gesture|activity|label|category|behaviou?r)[\W_]*(?:\d+|[a-z])", re.IGNORECASE
 )
 _NO_CLASS = re.compile(
-    r"videos?|clips?|raw|rgb|colou?r|depth|ir|flow|frames?|images?|masks?|front|back|side|top|left|"
+    r"videos?|clips?|data|dataset|raw|rgb|colou?r|depth|ir|flow|frames?|images?|masks?|front|back|side|top|left|"
     r"right|frontal|lateral|day|night|indoors?|outdoors?",
     re.IGNORECASE,
 )
@@ -161,11 +161,12 @@ def recognized(paths: Sequence[str]) -> tuple[Layout, str | None]:
     if not folders:
         return Layout(), None
     above: list[str] = []
+    top = folders[0][0]
     while not is_loose and _is_wrapper(folders):
         above.append("any")
         folders = [each[1:] for each in folders]
     roles, doubt = _sides_and_classes(folders)
-    if above and doubt is None:
+    if above and doubt is None and not _NO_CLASS.fullmatch(top):
         doubt = "the one folder at the top is taken as no class"
     return Layout((*above, *roles)), doubt
 

@@ -60,7 +60,7 @@ def with_classes(
         The lists, and whether the folders name the classes of videos that no list names.
     """
     if folders_name:
-        return list(listed), True
+        return [_without_written(each, folder_of) for each in listed], True
     found = [_by_folder(each, folder_of) for each in listed] if folders_name is None else []
     if None in found or folders_name is False:
         return [
@@ -108,9 +108,18 @@ def _by_folder(listed: Listed, folder_of: Mapping[str, str | None]) -> Listed | 
         return listed
     if there and agree(there) and not _mean_nothing(there):
         _tell_wrong_ids(file, there)
-        bare = [replace(e, label=None) if e.is_folder_label else e for e in entries]
-        return file, bare, paths
+        return _without_written(listed, folder_of)
     return None
+
+
+def _without_written(listed: Listed, folder_of: Mapping[str, str | None]) -> Listed:
+    """A list without the folders it writes, where those that files lie in name the classes."""
+    file, entries, paths = listed
+    bare = [
+        replace(entry, label=None) if entry.is_folder_label and folder_of.get(path or "") else entry
+        for entry, path in zip(entries, paths, strict=True)
+    ]
+    return file, bare, paths
 
 
 def _mean_nothing(pairs: Sequence[tuple[str, str]]) -> bool:

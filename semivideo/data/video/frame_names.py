@@ -34,7 +34,9 @@ def series(names: Iterable[str]) -> list[list[str]]:
             continue
         if ending(name) in IMAGE_EXTENSIONS and _NUMBER.search(_stem(name)):
             by_words.setdefault(_NUMBER.sub("#", _stem(name)), []).append(name)
-    found = [sorted(each, key=_order) for each in by_words.values() if len(each) >= _FEWEST]
+    found = [
+        sorted(each, key=_order) for _, each in sorted(by_words.items()) if len(each) >= _FEWEST
+    ]
     return [each for each in found if not each[0].lower().startswith("flow")] or found
 
 
