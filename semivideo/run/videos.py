@@ -20,7 +20,7 @@ from semivideo.data.cache.preparing import prepare as prepare_cache
 from semivideo.data.cache.reader import cached_manifest
 from semivideo.data.cache.remote import is_url
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.catalogue.scanning import Reading
+from semivideo.data.catalogue.scanning import Hints
 from semivideo.data.catalogue.scanning import scan as scan_videos
 from semivideo.data.video.frame_names import FRAME_RATE
 from semivideo.run import cluster
@@ -63,7 +63,7 @@ def scan(
     return scan_videos(
         Path(videos),
         out=None if out is None else Path(out),
-        how=Reading(
+        hints=Hints(
             lists=tuple(Path(each) for each in lists),
             layout=layout,
             group_pattern=group_pattern,

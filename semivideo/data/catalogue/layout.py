@@ -39,7 +39,8 @@ _KINDS = (
 )
 _OF_A_KIND = re.compile(rf"(?:{_KINDS})[\W_]*(?:\d{{1,6}}|[a-z])", re.IGNORECASE)
 _OF_A_CLASS = re.compile(
-    r"(?:class|action|gesture|activity|label|category|behaviou?r)[\W_]*(?:\d+|[a-z])", re.IGNORECASE
+    r"(?:class|action|gesture|activity|label|category|behavior|behaviour)[\W_]*(?:\d+|[a-z])",
+    re.IGNORECASE,
 )
 _NO_CLASS = re.compile(
     r"videos?|clips?|data|dataset|raw|rgb|colou?r|depth|ir|flow|frames?|images?|masks?|front|back|side|top|left|"

@@ -10,6 +10,7 @@ user's script needs no ``if __name__ == "__main__"`` for them.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -31,7 +32,10 @@ from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.manifest import Manifest, row_of_video
 from semivideo.data.catalogue.manifest_file import SCHEMA, read_table, table_of_rows
 from semivideo.data.catalogue.sources import SourceEntry, find_videos, source_root
+from semivideo.data.video.endings import is_video
 from semivideo.data.video.frame_names import FRAME_RATE, is_frame_folder
+
+log = logging.getLogger("semivideo")
 
 _CHUNK = 256  # files between looks at the clock
 _SAVE_EVERY_SECONDS = 20.0
@@ -40,7 +44,7 @@ _NONE = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Hints:
     """What is said about a source that it does not say by itself.
 
     Attributes:
@@ -112,7 +116,7 @@ def scan(
     source: Path,
     *,
     out: Path | None = None,
-    how: Reading | None = None,
+    hints: Hints | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -123,7 +127,7 @@ def scan(
     Args:
         source: A folder or a list file, as in ``find_videos``.
         out: Where to write the manifest; None writes nothing.
-        how: What the source does not say by itself; None for nothing.
+        hints: What the source does not say by itself; None for nothing.
         workers: Threads, >= 1; None for two per processor (they also wait for the disk).
         progress: Called with ("scan", files done, files in all, ""), at the start and after each.
 
@@ -137,19 +141,20 @@ def scan(
     """
     if out is not None and out.is_dir():
         raise DataError(f"{out} is a folder; give the name of a file, such as manifest.parquet")
-    how = how or Reading()
+    hints = hints or Hints()
     entries = find_videos(
         source,
-        lists=how.lists,
-        layout=how.layout,
-        group_pattern=how.group_pattern,
-        group_column=how.group_column,
-        allow_missing=how.allow_missing,
+        lists=hints.lists,
+        layout=hints.layout,
+        group_pattern=hints.group_pattern,
+        group_column=hints.group_column,
+        allow_missing=hints.allow_missing,
     )
     _refuse_parts(entries)
     root = source_root(source).resolve()
-    unchanged = _unchanged(out, root, entries, frame_rate=how.frame_rate)
-    rows = _Rows(unchanged, out=out, root=root, frame_rate=how.frame_rate)
+    _tell_rate(root, entries, hints.frame_rate)
+    unchanged = _unchanged(out, root, entries, frame_rate=hints.frame_rate)
+    rows = _Rows(unchanged, out=out, root=root, frame_rate=hints.frame_rate)
     known = set(rows.table["path"].to_pylist())
     todo = [entry.path for entry in entries if entry.path not in known]
     if progress is not None:
@@ -162,6 +167,17 @@ def scan(
         manifest.write(out)
         _partial(out).unlink(missing_ok=True)
     return manifest
+
+
+def _tell_rate(root: Path, entries: Sequence[SourceEntry], frame_rate: float) -> None:
+    """Say at which rate folders of frames are read, where the user did not."""
+    num_folders = sum(not is_video(e.path) and (root / e.path).is_dir() for e in entries)
+    if num_folders and frame_rate == FRAME_RATE:
+        log.warning(
+            "%d folder(s) of frames are read as videos of %g frames a second; frame_rate "
+            "(--frame-rate) says otherwise",
+            *(num_folders, frame_rate),
+        )
 
 
 def _refuse_parts(entries: Sequence[SourceEntry]) -> None:

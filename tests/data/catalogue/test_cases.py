@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from semivideo.data.catalogue.scanning import Reading, scan
+from semivideo.data.catalogue.scanning import Hints, scan
 
 CASES = Path(__file__).parents[3].parent / "shared" / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="needs the cases in ../shared/cases")
@@ -24,7 +24,7 @@ def made(tmp_path, monkeypatch):
 
     def make(case, *lists):
         runpy.run_path(str(CASES / case / "make.py"))
-        return scan(Path("DATA"), how=Reading(lists=tuple(Path("DATA") / name for name in lists)))
+        return scan(Path("DATA"), hints=Hints(lists=tuple(Path("DATA") / name for name in lists)))
 
     return make
 

@@ -7,7 +7,7 @@ import pytest
 from semivideo.data.catalogue.entries import ListEntry
 from semivideo.data.catalogue.matching import Disk, form, match
 
-COMPOSED = "caf\u00e9.mp4"
+COMPOSED = "Ta\u00ef.mp4"
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
 
 

@@ -9,7 +9,7 @@ import pytest
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.cache.preparing import prepare
 from semivideo.data.cache.reader import Cache, cached_manifest
-from semivideo.data.catalogue.scanning import Reading, scan
+from semivideo.data.catalogue.scanning import Hints, scan
 from semivideo.data.splits.fingerprint import same_bytes
 from semivideo.data.video import frame_folder, hardware
 from semivideo.data.video.barcodes import read_barcode
@@ -142,7 +142,7 @@ def test_same_bytes__of_folders(folder):
     assert same_bytes([folder, folder.parent / "other", folder.parent / "copy"]) == [[0, 2]]
 
 
-def test_scan__looks_again_at_a_folder_that_changed_or_at_another_rate(folder, monkeypatch):
+def test_scan__looks_again_at_a_folder_that_changed_or_at_another_rate(folder, monkeypatch, caplog):
     (folder.parent / "D" / "wave").mkdir(parents=True)
     folder = folder.rename(folder.parent / "D" / "wave" / "v1")
     looked, real = [], frame_folder.probe
@@ -156,11 +156,15 @@ def test_scan__looks_again_at_a_folder_that_changed_or_at_another_rate(folder, m
         ["wave"],
         [30],
     )
+    assert caplog.messages == [
+        "1 folder(s) of frames are read as videos of 25 frames a second; frame_rate (--frame-rate) "
+        "says otherwise"
+    ]
     scan(root, out=out)
     assert looked == [{"frame_rate": 25.0}]
     (folder / "f29.png").unlink()
     assert scan(root, out=out).num_frames.tolist() == [29]
-    assert scan(root, out=out, how=Reading(frame_rate=10)).durations_seconds.tolist() == [2.9]
+    assert scan(root, out=out, hints=Hints(frame_rate=10)).durations_seconds.tolist() == [2.9]
     assert looked[1:] == [{"frame_rate": 25.0}, {"frame_rate": 10}]
     assert is_frame_folder(folder)
 
