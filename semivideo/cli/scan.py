@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from rich.table import Table
 from semivideo.cli.console import note, on_interrupt, progress_bars, show
 
 if TYPE_CHECKING:
-    from semivideo.data.catalogue.scanning import ScanReport
+    from semivideo.data.catalogue.scanning import ClassCount, ScanReport
 
 NUM_LISTED = 20
 
@@ -19,7 +20,7 @@ NUM_LISTED = 20
 def scan(
     videos: Annotated[
         Path,
-        typer.Argument(help="Folder per class, folder with labels.csv, or a CSV file."),
+        typer.Argument(help="Folder per class, folder with labels.csv, or a table of videos."),
     ],
     out: Annotated[Path, typer.Option(help="Where to write the manifest.")] = Path(
         "manifest.parquet"
@@ -38,6 +39,16 @@ def scan(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Leave out listed videos that are not there.")
     ] = False,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="What the folders above a video mean, from the top on: class, subset/class, "
+            "group/class, class/group ...; any for one that means nothing. Otherwise found out."
+        ),
+    ] = None,
+    frame_rate: Annotated[
+        float, typer.Option(help="Frames a second of folders of frames (000001.jpg, ...).")
+    ] = 25.0,
     window_frames: Annotated[
         int, typer.Option(min=1, help="Count the videos with fewer frames than this.")
     ] = 64,
@@ -58,13 +69,17 @@ def scan(
             group_pattern=group_pattern,
             group_column=group_column,
             allow_missing=allow_missing,
+            layout=layout,
+            frame_rate=frame_rate,
             workers=workers,
             progress=progress,
         )
     found = report(manifest, window_frames=window_frames)
-    show(_summary(found))
+    show(_summary(found), _classes(found))
     if found.unreadable:
         show(_unreadable(found))
+    if found.num_short:
+        show(_about_short(found))
     note(f"wrote {out}")
 
 
@@ -75,12 +90,54 @@ def _summary(found: ScanReport) -> Table:
     table.add_column()
     table.add_row(f"{found.num_videos}", "videos")
     table.add_row(f"{found.num_labeled}", "with a label")
+    table.add_row(f"{found.num_videos - found.num_labeled}", "without a label")
     table.add_row(f"{found.num_classes}", "classes")
     table.add_row(f"{found.num_groups}", "groups")
     table.add_row(f"{found.hours:.2f}", "hours")
     table.add_row(f"{len(found.unreadable)}", "unreadable")
-    table.add_row(f"{found.num_short}", f"shorter than {found.window_frames} frames")
     return table
+
+
+def _classes(found: ScanReport) -> Table:
+    """Videos of the first classes by what they are for; the others are summed up."""
+    rest, none = found.classes[NUM_LISTED:], found.unlabeled
+    more = f"... and {len(rest)} more"
+    rows = [
+        *((each.name, each.train, 0, each) for each in found.classes[:NUM_LISTED]),
+        *([(more, sum(each.train for each in rest), 0, _sum(rest))] if rest else []),
+        *([("no label", 0, none.train, none)] if found.num_labeled < found.num_videos else []),
+    ]
+    columns = {
+        "labelled": [train for _, train, _, _ in rows],
+        "unlabelled": [train for _, _, train, _ in rows],
+        **{side: [getattr(each, side) for *_, each in rows] for side in ("val", "test", "unused")},
+    }
+    shown = {name: numbers for name, numbers in columns.items() if any(numbers)}
+    table = Table("class")
+    for name in shown:
+        table.add_column(name, justify="right")
+    for (name, *_), *numbers in zip(rows, *shown.values(), strict=True):
+        table.add_row(name, *(str(number or "-") for number in numbers))
+    return table
+
+
+def _sum(counts: Sequence[ClassCount]) -> ClassCount:
+    """All of several classes."""
+    from semivideo.data.catalogue.scanning import ClassCount
+
+    sides = ("train", "val", "test", "unused")
+    return ClassCount("", **{side: sum(getattr(each, side) for each in counts) for side in sides})
+
+
+def _about_short(found: ScanReport) -> str:
+    """What becomes of videos that are shorter than a clip."""
+    are, they = ("are", "they") if found.num_short > 1 else ("is", "it")
+    return (
+        f"{found.num_short} {are} shorter than {found.window_frames} frames, the usual window of a "
+        f"clip (8 frames, 8 apart); {they} can be used: a clip goes on from the start again "
+        "(data.past_end=loop); data.sampling=segments spreads its frames over the whole video "
+        "instead"
+    )
 
 
 def _unreadable(found: ScanReport) -> Table:

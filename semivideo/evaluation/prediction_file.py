@@ -20,7 +20,8 @@ from typing import Any, Self
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.files import write_bytes
-from semivideo.data.catalogue.sources import video_paths
+from semivideo.data.catalogue.searching import video_paths
+from semivideo.data.video.frame_names import is_frame_folder
 from semivideo.evaluation.infer import Prediction
 
 _SAVE_SECONDS, _LEAST_RATIO = 30, 20  # between saves; and in multiples of what a save takes
@@ -54,14 +55,15 @@ def predictions(predict: Callable[[Path], Prediction], files: Iterable[Path]) ->
 
 
 def video_files(places: Sequence[str | Path]) -> list[Path]:
-    """Name each file once: those given, and all videos below the folders given.
+    """Name each video once: those given, and all below the folders given.
 
     Raises:
         DataError: A folder holds no video.
     """
     found: list[Path] = []
     for place in map(Path, places):
-        found += [place / path for path in video_paths(place)] if place.is_dir() else [place]
+        is_one = not place.is_dir() or is_frame_folder(place)
+        found += [place] if is_one else [place / path for path in video_paths(place)]
     return list(dict.fromkeys(found))
 
 

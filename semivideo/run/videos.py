@@ -20,7 +20,9 @@ from semivideo.data.cache.preparing import prepare as prepare_cache
 from semivideo.data.cache.reader import cached_manifest
 from semivideo.data.cache.remote import is_url
 from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.catalogue.scanning import Hints
 from semivideo.data.catalogue.scanning import scan as scan_videos
+from semivideo.data.video.frame_names import FRAME_RATE
 from semivideo.run import cluster
 
 Videos = str | Path | Manifest
@@ -34,6 +36,8 @@ def scan(
     group_pattern: str | None = None,
     group_column: str | None = None,
     allow_missing: bool = False,
+    layout: str | None = None,
+    frame_rate: float = FRAME_RATE,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -46,19 +50,27 @@ def scan(
         group_pattern: Regular expression whose group names what must stay on one side of a split.
         group_column: Column of a CSV list that does so; "group" is found without being named.
         allow_missing: Leave out listed videos that are not there, which is usual for Kinetics.
+        layout: What the folders above a video mean, such as "class", "subset/class" or
+            "group/class"; None finds it out.
+        frame_rate: Frames a second of folders of frames, > 0.
         workers: Files looked at side by side; None takes one per core.
         progress: See ``semivideo.api``.
 
     Raises:
         DataError: Nothing to scan, or lists that do not fit the folder.
+        ConfigError: No layout, rate or pattern.
     """
     return scan_videos(
         Path(videos),
         out=None if out is None else Path(out),
-        lists=[Path(each) for each in lists],
-        group_pattern=group_pattern,
-        group_column=group_column,
-        allow_missing=allow_missing,
+        hints=Hints(
+            lists=tuple(Path(each) for each in lists),
+            layout=layout,
+            group_pattern=group_pattern,
+            group_column=group_column,
+            allow_missing=allow_missing,
+            frame_rate=frame_rate,
+        ),
         workers=workers,
         progress=progress,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from semivideo.data.catalogue.scanning import scan
+from semivideo.data.catalogue.scanning import Hints, scan
 from semivideo.data.splits.split_file import Split
 from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
 
@@ -17,7 +17,7 @@ def videos(tmp_path_factory):
     """A manifest of four clips, a split by group, and one that is not."""
     folder = tmp_path_factory.mktemp("videos")
     render(folder, videos_per_class=2, seed=1, classes=["wave", "squat"], num_groups=2)
-    scan(folder, out=folder / "m.parquet", group_pattern=GROUP_PATTERN, workers=1)
+    scan(folder, out=folder / "m.parquet", hints=Hints(group_pattern=GROUP_PATTERN), workers=1)
     first, second = (
         tuple(f"{name}/g0{group}_c00.mp4" for name in ("squat", "wave")) for group in (0, 1)
     )

@@ -14,7 +14,8 @@ from semivideo.base.errors import ConfigError, TrainingError
 from semivideo.cli import app
 
 FLAGS = {
-    "scan": "videos --out --list --group-pattern --group-column --allow-missing --window-frames "
+    "scan": "videos --out --list --group-pattern --group-column --allow-missing --layout "
+    "--frame-rate --window-frames "
     "--workers",
     "prepare": "videos --out --short-side --every --format --quality --flow --verify --workers "
     "--ray",

@@ -1,6 +1,7 @@
 """scan, split, evaluate and predict on a stand-in for the API."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,17 +47,44 @@ def test_scan__reports_what_is_there(run, api, tmp_path):
     assert [[count, what.strip()] for count, what in lines] == [
         ["24", "videos"],
         ["2", "with a label"],
+        ["22", "without a label"],
         ["2", "classes"],
         ["1", "groups"],
         ["0.00", "hours"],
         ["22", "unreadable"],
-        ["1", "shorter than 50 frames"],
     ]
+    assert "1 is shorter than 50 frames, the usual window of a clip (8 frames, 8 ap" in result.out
     table = rows_of(result.out)
     assert ["c19.mp4", "it is empty"] in table
     assert ["... and 2 more", ""] in table
     assert "c20.mp4" not in result.out
     assert result.err == "wrote manifest.parquet\n"
+
+
+def test_scan__counts_the_classes_by_what_they_are_for(run, api, tmp_path):
+    """Of 400 classes the first ones are shown; a column without numbers is not."""
+    videos = [video(f"{name}{n:03}.mp4", num_frames=90) for n in range(400) for name in "ab"]
+    videos = [replace(v, label=f"c{v.path[1:4]}") for v in videos]
+    videos.append(replace(video("x.mp4", num_frames=90), label=None))
+    subsets = ["test" if v.path.startswith("b") else None for v in videos]
+    api.scan = lambda *_, **__: Manifest.from_videos(videos, root=tmp_path, subsets=subsets)
+    result = run("scan", "v")
+    header = next(line for line in result.out.splitlines() if "class" in line and "test" in line)
+    assert header.split("┃")[1:-1] == [" class            ", " labelled ", " unlabelled ", " test "]
+    table = rows_of(result.out)
+    assert ["c000", "1", "-", "1"] in table
+    assert ["c019", "1", "-", "1"] in table
+    assert ["... and 380 more", "380", "-", "380"] in table
+    assert ["no label", "-", "1", "-"] in table
+    assert "c020" not in result.out
+    assert "shorter than" not in result.out
+
+
+def test_scan__hands_on_the_layout_and_the_rate(run, api, tmp_path):
+    calls = []
+    api.scan = lambda _, **options: calls.append(options) or Manifest.from_videos([], root=tmp_path)
+    run("scan", "v", "--layout", "group/class", "--frame-rate", 12.5)
+    assert [(each["layout"], each["frame_rate"]) for each in calls] == [("group/class", 12.5)]
 
 
 def test_split__passes_options_and_says_what_was_drawn(run, api):

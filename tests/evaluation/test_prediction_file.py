@@ -55,6 +55,14 @@ def test_video_files__look_into_folders_and_name_a_file_once(tmp_path):
         video_files([tmp_path / "empty"])
 
 
+def test_video_files__a_folder_of_frames_is_one_video(tmp_path):
+    for name in ("v1/1.jpg", "v1/2.jpg", "v2/1.jpg", "v2/2.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert video_files([tmp_path / "v2"]) == [tmp_path / "v2"]
+    assert video_files([tmp_path]) == [tmp_path / "v1", tmp_path / "v2"]
+
+
 def test_table__is_what_other_programs_read(tmp_path):
     written(tmp_path / "t.csv", FOUND)
     with (tmp_path / "t.csv").open(newline="") as file:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from semivideo.analysis.audit.sides import Clip, Parts
-from semivideo.data.catalogue.lists import without_extension
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits.copies import Copies
+from semivideo.data.video.endings import without_extension
 
 Severity = Literal["ok", "note", "warning", "leak"]
 Pairs = Sequence[tuple[str, str]]
@@ -231,7 +231,7 @@ def files(parts: Parts, manifest: Manifest) -> Finding:
         if reason is not None:
             reasons[manifest.ids[row]] = f"cannot be read ({reason})"
     for clip in parts.everything:
-        if clip.row is not None and not manifest.absolute(clip.row).is_file():
+        if clip.row is not None and not manifest.absolute(clip.row).exists():
             reasons[clip.id] = "is gone"
     ids = tuple(sorted(reasons))
     sentence = f"{ids[0]} {reasons[ids[0]]}; scan again" if ids else "all are there"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from semivideo.data.catalogue.lists import ListEntry
+from semivideo.data.catalogue.entries import ListEntry
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.sources import group_of_name
 from semivideo.data.splits import Split

@@ -199,7 +199,7 @@ def check_sources(manifest: Manifest, rows: range, *, what: str) -> None:
         DataError: Not one file of these rows is there.
     """
     usable = [row for row in rows if manifest.usable[row]]
-    if usable and not any(manifest.absolute(row).is_file() for row in usable):
+    if usable and not any(manifest.absolute(row).exists() for row in usable):
         raise DataError(
             f"cannot make {what}: none of its {len(usable)} videos is there (the first: "
             f"{manifest.absolute(usable[0])}); bring them back and run the command again",

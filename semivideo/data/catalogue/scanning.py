@@ -10,10 +10,12 @@ user's script needs no ``if __name__ == "__main__"`` for them.
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -30,11 +32,55 @@ from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.manifest import Manifest, row_of_video
 from semivideo.data.catalogue.manifest_file import SCHEMA, read_table, table_of_rows
 from semivideo.data.catalogue.sources import SourceEntry, find_videos, source_root
+from semivideo.data.video.endings import is_video
+from semivideo.data.video.frame_names import FRAME_RATE, is_frame_folder
+
+log = logging.getLogger("semivideo")
 
 _CHUNK = 256  # files between looks at the clock
 _SAVE_EVERY_SECONDS = 20.0
 _SAVE_SHARE = 0.05  # of the time may go into saving
 _NONE = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What is said about a source that it does not say by itself.
+
+    Attributes:
+        lists: As in ``find_videos``; so are all but the last.
+        layout: What the folders above a video mean.
+        group_pattern: Finds the group in a path.
+        group_column: Holds the group in a table.
+        allow_missing: Leave out listed videos that are not there.
+        frame_rate: Frames a second of folders of frames, > 0.
+    """
+
+    lists: tuple[Path, ...] = ()
+    layout: str | None = None
+    group_pattern: str | None = None
+    group_column: str | None = None
+    allow_missing: bool = False
+    frame_rate: float = FRAME_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """Videos of one class by what they are for, unreadable ones among them.
+
+    Attributes:
+        name: The class.
+        train: To learn from: no list or folder says otherwise.
+        val: Of the subset "val".
+        test: Of the subset "test".
+        unused: Of the subset "unused".
+    """
+
+    name: str
+    train: int = 0
+    val: int = 0
+    test: int = 0
+    unused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +96,8 @@ class ScanReport:
         unreadable: Id and reason of each file that cannot be used.
         window_frames: The window that ``num_short`` is about.
         num_short: Readable videos with fewer frames than the window.
+        classes: How many videos of each class there are, in ascending order of the names.
+        unlabeled: The same for the videos without a label; its name is "".
     """
 
     num_videos: int
@@ -60,16 +108,15 @@ class ScanReport:
     unreadable: tuple[tuple[str, str], ...]
     window_frames: int
     num_short: int
+    classes: tuple[ClassCount, ...] = ()
+    unlabeled: ClassCount = ClassCount("")
 
 
 def scan(
     source: Path,
     *,
     out: Path | None = None,
-    lists: Sequence[Path] = (),
-    group_pattern: str | None = None,
-    group_column: str | None = None,
-    allow_missing: bool = False,
+    hints: Hints | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -80,10 +127,7 @@ def scan(
     Args:
         source: A folder or a list file, as in ``find_videos``.
         out: Where to write the manifest; None writes nothing.
-        lists: As in ``find_videos``.
-        group_pattern: As in ``find_videos``.
-        group_column: As in ``find_videos``.
-        allow_missing: As in ``find_videos``.
+        hints: What the source does not say by itself; None for nothing.
         workers: Threads, >= 1; None for two per processor (they also wait for the disk).
         progress: Called with ("scan", files done, files in all, ""), at the start and after each.
 
@@ -97,15 +141,20 @@ def scan(
     """
     if out is not None and out.is_dir():
         raise DataError(f"{out} is a folder; give the name of a file, such as manifest.parquet")
+    hints = hints or Hints()
     entries = find_videos(
         source,
-        lists=lists,
-        group_pattern=group_pattern,
-        group_column=group_column,
-        allow_missing=allow_missing,
+        lists=hints.lists,
+        layout=hints.layout,
+        group_pattern=hints.group_pattern,
+        group_column=hints.group_column,
+        allow_missing=hints.allow_missing,
     )
+    _refuse_parts(entries)
     root = source_root(source).resolve()
-    rows = _Rows(_unchanged(out, root, entries), out=out, root=root)
+    _tell_rate(root, entries, hints.frame_rate)
+    unchanged = _unchanged(out, root, entries, frame_rate=hints.frame_rate)
+    rows = _Rows(unchanged, out=out, root=root, frame_rate=hints.frame_rate)
     known = set(rows.table["path"].to_pylist())
     todo = [entry.path for entry in entries if entry.path not in known]
     if progress is not None:
@@ -120,6 +169,32 @@ def scan(
     return manifest
 
 
+def _tell_rate(root: Path, entries: Sequence[SourceEntry], frame_rate: float) -> None:
+    """Say at which rate folders of frames are read, where the user did not."""
+    num_folders = sum(not is_video(e.path) and (root / e.path).is_dir() for e in entries)
+    if num_folders and frame_rate == FRAME_RATE:
+        log.warning(
+            "%d folder(s) of frames are read as videos of %g frames a second; frame_rate "
+            "(--frame-rate) says otherwise",
+            *(num_folders, frame_rate),
+        )
+
+
+def _refuse_parts(entries: Sequence[SourceEntry]) -> None:
+    """Parts of videos are not read yet; taking whole videos instead would be wrong."""
+    for entry in entries:
+        start, end = entry.start_seconds, entry.end_seconds
+        if start is not None or end is not None:
+            until = "" if end is None else f" -to {end:g}"
+            raise DataError(
+                f"{entry.path!r} is labelled from {start or 0:g} s to "
+                f"{'its end' if end is None else f'{end:g} s'}, and parts of videos are not read; "
+                f"cut them out (ffmpeg -i {entry.path} -ss {start or 0:g}{until} PART.mp4) and "
+                "list the parts",
+                path=entry.path,
+            )
+
+
 def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
     """Summarise a manifest for people.
 
@@ -129,6 +204,7 @@ def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
     """
     table = manifest.table
     broken = table.filter(pc.is_valid(table["error"]))
+    counts = _class_counts(manifest)
     return ScanReport(
         num_videos=len(manifest),
         num_classes=len(manifest.classes),
@@ -138,14 +214,27 @@ def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
         unreadable=tuple(zip(broken["id"].to_pylist(), broken["error"].to_pylist(), strict=True)),
         window_frames=window_frames,
         num_short=int(np.sum(manifest.usable & (manifest.num_frames < window_frames))),
+        classes=tuple(counts[name] for name in manifest.classes),
+        unlabeled=counts.get(None, ClassCount("")),
     )
+
+
+def _class_counts(manifest: Manifest) -> dict[str | None, ClassCount]:
+    """Videos of each class, and of none."""
+    pairs = Counter(zip(manifest.labels, manifest.subsets, strict=True))
+    counts = {label: ClassCount(label or "") for label, _ in pairs}
+    for (label, subset), number in pairs.items():
+        role = subset or "train"
+        so_far = getattr(counts[label], role)
+        counts[label] = replace(counts[label], **{role: so_far + number})
+    return counts
 
 
 class _Rows:
     """Collects rows, and writes them down every now and then so that a killed scan loses little."""
 
-    def __init__(self, known: pa.Table, *, out: Path | None, root: Path) -> None:
-        self.tables, self.out, self.root = [known], out, root
+    def __init__(self, known: pa.Table, *, out: Path | None, root: Path, frame_rate: float) -> None:
+        self.tables, self.out, self.root, self.frame_rate = [known], out, root, frame_rate
         self.next_save = 0.0
 
     @property
@@ -175,7 +264,8 @@ def _probe_all(paths: list[str], rows: _Rows, *, workers: int, progress: Progres
         for start in range(0, len(paths), _CHUNK):
             chunk: list[dict[str, Any]] = []
             try:
-                for row in pool.map(partial(_probed, rows.root), paths[start : start + _CHUNK]):
+                look = partial(_probed, rows.root, frame_rate=rows.frame_rate)
+                for row in pool.map(look, paths[start : start + _CHUNK]):
                     chunk.append(row)
                     if progress is not None:
                         done = num_known + start + len(chunk)
@@ -187,16 +277,23 @@ def _probe_all(paths: list[str], rows: _Rows, *, workers: int, progress: Progres
             rows.add(chunk)
 
 
-def _probed(root: Path, path: str) -> dict[str, Any]:
+def _probed(root: Path, path: str, *, frame_rate: float) -> dict[str, Any]:
     """Cells of one file, without what the source says of it."""
-    from semivideo.data.video.decode import Probe, probe  # PyAV takes a tenth of a second to import
+    # PyAV takes a tenth of a second to import.
+    from semivideo.data.video import frame_folder
+    from semivideo.data.video.decode import Probe, probe
 
     found = Probe(0, 0, 0.0, 0, FrameTable(_NONE, _NONE > 0, Fraction(1), is_exact=False))
     num_bytes = modified_ns = 0
     error = None
     try:
         num_bytes, modified_ns = _state(root / path)
-        found = probe(root / path)
+        is_folder = (root / path).is_dir()
+        found = (
+            frame_folder.probe(root / path, frame_rate=frame_rate)
+            if is_folder
+            else probe(root / path)
+        )
     except DataError as unusable:
         error = str(unusable)
     except OSError as failure:
@@ -207,12 +304,18 @@ def _probed(root: Path, path: str) -> dict[str, Any]:
 
 
 def _state(file: Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in nanoseconds."""
+    """Size in bytes and time of the last change in nanoseconds, of a file or a folder of frames."""
+    if file.is_dir():
+        from semivideo.data.video.frame_folder import state
+
+        return state(file)
     status = file.stat()
     return status.st_size, status.st_mtime_ns
 
 
-def _unchanged(out: Path | None, root: Path, entries: Sequence[SourceEntry]) -> pa.Table:
+def _unchanged(
+    out: Path | None, root: Path, entries: Sequence[SourceEntry], *, frame_rate: float
+) -> pa.Table:
     """Rows of earlier scans of these files that can be used again."""
     tables = []
     for file in () if out is None else (_partial(out), out):
@@ -222,13 +325,20 @@ def _unchanged(out: Path | None, root: Path, entries: Sequence[SourceEntry]) -> 
     rows: dict[str, int] = {}
     earlier = pa.concat_tables([SCHEMA.empty_table(), *tables])
     usable = earlier["error"].is_null().to_pylist()
-    columns = [earlier[name].to_pylist() for name in ("path", "num_bytes", "modified_ns")]
-    for row, (path, num_bytes, modified_ns) in enumerate(zip(*columns, strict=True)):
+    names = ("path", "num_bytes", "modified_ns", "frame_rate")
+    columns = [earlier[name].to_pylist() for name in names]
+    for row, (path, num_bytes, modified_ns, rate) in enumerate(zip(*columns, strict=True)):
         if usable[row] and path in wanted and path not in rows:
             file = root / path
-            if file.is_file() and _state(file) == (num_bytes, modified_ns):
+            is_same = file.is_file() or (is_frame_folder(file) and _is_close(rate, frame_rate))
+            if is_same and _state(file) == (num_bytes, modified_ns):
                 rows[path] = row
     return earlier.take(pa.array(list(rows.values()), pa.int64()))
+
+
+def _is_close(rate: float, other: float) -> bool:
+    """Whether two frame rates are the same one, which is kept as a fraction."""
+    return abs(rate - other) < 1e-3 * other
 
 
 def _earlier(file: Path, root: Path) -> pa.Table:

@@ -2,15 +2,15 @@ r"""Where videos come from: a folder, a CSV file, or a folder with published lis
 
 | source | label | videos it names |
 |---|---|---|
-| folder of folders | name of the first folder; none for files beside the folders | all below it |
-| folder with labels.csv (path,label[,group]) | the file's; none for videos it does not name | all |
+| folder of folders | name of the class folder, see ``layout``; none for files beside | all below |
+| folder with labels.csv (path,label, ...) | the file's; none for videos it does not name | all |
 | folder without sub-folders or labels.csv | none | all |
 | a list file | the list's; paths are relative to the list's folder | those of the list |
 | folder + ``lists`` | the lists', else the folder's | all |
 
 Groups keep clips of one source (a film, a person) on one side of a split. A column of a CSV list
-(``group``, or the one that is named) comes first; then a pattern that the user gives; then two
-kinds of name that are known:
+(``group``, or the one that is named) comes first; then a pattern that the user gives; then a folder
+that the layout calls so; then two kinds of name that are known:
 
 * ``v_<Class>_g<NN>_c<NN>`` (UCF-101): ``<Class>/g<NN>``; g01 of two classes are unrelated;
 * ``<source>_<class>_<view tags>_<number>`` (HMDB-51): ``<source>_<class>``, all before the tags.
@@ -18,24 +18,26 @@ kinds of name that are known:
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semivideo.base.errors import ConfigError, DataError
-from semivideo.data.catalogue.lists import (
-    VIDEO_EXTENSIONS,
-    ListEntry,
-    match,
-    read_list,
-    without_extension,
-)
+from semivideo.data.catalogue.entries import ListEntry
+from semivideo.data.catalogue.layout import Said, layout_of, recognized_layout, said_by_folders
+from semivideo.data.catalogue.lists import names_files, read_list
+from semivideo.data.catalogue.matching import Disk, form, match
+from semivideo.data.catalogue.naming import Listed, is_same_name, with_classes
+from semivideo.data.catalogue.searching import Found, search, tell_left_out
+from semivideo.data.video.endings import without_extension
 
-LABELS_FILE = "labels.csv"
+_HUGGING_FACE = "metadata.csv"  # with a column file_name; others mean something else
+LABELS_FILES = ("labels.csv", "labels.tsv", _HUGGING_FACE)
+"""A table of one of these names in a folder labels its videos; the first one counts."""
 _UCF = re.compile(r"v_(?P<class>\w+)_(?P<group>g\d+)_c\d+")
 _HMDB = re.compile(r"(?P<group>.+)_[a-z]_[a-z]{2}_np\d+_[a-z]{2}_[a-z]{3}_\d+")
+_Part = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,16 @@ class SourceEntry:
         label: Class name, or None.
         group: Videos of one group stay on one side of a split, or None.
         subset: "train", "val", "test" or "unused" in an official protocol, or None.
+        start_seconds: Where in the video the labelled part begins; None for its beginning.
+        end_seconds: Where it ends; None for the end of the video.
     """
 
     path: str
     label: str | None = None
     group: str | None = None
     subset: str | None = None
+    start_seconds: float | None = None
+    end_seconds: float | None = None
 
 
 def source_root(source: Path) -> Path:
@@ -74,16 +80,22 @@ def find_videos(
     source: Path,
     *,
     lists: Sequence[Path] = (),
+    layout: str | None = None,
     group_pattern: str | None = None,
     group_column: str | None = None,
     allow_missing: bool = False,
 ) -> list[SourceEntry]:
     r"""List the videos of a source with their labels, groups and subsets.
 
+    What is not taken as it stands (columns, marks for a missing label, files that are no videos, a
+    doubtful layout) is told in warnings of the logger "semivideo".
+
     Args:
         source: A folder, or a list file (see ``semivideo.data.catalogue.lists``).
         lists: Further lists that label the videos of a folder or say which are for testing. Lists
             that contradict each other are refused.
+        layout: What the folders above a video mean, from the top on: "class", "subset/class",
+            "group/class" and so on (see ``semivideo.data.catalogue.layout``); None finds it out.
         group_pattern: Regular expression with one group, searched in each path; what it matches
             names the video's group, over all classes. Example: ``s(\d+)_t`` for UTD-MHAD.
         group_column: Column of the CSV lists that names the group; None for "group".
@@ -91,123 +103,120 @@ def find_videos(
             refusing the list.
 
     Returns:
-        Entries in ascending order of their paths.
+        Entries in ascending order of their paths, those of one video in order of their starts.
 
     Raises:
         DataError: No such folder, no video in it, or a list that does not fit it.
-        ConfigError: A pattern that is no regular expression with one group.
+        ConfigError: A pattern that is no regular expression with one group, or no layout.
     """
     root = source_root(source)
-    files = list(lists)
-    if source.is_file():
-        files.insert(0, source)
-    elif (root / LABELS_FILE).is_file():
-        files.insert(0, root / LABELS_FILE)
-    listed = [(file, read_list(file, group_column=group_column)) for file in files]
-    if group_column is not None and not listed:
+    told = None if layout is None else layout_of(layout)
+    own = source if source.is_file() else _own_table(root)
+    files = [*([own] if own else []), *lists]
+    read = [(file, read_list(file, group_column=group_column)) for file in files]
+    if group_column is not None and not read:
         raise ConfigError(
-            f"group_column = {group_column!r} needs a CSV file that has the column; name one with "
-            "lists (--list), or give group_pattern"
+            f"group_column = {group_column!r} needs a CSV file that has the column; name one "
+            "with lists (--list), or give group_pattern"
         )
-    is_searched = source.is_dir() or not all(e.is_exact for _, entries in listed for e in entries)
-    paths = video_paths(root) if is_searched else []
-    named = _listed(listed, root, paths, allow_missing=allow_missing)
-    by_folder = source.is_dir() and root / LABELS_FILE not in files
-    found = []
-    for path in sorted({*named, *paths} if source.is_dir() else named):
-        entry = named.get(path, ListEntry(path))
-        label = _label(entry, folder=_folder_label(path) if by_folder else None)
-        found.append(SourceEntry(path, label, entry.group, entry.subset))
-    return _with_groups(found, group_pattern)
+    is_searched = source.is_dir() or not all(e.is_exact for _, entries in read for e in entries)
+    found = search(root) if is_searched else Found((), (), ())
+    listed = _located(read, root, found, allow_missing=allow_missing)
+    paths = {path for _, _, located in listed for path in located if path is not None}
+    if source.is_dir():
+        paths.update(found.paths)
+        tell_left_out(root, found, known={*paths, *_below(root, files)})
+    # A table of one's own in the folder says all about classes, unless the user says otherwise.
+    is_by_folder = own is None or (told is not None and "class" in told.roles)
+    used = told or recognized_layout(root, sorted(paths), is_told=is_by_folder)
+    said = {path: said_by_folders(path, used) for path in paths}
+    if not is_by_folder and told is None:  # of what folders mean, sides are the sure part
+        said = {path: Said(subset=each.subset) for path, each in said.items()}
+    labels = {path: each.label if is_by_folder else None for path, each in said.items()}
+    listed, folders_name = with_classes(
+        listed, labels, folders_name=None if told is None else "class" in told.roles
+    )
+    named = _joined(listed)
+    entries = []
+    for path in sorted(paths):
+        for entry in named.get(path, [ListEntry(path)]):
+            label = _label(entry, folder=labels[path] if folders_name else None)
+            subset = entry.subset or said[path].subset
+            entries.append(SourceEntry(path, label, entry.group, subset, *entry.part))
+    return _with_groups(entries, group_pattern, said)
+
+
+def _own_table(root: Path) -> Path | None:
+    """The table in a folder that labels its videos, or None."""
+    for name in LABELS_FILES:
+        if (root / name).is_file() and (name != _HUGGING_FACE or names_files(root / name)):
+            return root / name
+    return None
+
+
+def _below(root: Path, files: Sequence[Path]) -> list[str]:
+    """Those of some files that lie below a folder, relative to it."""
+    there = (file.resolve() for file in files)
+    return [
+        f.relative_to(root.resolve()).as_posix() for f in there if f.is_relative_to(root.resolve())
+    ]
 
 
 def _label(entry: ListEntry, *, folder: str | None) -> str | None:
     """Class of a video: the list's, in the folder's spelling; the folder's; the list's number."""
+    if entry.is_unlabeled:
+        return None
     if entry.label is None:
         number = None if entry.class_id is None else str(entry.class_id)
         return folder or number
-    if folder and folder.replace(" ", "_") == entry.label.replace(" ", "_"):
-        return folder
-    return entry.label
+    return folder if folder and is_same_name(folder, entry.label) else entry.label
 
 
-def _folder_label(path: str) -> str | None:
-    """First folder of a path; None for a file at the top."""
-    folder, slash, _ = path.partition("/")
-    return folder if slash else None
-
-
-def video_paths(root: Path) -> list[str]:
-    """All video files below a folder, relative, with "/"; hidden ones are not looked at."""
-    endings = tuple(f".{ending}" for ending in VIDEO_EXTENSIONS)
-    found, num_others = [], 0
-    for folder, names in _walk(root):
-        for name in names:
-            if name.lower().endswith(endings):
-                found.append(f"{folder}{name}")
-            else:
-                num_others += 1
-    if not found:
-        what = f"holds {num_others} files but no video" if num_others else "is empty"
-        raise DataError(
-            f"{root} {what}; videos end in {', '.join(VIDEO_EXTENSIONS)}", path=str(root)
-        )
-    for path in found:
-        if not path.isprintable() and any("\ud800" <= c <= "\udfff" for c in path):
-            raise DataError(f"the file name {path!r} is not valid UTF-8; rename it", path=path)
-    return sorted(found)
-
-
-def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield ("" or "folder/", file names); follows links, each real folder once."""
-    seen: set[tuple[int, int]] = set()
-
-    def refuse(error: OSError) -> None:
-        raise DataError(f"cannot look into {error.filename}: {error.strerror}; check its rights")
-
-    for folder, inner, names in os.walk(root, followlinks=True, onerror=refuse):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
-            inner.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        below = Path(folder).relative_to(root).as_posix()
-        yield (
-            "" if below == "." else f"{below}/",
-            [name for name in names if not name.startswith(".")],
-        )
-
-
-def _listed(
-    listed: Sequence[tuple[Path, list[ListEntry]]],
-    root: Path,
-    paths: list[str],
-    *,
-    allow_missing: bool,
-) -> dict[str, ListEntry]:
-    """Path of each listed video to what all lists together say of it."""
-    named: dict[str, tuple[Path, ListEntry]] = {}
-    for file, entries in listed:
-        missing = []
-        for entry, matched in zip(entries, match(entries, paths), strict=True):
-            path = matched or (_existing(root, entry.name) if entry.is_exact else None)
-            if path is None:
-                missing.append(entry.name)
-                continue
-            if path in named:
-                entry = _agreed(*named[path], file, entry, path=path)
-            named[path] = (file, entry)
+def _located(
+    lists: Sequence[tuple[Path, list[ListEntry]]], root: Path, found: Found, *, allow_missing: bool
+) -> list[Listed]:
+    """Find the file that each entry of the lists means; None for one that is not there."""
+    disk = Disk(root)
+    listed: list[Listed] = []
+    for file, entries in lists:
+        matched = match(entries, [*found.videos, *found.frame_folders])
+        paths = [path or disk.find(e.name) for e, path in zip(entries, matched, strict=True)]
+        missing = [e.name for e, path in zip(entries, paths, strict=True) if path is None]
+        if missing:
+            _refuse_two_forms(file, missing[0], [*found.videos, *found.frame_folders])
         if missing and not (allow_missing and len(missing) < len(entries)):
             raise _missing_error(file, missing, root=root, total=len(entries))
-    return {path: entry for path, (_, entry) in named.items()}
+        listed.append((file, entries, paths))
+    return listed
 
 
-def _existing(root: Path, name: str) -> str | None:
-    """Path relative to the root of a file that a CSV names, or None if it is not there."""
-    # Absolute paths and ".." become relative, so that a manifest can move with its videos.
-    file = root / name
-    return Path(os.path.relpath(file, root)).as_posix() if file.is_file() else None
+def _refuse_two_forms(file: Path, name: str, paths: Sequence[str]) -> None:
+    """Say so where a name is missing because two files differ from it in form only."""
+    alike = [path for path in paths if form(path) == form(name)]
+    if len(alike) > 1:
+        raise DataError(
+            f"{file.name} names {name!r}, and {alike[0]!r} and {alike[1]!r} differ from it only in "
+            "form (capitals, accents, slashes); write the one that is meant",
+            path=str(file),
+        )
+
+
+def _joined(listed: Sequence[Listed]) -> dict[str, list[ListEntry]]:
+    """Path of each listed video to what all lists together say of it, a part after the other."""
+    named: dict[tuple[str, _Part], tuple[Path, ListEntry]] = {}
+    for file, entries, paths in listed:
+        for entry, path in zip(entries, paths, strict=True):
+            if path is None:
+                continue
+            if (path, entry.part) in named:
+                entry = _agreed(*named[path, entry.part], file, entry, path=path)
+            named[path, entry.part] = (file, entry)
+    joined: dict[str, list[ListEntry]] = {}
+    for (path, _), (_, entry) in named.items():
+        joined.setdefault(path, []).append(entry)
+    for parts in joined.values():
+        parts.sort(key=lambda entry: [seconds or 0.0 for seconds in entry.part])
+    return joined
 
 
 def _agreed(old_file: Path, old: ListEntry, file: Path, new: ListEntry, *, path: str) -> ListEntry:
@@ -227,6 +236,7 @@ def _agreed(old_file: Path, old: ListEntry, file: Path, new: ListEntry, *, path:
         label=old.label or new.label,
         group=old.group or new.group,
         subset=old.subset or new.subset,
+        is_unlabeled=old.is_unlabeled or new.is_unlabeled,
     )
 
 
@@ -243,10 +253,13 @@ def _missing_error(file: Path, missing: list[str], *, root: Path, total: int) ->
     )
 
 
-def _with_groups(entries: list[SourceEntry], pattern: str | None) -> list[SourceEntry]:
-    """Add the group that a video's name tells to entries that have none."""
+def _with_groups(
+    entries: list[SourceEntry], pattern: str | None, said: dict[str, Said]
+) -> list[SourceEntry]:
+    """Add the group that a video's path tells to entries that have none."""
     if pattern is None:
-        return [e if e.group else replace(e, group=group_of_name(e.path)) for e in entries]
+        groups = ((e, e.group or said[e.path].group or group_of_name(e.path)) for e in entries)
+        return [replace(entry, group=group) for entry, group in groups]
     matcher = _group_matcher(pattern)
     found = [matcher.search(entry.path) for entry in entries]
     if not any(found):

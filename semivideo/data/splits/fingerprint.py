@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semivideo.base.records import Video
+from semivideo.data.video import frame_folder
 from semivideo.data.video.decode import read_frames
 
 Words = NDArray[np.uint64]
@@ -58,7 +59,7 @@ def same_bytes(files: Sequence[Path]) -> list[list[int]]:
     """Find files with the same content; only files of equal size are read.
 
     Args:
-        files: They exist.
+        files: They exist; files, or folders of frames.
 
     Returns:
         Positions of the files of each group of two or more, ascending.
@@ -68,16 +69,25 @@ def same_bytes(files: Sequence[Path]) -> list[list[int]]:
     """
     by_size: dict[int, list[int]] = defaultdict(list)
     for position, file in enumerate(files):
-        by_size[file.stat().st_size].append(position)
+        by_size[_num_bytes(file)].append(position)
     groups: list[list[int]] = []
     for positions in by_size.values():
         by_content: dict[str, list[int]] = defaultdict(list)
         for position in positions if len(positions) > 1 else ():
-            with files[position].open("rb") as content:
-                digest = hashlib.file_digest(content, "sha256").hexdigest()
-            by_content[digest].append(position)
+            by_content[_digest(files[position])].append(position)
         groups += [group for group in by_content.values() if len(group) > 1]
     return sorted(groups)
+
+
+def _num_bytes(file: Path) -> int:
+    return frame_folder.state(file)[0] if file.is_dir() else file.stat().st_size
+
+
+def _digest(file: Path) -> str:
+    if file.is_dir():
+        return frame_folder.digest(file)
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def fingerprint(path: Path, video: Video) -> Words:

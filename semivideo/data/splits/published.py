@@ -19,10 +19,13 @@ import numpy as np
 
 from semivideo.base.errors import SplitError, nearest
 from semivideo.base.randomness import key
-from semivideo.data.catalogue.lists import ListEntry, match, read_list, without_extension
+from semivideo.data.catalogue.entries import ListEntry
+from semivideo.data.catalogue.lists import read_list
 from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.catalogue.matching import match
 from semivideo.data.catalogue.sources import group_of_name
 from semivideo.data.splits.split_file import Split, check_split
+from semivideo.data.video.endings import without_extension
 
 _NO_LISTS = ()
 

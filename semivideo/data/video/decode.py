@@ -25,6 +25,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from semivideo.base.records import FrameTable
+from semivideo.data.video import frame_folder, probing
 from semivideo.data.video.canvas import Developer, Image, canvas_size
 from semivideo.data.video.container import (
     Decoder,
@@ -34,7 +35,7 @@ from semivideo.data.video.container import (
     packets_of,
     warn_once,
 )
-from semivideo.data.video.probing import Probe, probe
+from semivideo.data.video.probing import Probe
 
 __all__ = [
     "EndOfFramesError",
@@ -54,6 +55,15 @@ _SEEK_FRAMES = 64
 _SEEKABLE = {"avi", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 
 
+def probe(path: Path) -> Probe:
+    """Take the table of frames of a video file, or of a folder of frames.
+
+    Raises:
+        DataError: There is no frame to be had; the sentence says why.
+    """
+    return frame_folder.probe(path) if path.is_dir() else probing.probe(path)
+
+
 def read_frames(
     path: Path,
     indices: Sequence[int] | NDArray[np.int64],
@@ -65,7 +75,7 @@ def read_frames(
     """Decode the frames with these numbers.
 
     Args:
-        path: The file.
+        path: The file, or the folder of frames.
         indices: Numbers of frames, from 0, at least one; any order, repetitions allowed.
         frames: The file's table from ``probe``.
         rotation: How to turn and mirror the frames, see ``orientation``.
@@ -83,7 +93,10 @@ def read_frames(
         raise IndexError(f"frames are numbered from 0, got {wanted[0]}")
     develop = Developer(path, rotation=rotation, short_side=short_side)
     album = _Album(wanted, develop=develop)
-    if frames.is_exact and wanted[-1] < len(frames):
+    if path.is_dir():
+        for index, picture in frame_folder.chosen(path, wanted):
+            album.put(index, picture)
+    elif frames.is_exact and wanted[-1] < len(frames):
         _shortcut(path, frames=frames, album=album)
     if album.missing:
         _count_frames(path, frames=frames, album=album)
@@ -104,7 +117,7 @@ def iterate_frames(
     Where the file ends before its table does, warn and stop.
 
     Args:
-        path: The file.
+        path: The file, or the folder of frames.
         frames: The file's table; None asks ``probe`` for it.
         rotation: As in ``read_frames``.
         short_side: As in ``canvas_size``; None for whole frames.
@@ -115,8 +128,11 @@ def iterate_frames(
     Raises:
         DataError: The file cannot be opened.
     """
-    frames = probe(path).frames if frames is None else frames
     develop = Developer(path, rotation=rotation, short_side=short_side)
+    if path.is_dir():
+        yield from map(develop, frame_folder.in_order(path))
+        return
+    frames = probe(path).frames if frames is None else frames
     num_frames = 0
     for _, frame in numbered(path, frames):
         yield develop(frame)

@@ -101,6 +101,8 @@ class HardwareDecoder:
             DataError: The file cannot be opened.
             RuntimeError: The GPU fails or has no memory left.
         """
+        if path.is_dir():
+            raise UnfitError("it is a folder of frames")
         wanted = np.unique(np.asarray(indices, dtype=np.int64))
         if not frames.is_exact:
             raise UnfitError("its frames have no times to find them by")

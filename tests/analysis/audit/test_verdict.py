@@ -12,7 +12,7 @@ from semivideo.analysis.audit.sides import Clip, Parts, parts_of_lists, parts_of
 from semivideo.analysis.audit.verdict import audit
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.catalogue.scanning import scan
+from semivideo.data.catalogue.scanning import Hints, scan
 from semivideo.data.splits.published import published
 from semivideo.data.splits.split_file import Split
 from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
@@ -156,13 +156,13 @@ def test_audit__finds_planted_copies_in_real_files_and_none_elsewhere(tmp_path):
         unlabeled=("squat/g01_c00.mp4", "wave/g01_c00.mp4"),
         test=("squat/g02_c00.mp4", "wave/g02_c00.mp4", "wave/g03_c00.mp4"),
     )
-    clean = parts_of_split(scan(tmp_path, group_pattern=GROUP_PATTERN, workers=1), split)
+    clean = parts_of_split(scan(tmp_path, hints=Hints(group_pattern=GROUP_PATTERN)), split)
     assert worst(clean) == set()
     frames = list(iterate_frames(files[1]))
     original = files[1].relative_to(tmp_path).as_posix()
     encode(tmp_path / "wave/g02_c00.mp4", frames, frame_rate=9, options={"crf": "38"})
     (tmp_path / "squat/g02_c00.mp4").write_bytes((tmp_path / "squat/g00_c00.mp4").read_bytes())
-    planted = parts_of_split(scan(tmp_path, group_pattern=GROUP_PATTERN, workers=1), split)
+    planted = parts_of_split(scan(tmp_path, hints=Hints(group_pattern=GROUP_PATTERN)), split)
     found = findings(planted)
     assert found["identical video"].pairs == (("squat/g02_c00.mp4", "squat/g00_c00.mp4"),)
     assert found["near-identical video"].pairs == (("wave/g02_c00.mp4", original),)

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from semivideo.base.errors import ConfigError, DataError
-from semivideo.data.catalogue.lists import ListEntry, match, read_list, recognize, without_extension
+from semivideo.data.catalogue.entries import ListEntry
+from semivideo.data.catalogue.lists import read_list, recognize
+from semivideo.data.catalogue.matching import match
 from semivideo.data.catalogue.sources import group_of_name
+from semivideo.data.video.endings import without_extension
 
 LISTS = Path(__file__).parents[3].parent / "shared" / "splits"
 needs_lists = pytest.mark.skipif(not LISTS.is_dir(), reason="needs the lists in ../shared/splits")
@@ -147,13 +150,26 @@ def test_recognize__every_line_counts():
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("a.csv", "file,label\na.mp4,x", r"a.csv has the columns file, label and lacks path; i"),
+        (
+            "a.csv",
+            "place,label\na.mp4,x",
+            r"a.csv has the columns place, label, and none of them names the video; call that c",
+        ),
+        (
+            "a.csv",
+            "path,note\na.mp4,x",
+            r"a.csv has the columns path, note, and none of them names the class; call that colu",
+        ),
         ("a.csv", "path,label\na,b.mp4,x", r"row 2 of a.csv has 3 columns, the header has 2; c"),
         ("a.csv", "path,label\na.mp4,x,\nc.mp4", r"row 3 of a.csv has 1 columns, the header"),
         ("a.csv", "path,label\na.mp4,x\na.mp4,x", r"a.csv names 'a.mp4' twice; remove one"),
         ("a.txt", "hello world", r"a.txt is no list of videos .* line is 'hello world'; write"),
         ("a.txt", "\r\n \n", r"a.txt is empty; write a header path,label"),
-        ("a.csv", "path,label,subset\na.mp4,x,tset", r"no subset 'tset'; did you mean 'test'\?"),
+        (
+            "a.csv",
+            "path,label,subset\na.mp4,x,tset",
+            r"row 2 of a.csv: there is no subset 'tset'; did you mean 'test'\?",
+        ),
     ],
 )
 def test_read_list__bad_lists(tmp_path, name, text, sentence):

@@ -14,7 +14,7 @@ import pytest
 
 from semivideo.base.errors import DataError, WriteError
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.catalogue.scanning import report, scan
+from semivideo.data.catalogue.scanning import ClassCount, report, scan
 from semivideo.data.video import decode
 
 HARD = Path(__file__).parents[3].parent / "shared" / "data" / "hard-videos"
@@ -217,3 +217,46 @@ def test_scan__hard_videos_are_all_usable():
         found = manifest[row]
         size = {int(expected[id]["width"]), int(expected[id]["height"])}
         assert {found.width, found.height} == size, id
+
+
+@pytest.mark.parametrize(
+    ("codec", "format", "ending"),
+    [
+        *(("mpeg2video", "mpegts", "mts"), ("mpeg2video", "vob", "VOB"), ("wmv2", "asf", "wmv")),
+        *(("libx264", "h264", "h264"), ("mjpeg", "mjpeg", "mjpeg"), ("mpeg2video", "mxf", "mxf")),
+        *(("mpeg4", "3g2", "3g2"), ("mpeg1video", "mpeg", "MPG"), ("libtheora", "ogg", "ogv")),
+    ],
+)
+def test_scan__reads_containers_of_cameras_and_players(tmp_path, codec, format, ending):
+    if codec not in av.codecs_available:
+        pytest.skip(f"this FFmpeg has no {codec}")
+    file = tmp_path / "wave" / f"x.{ending}"
+    file.parent.mkdir()
+    with av.open(str(file), "w", format=format) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height = 176, 144
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        for value in range(12):
+            picture = np.full((144, 176, 3), 20 * value, dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode(None))
+    manifest = scan(tmp_path)
+    assert (manifest.ids, manifest.labels) == ([f"wave/x.{ending}"], ["wave"])
+    assert manifest.num_frames.tolist() == [12]
+
+
+def test_scan__refuses_parts_of_videos(tmp_path):
+    write_video(tmp_path / "a.mp4")
+    (tmp_path / "labels.csv").write_text("path,label,start,end\na.mp4,w,0,2.5\na.mp4,b,2.5,\n")
+    with pytest.raises(
+        DataError, match=r"'a.mp4' is labelled from 0 s to 2.5 s, and parts of videos are not read"
+    ):
+        scan(tmp_path)
+
+
+def test_report__counts_classes_by_side(tmp_path):
+    for name in ("train/wave/1", "train/wave/2", "test/wave/1", "train/bowl/1", "unlabeled/x"):
+        write_video(tmp_path / f"{name}.mp4")
+    found = report(scan(tmp_path))
+    assert found.classes == (ClassCount("bowl", train=1), ClassCount("wave", train=2, test=1))
+    assert found.unlabeled == ClassCount("", train=1)
