@@ -203,6 +203,32 @@ def test_train__a_folder_of_mostly_unlabeled_videos_needs_no_split(tmp_path):
     assert (len(split["labeled"]), len(split["unlabeled"])) == (2, 6)
 
 
+def test_train__on_segments_of_one_long_video_and_evaluate_and_predict(tmp_path):
+    """As an annotation tool exports them: one file, a table of who does what from when to when."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    barcode_video(folder / "day1.mp4", 400)
+    barcode_video(folder / "day2.mp4", 100)
+    rows = [f"day1.mp4,{'ab'[i % 2]},{i},{i + 1.5}" for i in range(12)]
+    rows += ["day1.mp4,,13,14", "day2.mp4,a,0,2", "day2.mp4,b,2,4"]
+    (folder / "labels.csv").write_text("\n".join(["path,label,start,end", *rows]) + "\n")
+    manifest = semivideo.scan(folder, out=tmp_path / "m.parquet")
+    split = semivideo.split(manifest, labels_per_class=2, test_groups=["day2.mp4"], seed=0)
+    assert (len(split.labeled), len(split.unlabeled), len(split.test)) == (4, 9, 2)
+    weights_of = []
+    for name, memory_gb in (("store", 1), ("files", 0)):
+        run = semivideo.train(
+            manifest, recipe="small-cmpl", split=split, steps=2, out=tmp_path / name,
+            settings=SETTINGS | {"data.memory_gb": memory_gb},
+        )  # fmt: skip
+        weights_of.append(weights(run))
+    assert equal(*weights_of)
+    found = semivideo.evaluate(run)
+    assert found.ids == ("day2.mp4#0.000-2.000", "day2.mp4#2.000-4.000")
+    [first, _] = semivideo.predict(run, [folder / "day2.mp4#0-2", folder / "day2.mp4#2-4"], top=1)
+    assert first.probabilities[0] == pytest.approx(found.scores[0].max())
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [

@@ -29,7 +29,7 @@ Modality = Literal["rgb", "fast_gradient", "slow_gradient", "flow"]
 the next one of the clip (LTG's temporal gradient); or the optical flow to the next frame."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class FrameTable:
     """When each frame of a video is shown, in presentation order; made by one demux pass.
 
@@ -69,12 +69,31 @@ class FrameTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
-    """One row of a manifest.
+class Segment:
+    """A part of a video file that is a video of its own, with frames numbered from 0.
 
     Attributes:
-        id: Name of the video in splits and score files: its path relative to the root, with "/".
-        path: Path relative to the manifest's root; equal to ``id`` for files on disk.
+        start_seconds: Where it starts, in seconds after the file's first frame.
+        end_seconds: Where it ends; a frame that is shown at this time is no part of it. None for
+            the end of the file.
+        first_frame: Number, in the file, of its first frame.
+        num_frames: Its frames.
+    """
+
+    start_seconds: float
+    end_seconds: float | None
+    first_frame: int
+    num_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One row of a manifest: a file, or a segment of one.
+
+    Attributes:
+        id: Name of the video in splits and score files: its path relative to the root, with "/";
+            of a segment such as ``a/x.mp4#12.480-15.900``.
+        path: Path of the file relative to the manifest's root; equal to ``id`` for a whole file.
         label: Class name, or None if nobody knows it.
         group: Videos of one group (same source, same person) stay on one side of a split.
         width: Displayed width in pixels, after rotation.
@@ -82,8 +101,10 @@ class Video:
         frame_rate: Frames per second (average), 0.0 if unknown.
         rotation: Clockwise degrees to turn decoded frames for display: 0, 90, 180 or 270; negative,
             -90 to -360, where they are mirrored as well, see ``data.video.orientation``.
-        frames: Times of the frames; empty for an unreadable file.
-        error: Why the file cannot be used, or None.
+        frames: Times of the file's frames, also of those outside a segment, for all segments of a
+            file share them; empty for an unreadable file.
+        error: Why the video cannot be used, or None.
+        segment: The part of the file that is meant, or None for all of it.
     """
 
     id: str
@@ -96,11 +117,25 @@ class Video:
     rotation: int
     frames: FrameTable
     error: str | None = None
+    segment: Segment | None = None
+
+    @property
+    def first_frame(self) -> int:
+        """Number, in the file, of the video's first frame."""
+        return 0 if self.segment is None else self.segment.first_frame
 
     @property
     def num_frames(self) -> int:
-        """Frames a full decode gives, by the demux pass."""
-        return len(self.frames)
+        """Frames of the video that a full decode of the file gives, by the demux pass."""
+        return len(self.frames) if self.segment is None else self.segment.num_frames
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """float64 (num_frames,): time of each of its frames after its first one, in seconds."""
+        if self.segment is None:
+            return self.frames.seconds
+        pts = self.frames.pts[self.first_frame : self.first_frame + self.num_frames]
+        return np.asarray((pts - pts[:1]) * float(self.frames.time_base))
 
     @property
     def duration_seconds(self) -> float:
@@ -108,7 +143,7 @@ class Video:
         if self.num_frames == 0:
             return 0.0
         last_frame = 1.0 / self.frame_rate if self.frame_rate > 0 else 0.0
-        return float(self.frames.seconds[-1]) + last_frame
+        return float(self.seconds[-1]) + last_frame
 
 
 @dataclass(frozen=True, slots=True)

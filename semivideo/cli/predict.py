@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder or its model folder.")],
     videos: Annotated[
-        list[Path], typer.Argument(help="Video files, of any container and size, and folders.")
+        list[Path],
+        typer.Argument(
+            help="Video files, of any container and size; segments of them, such as "
+            "a.mp4#12.5-15.9 (seconds); folders; and lists or manifests."
+        ),
     ],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 5,
     json_: Annotated[

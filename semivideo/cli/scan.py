@@ -89,6 +89,12 @@ def _summary(found: ScanReport) -> Table:
     table.add_column(justify="right")
     table.add_column()
     table.add_row(f"{found.num_videos}", "videos")
+    if found.num_segments:
+        table.add_row(
+            f"{found.num_segments}",
+            f"of them segments of {found.num_segmented} files; a file's segments stay on one side "
+            "of a split",
+        )
     table.add_row(f"{found.num_labeled}", "with a label")
     table.add_row(f"{found.num_videos - found.num_labeled}", "without a label")
     table.add_row(f"{found.num_classes}", "classes")

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from semivideo.base.errors import CheckpointError, ConfigError
 from semivideo.base.records import ClipSpec
 from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.catalogue.segments import looked_at
 from semivideo.data.clips.clip_reader import ClipReader, StoredFrames, testing_clips
-from semivideo.data.video.decode import Image, probe
+from semivideo.data.video.decode import Image
 from semivideo.evaluation.metrics import Scores
 from semivideo.evaluation.protocols import crop_side, with_protocol
 from semivideo.models.weights import load_network
@@ -39,7 +40,7 @@ class Prediction:
     """The most probable classes of one video.
 
     Attributes:
-        path: The file.
+        path: The file, or the segment of one.
         classes: Class names, the most probable first.
         probabilities: Probability of each, in [0, 1].
     """
@@ -121,7 +122,7 @@ class Recognizer:
         """Name the classes of a video file: any container, length and rotation.
 
         Args:
-            path: The file.
+            path: The file; a segment of it is named like ``a.mp4#12.5-15.9``, in seconds.
             top: How many classes to name, >= 1; at most all of them.
             protocol: Clips x crops, such as "10x3"; None takes the card's.
 
@@ -142,14 +143,18 @@ class Recognizer:
     def scores(self, path: str | Path, *, protocol: str | None = None) -> Scores:
         """Return the probability of each class for a video file: float32 (K,).
 
+        Args:
+            path: As for ``predict``.
+            protocol: As for ``predict``.
+
         Raises:
             DataError: The file cannot be read.
             ConfigError: ``protocol`` is not allowed.
         """
         settings = with_protocol(self.card.evaluation, protocol)
-        path = Path(path)
+        file, video = looked_at(Path(path))
         clips = testing_clips(
-            path, probe(path), spec=self._clip, settings=self._data, num_clips=settings.num_clips
+            file, video, spec=self._clip, settings=self._data, num_clips=settings.num_clips
         )
         (scores_K,) = self.scores_of_clips([clips], settings=settings)
         return scores_K

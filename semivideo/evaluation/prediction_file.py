@@ -20,10 +20,14 @@ from typing import Any, Self
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.files import write_bytes
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.searching import video_paths
+from semivideo.data.catalogue.segments import video_id
+from semivideo.data.catalogue.sources import find_videos
 from semivideo.data.video.frame_names import is_frame_folder
 from semivideo.evaluation.infer import Prediction
 
+_LISTS = (".csv", ".tsv", ".parquet")
 _SAVE_SECONDS, _LEAST_RATIO = 30, 20  # between saves; and in multiples of what a save takes
 
 _NAMES = "surrogateescape"  # file names need not be UTF-8
@@ -55,16 +59,32 @@ def predictions(predict: Callable[[Path], Prediction], files: Iterable[Path]) ->
 
 
 def video_files(places: Sequence[str | Path]) -> list[Path]:
-    """Name each video once: those given, and all below the folders given.
+    """Name each video once: those given, all below the folders given, and those of lists.
+
+    A list or manifest with segments names each of them, like ``a.mp4#12.480-15.900``.
 
     Raises:
-        DataError: A folder holds no video.
+        DataError: A folder holds no video, or a list cannot be used.
     """
     found: list[Path] = []
     for place in map(Path, places):
-        is_one = not place.is_dir() or is_frame_folder(place)
-        found += [place] if is_one else [place / path for path in video_paths(place)]
+        if place.is_dir() and not is_frame_folder(place):
+            found += [place / path for path in video_paths(place)]
+        elif place.suffix.lower() in _LISTS and place.is_file():
+            found += _listed(place)
+        else:
+            found.append(place)
     return list(dict.fromkeys(found))
+
+
+def _listed(file: Path) -> list[Path]:
+    """Videos and segments that a list or a manifest names."""
+    if file.suffix.lower() == ".parquet":
+        manifest = Manifest.read(file)
+        return [manifest.root / id for id in manifest.ids]
+    entries = find_videos(file)
+    ids = [video_id(each.path, each.start_seconds, each.end_seconds) for each in entries]
+    return [file.parent / id for id in ids]
 
 
 def as_json(found: Found, *, model: str | None = None) -> dict[str, Any]:

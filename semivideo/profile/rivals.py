@@ -83,6 +83,7 @@ def _window(source: Source, row: int, *, draw: int) -> tuple[Path, Indices, Call
     timeline = timeline_of(video, frame_rate=settings.frame_rate)
     chosen = training_indices(timeline, specs=source.specs, settings=settings, draw=draw)
     indices = np.unique(np.concatenate([frames.ravel() for frames in chosen.values()]))
+    indices += video.first_frame
     own = partial(
         read_frames,
         path,

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import torch
 
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.catalogue.segments import segment_of, video_id, video_of
 from semivideo.data.video import hardware
 from semivideo.data.video.barcodes import barcode_video
 from semivideo.data.video.decode import probe, read_frames
@@ -47,6 +49,23 @@ def manifest_of(tmp_path):
                     frames=found.frames,
                 )
             )
+        return Manifest.from_videos(videos, root=tmp_path)
+
+    return make
+
+
+@pytest.fixture
+def segments_of(tmp_path):
+    """Make a manifest of segments (start, end) in seconds of files, as ``scan`` would."""
+
+    def make(*files: Path, times) -> Manifest:
+        videos = []
+        for file in files:
+            found = probe(file)
+            for start, end in times:
+                id = video_id(str(file), start, end)
+                video = video_of(id, found, segment_of(found.frames, start, end))
+                videos.append(replace(video, path=str(file)))
         return Manifest.from_videos(videos, root=tmp_path)
 
     return make

@@ -46,7 +46,7 @@ def same_clips(parts: Parts) -> Finding:
     train = {without_extension(clip.id): clip.id for clip in parts.train}
     bare = {clip.id: without_extension(clip.id) for clip in parts.test}
     pairs = [(id, train[name]) for id, name in bare.items() if name in train]
-    return _leak(
+    return leak(
         "clips on both sides",
         pairs,
         len(parts.test),
@@ -69,7 +69,7 @@ def shared_groups(parts: Parts, others: Sequence[Clip], which: str) -> Finding:
     first = {clip.group: clip.id for clip in reversed(others) if clip.group}
     pairs = [(clip.id, first[clip.group]) for clip in parts.test if clip.group in first]
     unknown = sum(clip.group is None for clip in parts.test)
-    finding = _leak(
+    finding = leak(
         name,
         pairs,
         len(parts.test),
@@ -122,13 +122,13 @@ def copies(parts: Parts, manifest: Manifest, found: Copies) -> list[Finding]:
     )
     broken = tuple(manifest.ids[row] for row, _ in found.unreadable)
     return [
-        _leak(
+        leak(
             "identical video",
             identical,
             total,
             "have the bytes of a training video; leave them out",
         ),
-        _leak(
+        leak(
             "near-identical video",
             near,
             total,
@@ -252,7 +252,7 @@ def classes_in_names(parts: Parts) -> Finding:
     return Finding("class in the file name", severity, len(ids), len(hidden), sentence, ids)
 
 
-def _leak(name: str, pairs: Pairs, total: int, sentence: str) -> Finding:
+def leak(name: str, pairs: Pairs, total: int, sentence: str) -> Finding:
     """A leak of the pairs (test clip, training clip), or none."""
     ids = tuple(dict.fromkeys(id for id, _ in pairs))
     if not ids:

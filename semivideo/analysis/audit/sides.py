@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from semivideo.data.catalogue.entries import ListEntry
 from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.catalogue.segments import segment_named
 from semivideo.data.catalogue.sources import group_of_name
 from semivideo.data.splits import Split
 from semivideo.data.splits.published import Listed, groups_of
@@ -40,7 +41,8 @@ class Clip:
     @property
     def source(self) -> str | None:
         """Film or person in the name of an HMDB-51 clip, whatever the class; None elsewhere."""
-        group, ending = group_of_name(self.id), f"_{self.label}"
+        named = segment_named(self.id)
+        group, ending = group_of_name(named[0] if named else self.id), f"_{self.label}"
         return group.removesuffix(ending) if group and group.endswith(ending) else None
 
 

@@ -5,7 +5,8 @@ published lists alone no video either.
 
 | finding | verdict if there is something |
 |---|---|
-| one clip, one group, one video on both sides | leak: accuracy is too good |
+| one clip, one group, one video on both sides; segments that overlap | leak: accuracy is too good |
+| segments of one file on both sides that do not overlap | warning |
 | classes without labelled or test clips, wrong class ids, files that cannot be read | warning |
 | unequal classes, sources in several classes, classes in file names | note |
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from semivideo.analysis.audit import findings
+from semivideo.analysis.audit import findings, overlaps
 from semivideo.analysis.audit.findings import Finding
 from semivideo.analysis.audit.sides import Parts
 from semivideo.base.progress import Progress
@@ -57,6 +58,7 @@ def audit(parts: Parts, *, with_frames: bool = True, progress: Progress | None =
         findings.shared_groups(parts, parts.labeled, "labelled"),
         findings.shared_groups(parts, parts.train, "training"),
         *findings.shared_sources(parts),
+        *([] if manifest is None else overlaps.segments(parts, manifest)),
         *_copies(parts, with_frames, progress),
         findings.classes_without(parts, parts.labeled, "labelled"),
         findings.classes_without(parts, parts.test, "test"),

@@ -10,10 +10,11 @@ The number is the video's row in the manifest. Large sections wait on disk.
 from __future__ import annotations
 
 import json
+import logging
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -26,8 +27,12 @@ from semivideo.base.records import Video
 from semivideo.data.cache.coding import Quality, encode_image, encode_video, image_suffix
 from semivideo.data.cache.form import CacheForm
 from semivideo.data.catalogue.manifest import Manifest, why_unusable
+from semivideo.data.video.container import EndOfFramesError
 from semivideo.data.video.decode import Image, canvas_size, iterate_frames
 from semivideo.data.video.flow import can_flow, flow_of_pairs
+from semivideo.data.video.in_turn import can_start_anywhere, frames_in_turn
+
+log = logging.getLogger("semivideo")
 
 BLOCK = tarfile.BLOCKSIZE
 _IN_MEMORY = 8 << 20  # bytes of a section; a longer one waits on disk
@@ -81,7 +86,13 @@ class Section:
 
 
 def make_section(
-    manifest: Manifest, row: int, form: CacheForm, *, folder: Path, most_frames: int | None = None
+    manifest: Manifest,
+    row: int,
+    form: CacheForm,
+    *,
+    folder: Path,
+    most_frames: int | None = None,
+    images: Iterable[Image] | None = None,
 ) -> Section:
     """Decode one video and encode what the cache holds of it.
 
@@ -94,6 +105,7 @@ def make_section(
         form: What to store.
         folder: Where large sections wait.
         most_frames: Use only so many of its first frames; None for all.
+        images: Its frames, if they are decoded already; None decodes them.
     """
     video = manifest[row]
     section = Section(_spool(folder))
@@ -102,7 +114,10 @@ def make_section(
     section.error = video.error or why_unusable(**size)
     if section.error is None:
         try:
-            frames = _Frames(manifest.absolute(row), video, form, most_frames=most_frames)
+            path = manifest.absolute(row)
+            if images is None:
+                images = _images(path, video, form.short_side, is_sample=most_frames is not None)
+            frames = _Frames(path, video, form, images, most_frames=most_frames)
             _store(section, frames, name, folder=folder)
             section.num_frames, section.num_stored = frames.num_read, frames.num_given
         except DataError as error:
@@ -112,29 +127,119 @@ def make_section(
         **{key: getattr(section, key) for key in ("num_frames", "num_stored", "error")},
         "every": form.every,
     }
+    if video.segment is not None:
+        about |= {key: getattr(video.segment, key) for key in ("start_seconds", "end_seconds")}
     section.add(f"{name}.json", json.dumps(about).encode())
     return section
+
+
+def make_sections(
+    manifest: Manifest, rows: Sequence[int], form: CacheForm, *, folder: Path
+) -> list[Section]:
+    """Make the sections of segments of one file, which is read few times, or of one whole file.
+
+    Segments that do not overlap are read in one pass, so that there are as many passes as there
+    are segments at the busiest moment of the file::
+
+        segments   [ 1 ) [ 2 )    [ 4 )
+                      [   3   )              two passes: 1 2 4, and 3
+
+    Args:
+        manifest: The videos.
+        rows: Rows of one file, ascending; more than one only of segments.
+        form: What to store.
+        folder: Where large sections wait.
+
+    Returns:
+        A section for each row, in order.
+    """
+    if len(rows) == 1:
+        return [make_section(manifest, rows[0], form, folder=folder)]
+    videos = {row: manifest[row] for row in rows}
+    made: dict[int, Section] = {}
+    for chain in _chains(videos):
+        path = manifest.absolute(chain[0])
+        one_pass = _Pass(path, [videos[row] for row in chain], short_side=form.short_side)
+        for row in chain:
+            images = one_pass.images(videos[row])
+            made[row] = make_section(manifest, row, form, folder=folder, images=images)
+    return [made[row] for row in rows]
+
+
+def _chains(videos: Mapping[int, Video]) -> list[list[int]]:
+    """Share segments out to as few passes as can be, in which none overlaps another."""
+    chains: list[list[int]] = []
+    ends: list[int] = []
+    for row, video in sorted(videos.items(), key=lambda each: each[1].first_frame):
+        free = (number for number, end in enumerate(ends) if end <= video.first_frame)
+        number = next(free, len(chains))
+        if number == len(chains):
+            chains.append([])
+            ends.append(0)
+        chains[number].append(row)
+        ends[number] = video.first_frame + video.num_frames
+    return chains
+
+
+class _Pass:
+    """One pass over a file, in which segments that do not overlap get their frames in turn."""
+
+    def __init__(self, path: Path, videos: Sequence[Video], *, short_side: int) -> None:
+        numbers = [video.first_frame + np.arange(video.num_frames) for video in videos]
+        self.frames = frames_in_turn(
+            path,
+            np.concatenate(numbers),
+            frames=videos[0].frames,
+            rotation=videos[0].rotation,
+            short_side=short_side,
+        )
+        self.end: EndOfFramesError | None = None
+
+    def images(self, video: Video) -> Iterator[Image]:
+        """The frames of the next of the videos, up to where the file breaks."""
+        last = video.first_frame + video.num_frames - 1
+        try:
+            for index, image in self.frames:
+                if index >= video.first_frame:  # the one before may have been given up half way
+                    yield image
+                if index == last:
+                    return
+        except EndOfFramesError as end:
+            self.end = end
+        log.warning("%s: %s; its frames before are used", video.id, self.end)
+
+
+def _images(path: Path, video: Video, short_side: int, *, is_sample: bool) -> Iterator[Image]:
+    """The frames of one video, in order."""
+    if video.segment is None:
+        return iterate_frames(
+            path, frames=video.frames, rotation=video.rotation, short_side=short_side
+        )
+    if is_sample and not can_start_anywhere(path, video.frames):
+        # A sample of each of many segments must not read the file up to each: its begin will do.
+        video = replace(video, segment=replace(video.segment, first_frame=0))
+    return _Pass(path, [video], short_side=short_side).images(video)
 
 
 class _Frames:
     """The frames of a video that are stored, in order; counts those that were read."""
 
     def __init__(
-        self, path: Path, video: Video, form: CacheForm, *, most_frames: int | None
+        self,
+        path: Path,
+        video: Video,
+        form: CacheForm,
+        images: Iterable[Image],
+        *,
+        most_frames: int | None,
     ) -> None:
-        self.path, self.video, self.form = path, video, form
+        self.path, self.video, self.form, self.images = path, video, form, images
         self.num_wanted = min(most_frames or video.num_frames, video.num_frames)
         self.size = canvas_size(video.width, video.height, form.short_side)
         self.num_read = self.num_given = 0
 
     def __iter__(self) -> Iterator[Image]:
-        frames = iterate_frames(
-            self.path,
-            frames=self.video.frames,
-            rotation=self.video.rotation,
-            short_side=self.form.short_side,
-        )
-        for image in islice(frames, self.num_wanted):
+        for image in islice(self.images, self.num_wanted):
             if image.shape[:2] != self.size:
                 raise DataError(
                     f"{self.path.name} has changed since it was scanned; scan it again",

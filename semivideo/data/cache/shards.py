@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
+from itertools import groupby
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,13 @@ from semivideo.base.files import replacing
 from semivideo.base.jobs import num_cores
 from semivideo.data.cache.form import MANIFEST, CacheForm, shard_files
 from semivideo.data.cache.index import PIECE, VIDEO, Header, ShardIndex, write_index
-from semivideo.data.cache.sections import BLOCK, Section, chunks, make_section
+from semivideo.data.cache.sections import BLOCK, Section, chunks, make_sections
 from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.video.in_turn import can_start_anywhere
+
+_Job = TypeVar("_Job")
+_Made = TypeVar("_Made")
+_TOGETHER = 16  # segments of a file; their sections wait in memory or as open files
 
 
 def make_shard(
@@ -56,11 +62,12 @@ def make_shard(
     with replacing(tar) as temporary:
         index.unlink(missing_ok=True)  # from here on the shard is not there
         with temporary.open("wb") as file:
-            make = partial(make_section, manifest, form=form, folder=tar.parent)
-            for section in in_order(make, rows, threads=threads or num_cores()):
-                writer.append(section, file)
-                if progress is not None:
-                    progress()
+            make = partial(make_sections, manifest, form=form, folder=tar.parent)
+            for sections in in_order(make, _jobs(manifest, rows), threads=threads or num_cores()):
+                for section in sections:
+                    writer.append(section, file)
+                    if progress is not None:
+                        progress()
             writer.end(file)
     writer.write_index(index)
 
@@ -123,11 +130,27 @@ def _is_whole(index: ShardIndex, video: Any, file: IO[bytes]) -> bool:
     return True
 
 
+def _jobs(manifest: Manifest, rows: range) -> Iterator[list[int]]:
+    """Rows whose sections are made together: segments that follow each other in one file.
+
+    Where decoding can start anywhere, few are enough, and the rest are other threads' jobs.
+    """
+    paths = manifest.table["path"]
+    for is_segment, run in groupby(rows, key=lambda row: bool(manifest.is_segment[row])):
+        for _, of_file in groupby(run, key=lambda row: paths[row].as_py() if is_segment else row):
+            job = list(of_file)
+            few = len(job)
+            if few > _TOGETHER:
+                path, frames = manifest.absolute(job[0]), manifest[job[0]].frames
+                few = _TOGETHER if can_start_anywhere(path, frames) else few
+            yield from (job[start : start + few] for start in range(0, len(job), few))
+
+
 def in_order(
-    make: Callable[[int], Section], rows: Iterable[int], *, threads: int
-) -> Iterator[Section]:
+    make: Callable[[_Job], _Made], rows: Iterable[_Job], *, threads: int
+) -> Iterator[_Made]:
     """Make sections side by side and give them in order, few at a time."""
-    waiting: deque[Future[Section]] = deque()
+    waiting: deque[Future[_Made]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="semivideo-prepare")
     try:
         for row in rows:

@@ -142,6 +142,8 @@ def read_table(
 def seconds(cell: str) -> float | None:
     """Read a time: 12.5, 12,5, 0:12.5 or 1:00:12; an empty cell is None.
 
+    Whether it lies in the video, ``segments`` says.
+
     Raises:
         DataError: It is no time.
 
@@ -158,9 +160,9 @@ def seconds(cell: str) -> float | None:
             hours, minutes = int(clock["hours"] or 0), int(clock["minutes"])
             found = 3600 * hours + 60 * minutes + float(clock["seconds"].replace(",", "."))
     except ValueError:
-        found = -1.0
-    if not 0 <= found < float("inf"):
-        raise DataError(f"{cell!r} is no time in the video; write seconds, such as 12.5, or 0:12.5")
+        raise DataError(
+            f"{cell!r} is no time in the video; write seconds, such as 12.5, or 0:12.5"
+        ) from None
     return found
 
 
@@ -257,11 +259,6 @@ def _entry(rows: _Rows, number: int, cells: Sequence[str], is_kinetics: bool) ->
     )
     if is_kinetics:
         return _of_kinetics(entry, start, end)
-    if start is not None and end is not None and end <= start:
-        raise DataError(
-            f"row {number} of {rows.name} ends at {end:g} s and starts at {start:g} s; an end lies "
-            "behind its start"
-        )
     return replace(entry, start_seconds=start, end_seconds=end)
 
 

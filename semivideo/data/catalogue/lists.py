@@ -163,7 +163,7 @@ def _line_entries(path: Path, lines: list[str], format: str) -> list[ListEntry]:
         if found is None:
             raise DataError(
                 f"line {number} of {path.name} is {text[:80]!r}, which is not of the list format "
-                f"{format!r}; correct it or leave the format to be recognised",
+                f"{format!r}; correct it or leave the format to be recognized",
                 path=str(path),
             )
         if _SEVERAL.fullmatch(text):

@@ -1,4 +1,4 @@
-"""The table of all videos of a data set, made once by ``scan``: one row a video.
+"""The table of all videos of a data set, made once by ``scan``: one row a video or segment of one.
 
 It is a parquet file next to which nothing else is needed. Columns stay in Arrow's memory; Python
 objects are made for the row that is asked for, so a million videos open in seconds.
@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from semivideo.base.errors import DataError
-from semivideo.base.records import FrameTable, Video
+from semivideo.base.records import FrameTable, Segment, Video
 from semivideo.data.catalogue import frame_columns
 from semivideo.data.catalogue.manifest_file import (
     SCHEMA,
@@ -30,13 +31,14 @@ from semivideo.data.catalogue.manifest_file import (
     table_of_rows,
     write_table,
 )
+from semivideo.data.catalogue.segments import FEWEST_FRAMES
 
 __all__ = ["SCHEMA", "Manifest", "row_of_video", "why_unusable"]
 
 _SMALLEST_SIDE = 8  # pixels; below, there is nothing to crop
-_FEWEST_FRAMES = 2
 _OF_VIDEO = "id path label group width height frame_rate rotation error".split()
-_OF_FRAMES = ("num_frames", "keyframes_repeat", "time_base_num", "time_base_den", "is_exact")
+_OF_FRAMES = "num_frames keyframes_repeat time_base_num time_base_den is_exact file_frames".split()
+_OF_SEGMENT = "start_seconds end_seconds first_frame num_frames".split()
 
 
 class Manifest:
@@ -135,16 +137,54 @@ class Manifest:
         if not -len(self) <= row < len(self):
             raise IndexError(f"manifest has {len(self)} rows, got row {row}")
         position = row % len(self)
-        pts, keyframes = (self.table[name][position].values for name in ("pts", "keyframes"))
-        cell = {name: self.table[name][position].as_py() for name in (*_OF_VIDEO, *_OF_FRAMES)}
-        num_frames, repeat = cell["num_frames"], cell["keyframes_repeat"]
-        frames = FrameTable(
+        cell = self._cells(position, {*_OF_VIDEO, *_OF_SEGMENT})
+        video = {name: cell[name] for name in _OF_VIDEO}
+        if cell["start_seconds"] is None:
+            return Video(**video, frames=self._frames(position))
+        segment = Segment(**{name: cell[name] for name in _OF_SEGMENT})
+        return Video(**video, frames=self._shared_frames(position), segment=segment)
+
+    def _cells(self, row: int, names: Iterable[str]) -> dict[str, Any]:
+        return {name: self.table[name][row].as_py() for name in names}
+
+    def _frames(self, row: int) -> FrameTable:
+        """Times of the frames of a file, out of the row that holds them."""
+        pts, keyframes = (self.table[name][row].values for name in ("pts", "keyframes"))
+        cell = self._cells(row, _OF_FRAMES)
+        num_frames = cell["num_frames"] if cell["file_frames"] is None else cell["file_frames"]
+        repeat = cell["keyframes_repeat"]
+        return FrameTable(
             frame_columns.frame_times(pts.to_numpy(), num_frames),
             frame_columns.keyframe_flags(keyframes.to_numpy(), num_frames, repeat=repeat),
             Fraction(cell["time_base_num"], cell["time_base_den"]),
             is_exact=cell["is_exact"],
         )
-        return Video(**{name: cell[name] for name in _OF_VIDEO}, frames=frames)
+
+    def _shared_frames(self, row: int) -> FrameTable:
+        """Times of the frames of a segment's file: one object for all its segments in use."""
+        path = self.table["path"][row].as_py()
+        frames = self._tables.get(path)
+        if frames is None:
+            if path not in self._holders:  # rows were left out with Arrow
+                raise DataError(f"no row of this manifest has the times of {path}; scan it again")
+            self._tables[path] = self._last_table = frames = self._frames(self._holders[path])
+        return frames
+
+    @cached_property
+    def _tables(self) -> WeakValueDictionary[str, FrameTable]:
+        """Tables of files of segments, as long as somebody needs them."""
+        return WeakValueDictionary()
+
+    @cached_property
+    def _holders(self) -> dict[str, int]:
+        """Path of each file to the row that holds the times of its frames."""
+        rows = np.flatnonzero(self._numpy(pc.is_valid(self.table["pts"])))
+        paths = self.table["path"].take(pa.array(rows)).to_pylist()
+        return dict(zip(reversed(paths), reversed(rows.tolist()), strict=True))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process makes its own tables."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_tables", "_last_table")}
 
     def absolute(self, row: int) -> Path:
         """Path of a row's file."""
@@ -211,7 +251,7 @@ class Manifest:
 
     @cached_property
     def num_frames(self) -> NDArray[np.int64]:
-        """Frames of each video, 0 for unreadable ones: int64 (len,)."""
+        """Frames of each video or segment, 0 for unreadable ones: int64 (len,)."""
         return self._numpy(self.table["num_frames"]).astype(np.int64)
 
     @cached_property
@@ -226,7 +266,15 @@ class Manifest:
         )
         last_frame = np.divide(1.0, rate, out=np.zeros_like(rate), where=rate > 0)
         seconds = units * numerator / denominator + last_frame
-        return np.where(self.num_frames > 0, seconds, 0.0)
+        seconds = np.where(self.num_frames > 0, seconds, 0.0)
+        for row in np.flatnonzero(self.is_segment).tolist():
+            seconds[row] = self[row].duration_seconds
+        return seconds
+
+    @cached_property
+    def is_segment(self) -> NDArray[np.bool_]:
+        """Whether a row is a part of its file: bool (len,)."""
+        return self._numpy(pc.is_valid(self.table["start_seconds"]))
 
     def _shared_strings(self, name: str) -> list[str | None]:
         """A column of few different strings, each of them one object."""
@@ -242,8 +290,11 @@ class Manifest:
 
 def row_of_video(video: Video) -> dict[str, Any]:
     """Cells of one row for ``table_of_rows``; size and time 0 count as a file that changed."""
-    base = video.frames.time_base
-    return {
+    base, segment = video.frames.time_base, video.segment
+    cut = {} if segment is None else {name: getattr(segment, name) for name in _OF_SEGMENT}
+    if segment is not None:
+        cut["file_frames"] = len(video.frames)
+    return cut | {
         **{name: getattr(video, name) for name in _OF_VIDEO},
         "pts": video.frames.pts,
         "keyframes": np.flatnonzero(video.frames.is_keyframe),
@@ -266,6 +317,6 @@ def why_unusable(*, width: int, height: int, num_frames: int) -> str | None:
             f"its frames have {width}x{height} pixels, and at least "
             f"{_SMALLEST_SIDE}x{_SMALLEST_SIDE} are needed"
         )
-    if num_frames < _FEWEST_FRAMES:
-        return f"it has {num_frames} frame(s), and at least {_FEWEST_FRAMES} are needed"
+    if num_frames < FEWEST_FRAMES:
+        return f"it has {num_frames} frame(s), and at least {FEWEST_FRAMES} are needed"
     return None

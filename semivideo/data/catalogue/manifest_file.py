@@ -8,18 +8,19 @@ the folder of the prepared frame cache and of the feature cache, if the videos h
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from semivideo.base.errors import DataError
 from semivideo.base.files import replacing
 from semivideo.data.catalogue import frame_columns
 
-FORMAT = 2
+FORMAT = 3
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -41,18 +42,54 @@ SCHEMA = pa.schema(
         ("error", pa.string()),
         ("num_bytes", pa.int64()),
         ("modified_ns", pa.int64()),
+        ("start_seconds", pa.float64()),
+        ("end_seconds", pa.float64()),
+        ("first_frame", pa.int32()),
+        ("file_frames", pa.int32()),
     ]
 )
-"""Columns; those of frames are explained in ``frame_columns``, the last two tell whether a file
-changed."""
+"""Columns; those of frames are explained in ``frame_columns``. ``num_bytes`` and ``modified_ns``
+tell whether a file changed. The last four are of segments and null in a row that is a whole file:
+where the segment starts and ends, its first frame's number in the file, and the file's frames
+(``num_frames`` are the segment's). The lists of frames are the file's, and of all rows of one file
+only the first holds them; in the others they are null."""
+_ADDED: dict[str, Any] = dict.fromkeys(
+    ("start_seconds", "end_seconds", "first_frame", "file_frames")
+)
+"""Columns since format 3, with what they say of a row they do not concern. A file leaves out those
+that say nothing else, and without any it is of format 2."""
 _COUNTED = {"num_frames", "keyframes_repeat"}
-_EXPLICIT = pa.schema([field for field in SCHEMA if field.name not in _COUNTED])  # format 1
+_PLAIN = pa.schema([field for field in SCHEMA if field.name not in _ADDED])  # format 2
+_EXPLICIT = pa.schema([field for field in _PLAIN if field.name not in _COUNTED])  # format 1
 _BATCH = 1 << 14  # rows of format 1 whose lists of all frames are in memory at once
 
 
 def table_of_rows(rows: list[dict[str, Any]]) -> pa.Table:
-    """Columns of ``SCHEMA`` out of cells made by ``row_of_video``."""
-    return _compacted(pa.Table.from_pylist(rows, schema=_EXPLICIT).to_batches())
+    """Columns of ``SCHEMA`` out of cells made by ``row_of_video``.
+
+    Rows of segments hold ``num_frames`` themselves; the first row of a file keeps its lists.
+    """
+    holders: set[str] = set()
+    kept = []
+    for row in rows:
+        is_told = row["path"] in holders and row.get("start_seconds") is not None
+        kept.append(row | {"pts": None, "keyframes": None} if is_told else row)
+        holders.add(row["path"])
+    table = _compacted(pa.Table.from_pylist(kept, schema=_EXPLICIT).to_batches())
+    for name, usual in _ADDED.items():
+        if any(row.get(name, usual) != usual for row in rows):
+            table = with_column(table, name, [row.get(name, usual) for row in rows])
+    if any("num_frames" in row for row in rows):
+        counted = table["num_frames"].to_pylist()
+        own = [row.get("num_frames", num) for row, num in zip(rows, counted, strict=True)]
+        table = with_column(table, "num_frames", own)
+    return table
+
+
+def with_column(table: pa.Table, name: str, values: Sequence[Any]) -> pa.Table:
+    """Put other values into a column of ``SCHEMA``."""
+    field = SCHEMA.field(name)
+    return table.set_column(SCHEMA.get_field_index(name), field, pa.array(values, field.type))
 
 
 def _compacted(batches: Iterable[pa.RecordBatch]) -> pa.Table:
@@ -61,9 +98,31 @@ def _compacted(batches: Iterable[pa.RecordBatch]) -> pa.Table:
     for batch in batches:
         given = {name: batch[name] for name in batch.schema.names}
         columns = given | frame_columns.compact(batch["pts"], batch["keyframes"])
-        arrays = [columns[name] for name in SCHEMA.names]
-        found.append(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
-    return pa.Table.from_batches(found, schema=SCHEMA).combine_chunks()
+        arrays = [columns[name] for name in _PLAIN.names]
+        found.append(pa.RecordBatch.from_arrays(arrays, schema=_PLAIN))
+    return _completed(pa.Table.from_batches(found, schema=_PLAIN).combine_chunks())
+
+
+def _completed(table: pa.Table) -> pa.Table:
+    """All columns of ``SCHEMA``, of a table that leaves out some that say nothing."""
+    usual = {name: value for name, value in _ADDED.items() if name not in table.schema.names}
+    for name, value in usual.items():
+        field = SCHEMA.field(name)
+        column = pa.repeat(pa.scalar(value, field.type), table.num_rows)
+        table = table.append_column(field, column)
+    return table.select(SCHEMA.names) if usual else table
+
+
+def _shortened(table: pa.Table) -> pa.Table:
+    """Reverse of ``_completed``."""
+
+    def says_nothing(name: str, value: Any) -> bool:
+        column = table[name]
+        if value is None:
+            return bool(column.null_count == len(column))
+        return bool(pc.all(pc.equal(column, value), min_count=0).as_py())
+
+    return table.drop_columns([n for n, value in _ADDED.items() if says_nothing(n, value)])
 
 
 class Places(NamedTuple):
@@ -87,7 +146,9 @@ def write_table(path: Path, table: pa.Table, places: Places) -> None:
         WriteError: It cannot be written.
     """
     folder = path.resolve().parent
-    header = {"format": FORMAT, "root": _seen_from(folder, str(places.root))}
+    table = _shortened(table)
+    number = 2 if table.schema.names == _PLAIN.names else FORMAT
+    header = {"format": number, "root": _seen_from(folder, str(places.root))}
     for name in ("cache", "features"):
         if (place := getattr(places, name)) is not None:
             header[name] = _seen_from(folder, place)
@@ -106,14 +167,16 @@ def read_table(path: Path) -> tuple[pa.Table, Places]:
     try:
         with pq.ParquetFile(path) as file:
             header = json.loads((file.schema_arrow.metadata or {}).get(b"semivideo", "{}"))
-            known = {1: _EXPLICIT, FORMAT: SCHEMA}.get(header.get("format"))
+            known = _schema_of(header.get("format"), file.schema_arrow.names)
             if known is None or not file.schema_arrow.equals(known):
                 raise DataError(
                     f"{path} is not a manifest of this version of semivideo; {again}",
                     path=str(path),
                 )
             is_explicit = known is _EXPLICIT
-            table = _compacted(file.iter_batches(_BATCH)) if is_explicit else file.read()
+            table = (
+                _compacted(file.iter_batches(_BATCH)) if is_explicit else _completed(file.read())
+            )
     except (pa.ArrowException, OSError) as error:
         why = str(error).splitlines()[0]
         raise DataError(
@@ -125,6 +188,12 @@ def read_table(path: Path) -> tuple[pa.Table, Places]:
         header.get(name) and _found_from(folder, header[name]) for name in ("cache", "features")
     )
     return table, Places(folder / header["root"], cache, features)
+
+
+def _schema_of(format: int | None, names: Sequence[str]) -> pa.Schema | None:
+    """Columns of a file of this format; of ours it may leave out those that were added."""
+    ours = [field for field in SCHEMA if field.name not in _ADDED or field.name in names]
+    return {1: _EXPLICIT, 2: _PLAIN, FORMAT: pa.schema(ours)}.get(format or 0)
 
 
 def _seen_from(folder: Path, place: str) -> str:

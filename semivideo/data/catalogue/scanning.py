@@ -31,7 +31,8 @@ from semivideo.base.progress import Progress
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.manifest import Manifest, row_of_video
 from semivideo.data.catalogue.manifest_file import SCHEMA, read_table, table_of_rows
-from semivideo.data.catalogue.sources import SourceEntry, find_videos, source_root
+from semivideo.data.catalogue.rows import rows_of_entries, rows_of_files
+from semivideo.data.catalogue.sources import find_videos, source_root
 from semivideo.data.video.endings import is_video
 from semivideo.data.video.frame_names import FRAME_RATE, is_frame_folder
 
@@ -88,7 +89,7 @@ class ScanReport:
     """What a scan found.
 
     Attributes:
-        num_videos: All files that end like a video.
+        num_videos: All files that end like a video; of one with segments, its segments instead.
         num_classes: Distinct labels.
         num_labeled: Videos with a label.
         num_groups: Distinct groups.
@@ -96,6 +97,8 @@ class ScanReport:
         unreadable: Id and reason of each file that cannot be used.
         window_frames: The window that ``num_short`` is about.
         num_short: Readable videos with fewer frames than the window.
+        num_segments: How many of the videos are segments.
+        num_segmented: Files that these are parts of.
         classes: How many videos of each class there are, in ascending order of the names.
         unlabeled: The same for the videos without a label; its name is "".
     """
@@ -108,6 +111,8 @@ class ScanReport:
     unreadable: tuple[tuple[str, str], ...]
     window_frames: int
     num_short: int
+    num_segments: int = 0
+    num_segmented: int = 0
     classes: tuple[ClassCount, ...] = ()
     unlabeled: ClassCount = ClassCount("")
 
@@ -132,11 +137,12 @@ def scan(
         progress: Called with ("scan", files done, files in all, ""), at the start and after each.
 
     Returns:
-        The manifest, rows in ascending order of their paths; a file that cannot be read is a row
-        with a reason.
+        The manifest, rows in ascending order of their paths and then of where they start; a file or
+        segment that cannot be used is a row with a reason. Segments without a group of their own
+        have that of their file, so that all of a file stays on one side of a split.
 
     Raises:
-        DataError: The source has no video or does not fit its lists.
+        DataError: The source has no video, does not fit its lists, or names a segment twice.
         WriteError: ``out`` cannot be written.
     """
     if out is not None and out.is_dir():
@@ -150,49 +156,34 @@ def scan(
         group_column=hints.group_column,
         allow_missing=hints.allow_missing,
     )
-    _refuse_parts(entries)
     root = source_root(source).resolve()
-    _tell_rate(root, entries, hints.frame_rate)
-    unchanged = _unchanged(out, root, entries, frame_rate=hints.frame_rate)
+    paths = list(dict.fromkeys(entry.path for entry in entries))
+    _tell_rate(root, paths, hints.frame_rate)
+    unchanged = _unchanged(out, root, paths, frame_rate=hints.frame_rate)
     rows = _Rows(unchanged, out=out, root=root, frame_rate=hints.frame_rate)
     known = set(rows.table["path"].to_pylist())
-    todo = [entry.path for entry in entries if entry.path not in known]
+    todo = [path for path in paths if path not in known]
     if progress is not None:
-        progress("scan", len(known), len(entries), "")
+        progress("scan", len(known), len(paths), "")
     if todo:
         rows.save()  # so that a place that cannot be written to shows at once
         _probe_all(todo, rows, workers=workers or 2 * num_cores(), progress=progress)
-    manifest = Manifest(_ordered(rows.table, entries), root=root)
+    manifest = Manifest(rows_of_entries(rows.table, entries), root=root)
     if out is not None:
         manifest.write(out)
         _partial(out).unlink(missing_ok=True)
     return manifest
 
 
-def _tell_rate(root: Path, entries: Sequence[SourceEntry], frame_rate: float) -> None:
+def _tell_rate(root: Path, paths: Sequence[str], frame_rate: float) -> None:
     """Say at which rate folders of frames are read, where the user did not."""
-    num_folders = sum(not is_video(e.path) and (root / e.path).is_dir() for e in entries)
+    num_folders = sum(not is_video(path) and (root / path).is_dir() for path in paths)
     if num_folders and frame_rate == FRAME_RATE:
         log.warning(
             "%d folder(s) of frames are read as videos of %g frames a second; frame_rate "
             "(--frame-rate) says otherwise",
             *(num_folders, frame_rate),
         )
-
-
-def _refuse_parts(entries: Sequence[SourceEntry]) -> None:
-    """Parts of videos are not read yet; taking whole videos instead would be wrong."""
-    for entry in entries:
-        start, end = entry.start_seconds, entry.end_seconds
-        if start is not None or end is not None:
-            until = "" if end is None else f" -to {end:g}"
-            raise DataError(
-                f"{entry.path!r} is labelled from {start or 0:g} s to "
-                f"{'its end' if end is None else f'{end:g} s'}, and parts of videos are not read; "
-                f"cut them out (ffmpeg -i {entry.path} -ss {start or 0:g}{until} PART.mp4) and "
-                "list the parts",
-                path=entry.path,
-            )
 
 
 def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
@@ -214,6 +205,8 @@ def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
         unreadable=tuple(zip(broken["id"].to_pylist(), broken["error"].to_pylist(), strict=True)),
         window_frames=window_frames,
         num_short=int(np.sum(manifest.usable & (manifest.num_frames < window_frames))),
+        num_segments=int(manifest.is_segment.sum()),
+        num_segmented=len(pc.unique(table.filter(pa.array(manifest.is_segment))["path"])),
         classes=tuple(counts[name] for name in manifest.classes),
         unlabeled=counts.get(None, ClassCount("")),
     )
@@ -314,14 +307,14 @@ def _state(file: Path) -> tuple[int, int]:
 
 
 def _unchanged(
-    out: Path | None, root: Path, entries: Sequence[SourceEntry], *, frame_rate: float
+    out: Path | None, root: Path, paths: Sequence[str], *, frame_rate: float
 ) -> pa.Table:
     """Rows of earlier scans of these files that can be used again."""
     tables = []
     for file in () if out is None else (_partial(out), out):
         if file.is_file():
             tables.append(_earlier(file, root))
-    wanted = {entry.path for entry in entries}
+    wanted = set(paths)
     rows: dict[str, int] = {}
     earlier = pa.concat_tables([SCHEMA.empty_table(), *tables])
     usable = earlier["error"].is_null().to_pylist()
@@ -353,21 +346,7 @@ def _earlier(file: Path, root: Path) -> pa.Table:
         ) from None
     if places.root.resolve() != root:
         return SCHEMA.empty_table()
-    return table.replace_schema_metadata(None)
-
-
-def _ordered(table: pa.Table, entries: Sequence[SourceEntry]) -> pa.Table:
-    """Rows in the order of the entries, with what the source says of each."""
-    row_of = {path: row for row, path in enumerate(table["path"].to_pylist())}
-    ordered = table.take(pa.array([row_of[entry.path] for entry in entries], pa.int64()))
-    given = {
-        "id": [entry.path for entry in entries],
-        **{name: [getattr(e, name) for e in entries] for name in ("label", "group", "subset")},
-    }
-    for name, column in given.items():
-        position = SCHEMA.get_field_index(name)
-        ordered = ordered.set_column(position, SCHEMA.field(name), pa.array(column, pa.string()))
-    return ordered
+    return rows_of_files(table.replace_schema_metadata(None))
 
 
 def _partial(out: Path) -> Path:

@@ -16,6 +16,7 @@ from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.records import ClipSpec, Indices, Video
 from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest, why_unusable
+from semivideo.data.catalogue.segments import video_id
 from semivideo.data.clips.plan import Timeline, testing_indices, timeline_of, training_indices
 from semivideo.data.video.container import EndOfFramesError, unusable, warn_once
 from semivideo.data.video.decode import Image, read_frames
@@ -32,7 +33,7 @@ _Clips = TypeVar("_Clips")
 
 
 class Frames(Protocol):
-    """The frames of a video, such as an array (num_frames, H, W, 3)."""
+    """The frames of a video or segment, such as an array (num_frames, H, W, 3)."""
 
     def __getitem__(self, indices: Indices, /) -> Image:
         """Frames by number; ``EndOfFramesError`` where the file ends before one of them."""
@@ -173,7 +174,7 @@ def testing_clips(
 
     Args:
         path: The file.
-        video: What ``probe`` says of it.
+        video: What ``probe`` says of it, or a segment of it.
         spec: The clips of the network.
         settings: How clips are cut.
         num_clips: How many, >= 1.
@@ -241,25 +242,36 @@ def _timeline(
     path: Path, video: Video | Probe, settings: DataSettings, *, num_frames: int | None = None
 ) -> Timeline:
     """The frames that can be chosen from, after a check that there is something to learn from."""
-    available = len(video.frames) if num_frames is None else num_frames
+    available = video.num_frames if num_frames is None else num_frames
     reason = why_unusable(width=video.width, height=video.height, num_frames=available)
     if reason is not None:
-        raise unusable(path, reason)
+        segment = video.segment if isinstance(video, Video) else None
+        times = (None, None) if segment is None else (segment.start_seconds, segment.end_seconds)
+        raise unusable(Path(video_id(str(path), *times)), reason)
     return timeline_of(video, frame_rate=settings.frame_rate, num_frames=available)
 
 
 def _reader(
     path: Path, video: Video | Probe, settings: DataSettings, *, hardware: HardwareDecoder | None
 ) -> Read:
-    """Reading frames of a file at the canvas size."""
+    """Reading frames of a video from its file, at the canvas size."""
     read = read_frames if hardware is None else hardware.read_frames
-    return lambda indices: read(
-        path,
-        indices,
-        frames=video.frames,
-        rotation=video.rotation,
-        short_side=settings.short_side,
-    )
+    first = video.first_frame
+
+    def read_video(indices: Indices) -> Image:
+        try:
+            return read(
+                path,
+                first + indices,
+                frames=video.frames,
+                rotation=video.rotation,
+                short_side=settings.short_side,
+            )
+        except EndOfFramesError as end:
+            num_frames = max(0, end.num_frames - first)
+            raise EndOfFramesError(str(end), path=str(path), num_frames=num_frames) from None
+
+    return read_video
 
 
 def _as_seen(clip: Image, spec: ClipSpec) -> Image:

@@ -23,7 +23,8 @@ class Timeline:
     """The frames of a video that sampling may choose from.
 
     Attributes:
-        frame: int64 (num_available,), the file's frame at each position.
+        frame: int64 (num_available,), the video's frame at each position; a segment's frames are
+            numbered from its own first one, so that no clip shows what lies outside.
         frame_rate: Positions per second, 0.0 if unknown.
     """
 
@@ -42,10 +43,12 @@ def timeline_of(
             are passed over, see ``FrameTable.seconds_without_gaps``.
         num_frames: Use only so many of its first frames, >= 1; None for all.
     """
-    num_frames = num_frames or len(video.frames)
+    num_frames = num_frames or video.num_frames
     if frame_rate is None:
         return Timeline(np.arange(num_frames), video.frame_rate)
-    seconds = video.frames.seconds_without_gaps[:num_frames]
+    first = video.first_frame
+    seconds = video.frames.seconds_without_gaps[first : first + num_frames]
+    seconds = seconds - seconds[0]
     duration = seconds[-1] + (1 / video.frame_rate if video.frame_rate > 0 else 0.0)
     frame = sampling.resampled(seconds, duration_seconds=duration, frame_rate=frame_rate)
     return Timeline(frame, frame_rate)
@@ -63,7 +66,7 @@ def training_indices(
     Where some stream needs successors, no stream takes the last frame, which has none.
 
     Returns:
-        Stream name to int64 (T,), frames of the file; (T, 2) with their successors where the
+        Stream name to int64 (T,), frames of the video; (T, 2) with their successors where the
         modality compares frames.
     """
     needs_successor = any(spec.modality != "rgb" for spec in specs.values())
@@ -142,7 +145,7 @@ def testing_indices(
     (k + 1/2) / n of each segment.
 
     Returns:
-        int64 (num_clips, T), frames of the file.
+        int64 (num_clips, T), frames of the video.
     """
     num = len(timeline.frame)
     if settings.sampling == "segments":

@@ -7,6 +7,7 @@ the same clips. They lie in one block of memory, which loader processes started 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
@@ -20,10 +21,12 @@ from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest, why_unusable
 from semivideo.data.clips.clip_reader import hardware_of
 from semivideo.data.video.decode import Image, canvas_size, iterate_frames
+from semivideo.data.video.in_turn import frames_in_turn
 from semivideo.settings import DataSettings
 
 _GB = 1e9
 _AT_ONCE = 64  # frames read from a cache
+_CHANGED = "{} has changed since it was scanned; scan it again"
 
 
 def filled_store(
@@ -98,19 +101,21 @@ class FrameStore:
             threads: Videos decoded at once, >= 1; None for one per processor, or for what keeps a
                 hardware decoder busy.
             progress: Called with ("decode", videos done, videos in all, ""), at the start and after
-                each video.
+                each video, or each file with segments.
         """
         self._memory = np.empty(self.num_bytes, np.uint8)
         if progress is not None:
             progress("decode", 0, len(self._shapes), "")
         usual = num_cores() if self._hardware is None else self._hardware.at_once
         with ThreadPoolExecutor(threads or usual) as pool:
-            futures = [pool.submit(self._decode, row) for row in self._shapes]
+            futures = {pool.submit(self._decode_all, rows): len(rows) for rows in self._jobs()}
+            done = 0
             try:
-                for done, future in enumerate(as_completed(futures), start=1):
+                for future in as_completed(futures):
                     future.result()
+                    done += futures[future]
                     if progress is not None:
-                        progress("decode", done, len(futures), "")
+                        progress("decode", done, len(self._shapes), "")
             except BaseException:  # such as Ctrl-C: do not decode the rest first
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -123,6 +128,55 @@ class FrameStore:
         """
         return self._place(row) if row in self._filled else None
 
+    def _jobs(self) -> list[list[int]]:
+        """Rows that are decoded together: the segments of one file, for which it is read once."""
+        paths = self.manifest.table["path"]
+        jobs: dict[str | int, list[int]] = {}
+        for row in self._shapes:
+            key = paths[row].as_py() if self._is_in_pass(row) else row
+            jobs.setdefault(key, []).append(row)
+        return list(jobs.values())
+
+    def _is_in_pass(self, row: int) -> bool:
+        """Whether it is a segment, and they are not read by what jumps to any frame."""
+        can_jump = self._cache is not None or self._hardware is not None
+        return not can_jump and bool(self.manifest.is_segment[row])
+
+    def _decode_all(self, rows: list[int]) -> None:
+        """Decode the videos of a job."""
+        if self._is_in_pass(rows[0]):
+            self._decode_segments(rows)
+        else:
+            self._decode(rows[0])
+
+    def _decode_segments(self, rows: list[int]) -> None:
+        """Decode segments of one file in one pass, in which a frame may be part of several."""
+        path, video = self.manifest.absolute(rows[0]), self.manifest[rows[0]]
+        starts = {row: self.manifest[row].first_frame for row in rows}
+        spans = [start + np.arange(self._shapes[row][0]) for row, start in starts.items()]
+        waiting = deque(sorted(rows, key=lambda row: starts[row]))
+        begun: list[int] = []
+        try:
+            for index, image in frames_in_turn(
+                path,
+                np.unique(np.concatenate(spans)),
+                frames=video.frames,
+                rotation=video.rotation,
+                short_side=self.short_side,
+            ):
+                while waiting and starts[waiting[0]] <= index:
+                    begun.append(waiting.popleft())
+                for row in tuple(begun):
+                    place = self._place(row)
+                    if image.shape != place.shape[1:]:
+                        raise DataError(_CHANGED.format(path.name))
+                    place[index - starts[row]] = image
+                    if index - starts[row] == len(place) - 1:
+                        begun.remove(row)
+                        self._filled.add(row)
+        except DataError as error:
+            self.failed |= dict.fromkeys([*begun, *waiting], str(error))
+
     def _decode(self, row: int) -> None:
         """Decode one video into its place; one that is not as its manifest says stays a file."""
         path, place = self.manifest.absolute(row), self._place(row)
@@ -130,7 +184,7 @@ class FrameStore:
         try:
             for image in self._images(row):
                 if num_frames == len(place) or image.shape != place.shape[1:]:
-                    raise DataError(f"{path.name} has changed since it was scanned; scan it again")
+                    raise DataError(_CHANGED.format(path.name))
                 place[num_frames] = image
                 num_frames += 1
         except DataError as error:
@@ -148,7 +202,7 @@ class FrameStore:
             # A file is one reading: if one frame cannot be had, software reads them all.
             yield from self._hardware.read_frames(
                 path,
-                range(video.num_frames),
+                video.first_frame + np.arange(video.num_frames),
                 frames=video.frames,
                 rotation=video.rotation,
                 short_side=self.short_side,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import permutations, product
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from semivideo.base.errors import DataError
 from semivideo.base.jobs import num_cores
 from semivideo.base.progress import Progress
 from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.catalogue.segments import overlap
 from semivideo.data.splits import fingerprint
 
 Pairs = list[tuple[int, int]]
@@ -50,6 +52,7 @@ def copies_across(
     """Find the test videos that are also training videos.
 
     Every video is decoded once, at eight places; pairs with near fingerprints are looked at again.
+    Segments of one file are no copies of each other; those of copies of a file are if they overlap.
 
     Args:
         manifest: The videos.
@@ -71,7 +74,12 @@ def copies_across(
             words[row] = found
     test, train = ([row for row in side if row in words] for side in (test, train))
     pairs = fingerprint.near_pairs(*(_stacked(words, side) for side in (test, train)))
-    near = {(test[one], train[other]) for one, other in pairs}.difference(identical)
+    paths = manifest.table["path"]
+    near = {
+        (test[one], train[other])
+        for one, other in pairs
+        if paths[test[one]].as_py() != paths[train[other]].as_py()
+    }.difference(identical)
     copies, broken = _seen_twice(manifest, sorted(near), progress)
     return Copies(identical, copies, sorted([*unreadable, *broken]))
 
@@ -81,13 +89,21 @@ def _is_there(manifest: Manifest, row: int) -> bool:
 
 
 def _identical(manifest: Manifest, test: Sequence[int], train: Sequence[int]) -> Pairs:
-    """Pairs of files with the same bytes."""
-    rows = [*test, *train]
+    """Pairs of videos in files with the same bytes that have frames in common."""
+    sides: list[dict[str, list[int]]] = [{}, {}]  # path to rows
+    for side, rows in zip(sides, (test, train), strict=True):
+        for row in rows:
+            side.setdefault(manifest.table["path"][row].as_py(), []).append(row)
+    paths = sorted({*sides[0], *sides[1]})
     pairs: Pairs = []
-    for group in fingerprint.same_bytes([manifest.absolute(row) for row in rows]):
-        ours = [rows[place] for place in group if place < len(test)]
-        others = [rows[place] for place in group if place >= len(test)]
-        pairs += [(one, other) for one in ours for other in others]
+    for group in fingerprint.same_bytes([manifest.root / path for path in paths]):
+        same = [paths[place] for place in group]
+        for one, other in permutations(same, 2):
+            pairs += [
+                (ours, theirs)
+                for ours, theirs in product(sides[0].get(one, ()), sides[1].get(other, ()))
+                if overlap(manifest[ours], manifest[theirs])
+            ]
     return sorted(pairs)
 
 

@@ -104,7 +104,7 @@ def fingerprint(path: Path, video: Video) -> Words:
     Raises:
         DataError: The frames cannot be read.
     """
-    seconds = video.frames.seconds
+    seconds = video.seconds
     moments = (np.arange(NUM_FRAMES) + 0.5) / NUM_FRAMES * video.duration_seconds
     indices = np.searchsorted(seconds, moments, side="right") - 1
     return words_of(_pictures(path, video, indices))
@@ -169,7 +169,7 @@ def pictures(path: Path, video: Video) -> NDArray[np.uint8]:
     Raises:
         DataError: The frames cannot be read.
     """
-    seconds = video.frames.seconds
+    seconds = video.seconds
     apart = np.abs(seconds - video.duration_seconds / 2)
     # A video of two frames a minute has none in the middle; its nearest one is there always.
     return _pictures(path, video, np.flatnonzero(apart <= max(_LOOK_SECONDS / 2, apart.min())))
@@ -195,7 +195,11 @@ def is_copy(one_T: NDArray[np.uint8], other_T: NDArray[np.uint8]) -> bool:
 def _pictures(path: Path, video: Video, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Frames as uint8 (T, 32, 32), grey."""
     frames = read_frames(
-        path, indices, frames=video.frames, rotation=video.rotation, short_side=_CANVAS
+        path,
+        video.first_frame + indices,
+        frames=video.frames,
+        rotation=video.rotation,
+        short_side=_CANVAS,
     )
     gray = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames)
     small = [cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) for frame in gray]

@@ -190,6 +190,14 @@ def require_apart(manifest: Manifest, train: Rows, test: Rows) -> None:
     groups = manifest.table["group"]
     sides = [groups.take(pa.array(rows, pa.int64())).unique() for rows in (train, test)]
     if both := set.intersection(*(set(side.to_pylist()) - {None, ""} for side in sides)):
+        cut = manifest.table["path"].filter(pa.array(manifest.is_segment))
+        if files := both & set(cut.unique().to_pylist()):
+            more = f" (and of {len(files) - 1} more files)" if len(files) > 1 else ""
+            raise SplitError(
+                f"segments of {min(files)!r}{more} would be in training and testing at once; they "
+                "show one scene, so a file's segments stay on one side: hold out whole files, or "
+                "give the list a column group that says what belongs together"
+            )
         more = f" (and {len(both) - 1} more)" if len(both) > 1 else ""
         raise SplitError(
             f"group {min(both)!r}{more} would be in training and testing at once; a group stays "

@@ -41,6 +41,16 @@ class Probe:
     rotation: int
     frames: FrameTable
 
+    @property
+    def first_frame(self) -> int:
+        """As a ``Video`` has it: all of the file is meant."""
+        return 0
+
+    @property
+    def num_frames(self) -> int:
+        """Frames a full decode gives, by the demux pass."""
+        return len(self.frames)
+
 
 def probe(path: Path) -> Probe:
     """Read every packet of a file, decode its first frame and, of nearly all files, no other.

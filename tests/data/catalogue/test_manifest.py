@@ -145,8 +145,9 @@ def test_manifest__bad_files(tmp_path):
 
 
 def test_manifest__format_1_is_still_read(manifest, tmp_path):
-    """That format had the times of all frames and neither of two columns."""
-    names = [name for name in SCHEMA.names if name not in ("num_frames", "keyframes_repeat")]
+    """That format had the times of all frames, neither of two columns, and none of segments."""
+    later = ["num_frames", "keyframes_repeat", "start_seconds", "end_seconds", "first_frame"]
+    names = [name for name in SCHEMA.names if name not in (*later, "file_frames")]
     columns = {name: manifest.table[name].to_pylist() for name in names}
     columns["pts"] = [manifest[row].frames.pts for row in range(4)]
     columns["keyframes"] = [np.flatnonzero(manifest[row].frames.is_keyframe) for row in range(4)]

@@ -245,15 +245,6 @@ def test_scan__reads_containers_of_cameras_and_players(tmp_path, codec, format, 
     assert manifest.num_frames.tolist() == [12]
 
 
-def test_scan__refuses_parts_of_videos(tmp_path):
-    write_video(tmp_path / "a.mp4")
-    (tmp_path / "labels.csv").write_text("path,label,start,end\na.mp4,w,0,2.5\na.mp4,b,2.5,\n")
-    with pytest.raises(
-        DataError, match=r"'a.mp4' is labelled from 0 s to 2.5 s, and parts of videos are not read"
-    ):
-        scan(tmp_path)
-
-
 def test_report__counts_classes_by_side(tmp_path):
     for name in ("train/wave/1", "train/wave/2", "test/wave/1", "train/bowl/1", "unlabeled/x"):
         write_video(tmp_path / f"{name}.mp4")
