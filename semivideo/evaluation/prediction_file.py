@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.files import write_bytes
+from semivideo.base.places import NAMES, what_is
 from semivideo.data.catalogue.sources import video_paths
 from semivideo.evaluation.infer import Prediction
 
@@ -57,12 +58,25 @@ def video_files(places: Sequence[str | Path]) -> list[Path]:
     """Name each file once: those given, and all videos below the folders given.
 
     Raises:
-        DataError: A folder holds no video.
+        DataError: A folder holds no video, or a place is what this package makes of videos.
     """
     found: list[Path] = []
     for place in map(Path, places):
+        _refuse_others(place)
         found += [place / path for path in video_paths(place)] if place.is_dir() else [place]
     return list(dict.fromkeys(found))
+
+
+def _refuse_others(place: Path) -> None:
+    """Refuse what is neither a video nor a folder of videos, before a decoder says so."""
+    kind = what_is(place)
+    is_list = kind == "file" and place.suffix.lower() in (".csv", ".tsv", ".txt", ".json")
+    if is_list or kind not in ("file", "folder", "nothing"):
+        what = "a list" if is_list else NAMES[kind]
+        raise DataError(
+            f"{place} is {what} and no video; name video files, or the folder that holds them",
+            path=str(place),
+        )
 
 
 def as_json(found: Found, *, model: str | None = None) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from semivideo.base.errors import ConfigError, DataError, nearest
+from semivideo.base.places import require_list
 
 VIDEO_EXTENSIONS = tuple("mp4 avi mov mkv webm mpg mpeg m4v gif ts wmv flv 3gp".split())
 """Files with other endings are not looked at."""
@@ -186,6 +187,7 @@ def without_extension(name: str) -> str:
 
 def _lines(path: Path) -> list[str]:
     """Lines that are not blank, without their ends; a byte order mark is dropped."""
+    require_list(path, video_endings=VIDEO_EXTENSIONS)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

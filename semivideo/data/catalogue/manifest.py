@@ -9,6 +9,7 @@ what the file holds.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cached_property
@@ -102,14 +103,16 @@ class Manifest:
         """
         if not path.is_file():
             raise DataError(
-                f"there is no manifest {path}; make it with: semivideo scan VIDEOS --out {path}",
+                f"there is no manifest {path}; make it with: semivideo scan VIDEOS --out "
+                f"{shlex.quote(str(path))}",
                 path=str(path),
             )
         table, (root, cache, features) = read_table(path)
         if cache is None and features is None and not root.is_dir():
             raise DataError(
                 f"the videos of {path.name} were in {root}, which does not exist; bring them back "
-                f"or scan them at their new place: semivideo scan VIDEOS --out {path}",
+                f"or scan them at their new place: semivideo scan VIDEOS --out "
+                f"{shlex.quote(str(path))}",
                 path=str(path),
             )
         return cls(table, root=root, cache=cache, features=features)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from semivideo.base.errors import SplitError
 from semivideo.base.files import replacing
+from semivideo.base.places import NAMES, what_is
 from semivideo.data.catalogue.manifest import Manifest
 
 FORMAT = 1
@@ -214,11 +216,16 @@ def _as_lines(content: dict[str, Any]) -> str:
 
 def _content(path: Path) -> Any:
     """What a split file holds."""
+    if (kind := what_is(path)) not in ("split", "file", "nothing"):
+        inside = path / "split.json"
+        hint = f"its split is {inside}" if inside.is_file() else "name a file of semivideo split"
+        raise SplitError(f"{path} is {NAMES[kind]} and no split; {hint}")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SplitError(
-            f"there is no split {path}; make it with: semivideo split MANIFEST --out {path}"
+            f"there is no split {path}; make it with: semivideo split MANIFEST --out "
+            f"{shlex.quote(str(path))}"
         ) from None
     except OSError as error:
         raise SplitError(f"cannot read {path}: {error.strerror}; check its rights") from None
