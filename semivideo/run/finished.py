@@ -47,7 +47,7 @@ class Run:
     @property
     def videos_folder(self) -> Path | None:
         """Folder of the videos it was started with, as seen from here if below; None if gone."""
-        _, root, _ = read_table(self.folder.manifest_file)
+        root: Path = read_table(self.folder.manifest_file)[1].root
         if not root.is_dir():
             return None
         here = Path.cwd()

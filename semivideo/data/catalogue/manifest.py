@@ -128,6 +128,15 @@ class Manifest:
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
+    def __repr__(self) -> str:
+        num_labeled = len(self) - self.table["label"].null_count
+        words = [
+            f"{len(self)} videos of {len(self.classes)} classes, {num_labeled} labelled",
+            f"{num_broken} unreadable" if (num_broken := int((~self.usable).sum())) else "",
+            f"below {self.root}" if self.cache is None else f"in the cache {self.cache}",
+        ]
+        return f"<Manifest {', '.join(filter(None, words))}>"
+
     def __getitem__(self, row: int) -> Video:
         """Return one row, counted from the end if negative."""
         if not -len(self) <= row < len(self):

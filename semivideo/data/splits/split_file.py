@@ -30,7 +30,7 @@ Rows = Sequence[int] | NDArray[np.int64]
 _LISTS = ("labeled", "unlabeled", "test")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """What the learner may know of a data set's videos.
 
@@ -70,6 +70,10 @@ class Split:
                 )
         if not self.labeled:
             raise SplitError(f"split {self.name!r} has no labelled video; label some")
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(getattr(self, role))} {role}" for role in _LISTS)
+        return f"<Split {self.name}: {sizes}, hash {self.short_hash}>"
 
     @cached_property
     def hash(self) -> str:
