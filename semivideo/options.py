@@ -179,7 +179,11 @@ def _rows(option: Option) -> Iterator[Option]:
         return
     for name, field in option.section.model_fields.items():
         is_set = isinstance(option.default, BaseModel)
-        default = getattr(option.default, name) if is_set else field.get_default()
+        default = (
+            getattr(option.default, name)
+            if is_set
+            else field.get_default(call_default_factory=True)
+        )
         yield from _rows(
             Option(
                 f"{option.name}.{name}",

@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
-from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.base.errors import CheckpointError, ConfigError, option
 from semivideo.base.files import not_written, write_bytes
+from semivideo.base.places import not_a_run
 from semivideo.settings import Settings
 
 
@@ -37,6 +38,8 @@ class RunFolder:
         evaluation_file: Test scores, JSON.
         summary_file: What the training came to, JSON; its presence says that it is finished.
         tensorboard: Folder of TensorBoard's event files.
+        estimate_file: What a cross-validation on the labelled videos came to, JSON.
+        estimate_folds: Folder of that cross-validation while it runs.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -52,6 +55,8 @@ class RunFolder:
         self.evaluation_file = self.path / "evaluation.json"
         self.summary_file = self.path / "summary.json"
         self.tensorboard = self.path / "tensorboard"
+        self.estimate_file = self.path / "estimate.json"
+        self.estimate_folds = self.path / "estimate"
 
     @classmethod
     def create(cls, path: str | Path) -> RunFolder:
@@ -63,8 +68,8 @@ class RunFolder:
         run = cls(path)
         if run.settings_file.exists():
             raise CheckpointError(
-                f"run folder {run.path} exists; continue that run with --resume {run.path} "
-                "or choose another name"
+                f"run folder {run.path} exists; continue that run with "
+                f"{option('resume', str(run.path))} or choose another name"
             )
         if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
             raise CheckpointError(
@@ -84,20 +89,8 @@ class RunFolder:
             CheckpointError: There is no such folder, or it is not one of a run.
         """
         run = cls(path)
-        if run.path.is_file():
-            raise CheckpointError(
-                f"{run.path} is a file and no run folder; give the folder named by --out in "
-                "training"
-            )
-        if not run.path.is_dir():
-            raise CheckpointError(
-                f"there is no run folder {run.path}; give the folder named by --out in training"
-            )
         if not run.settings_file.is_file():
-            raise CheckpointError(
-                f"{run.path} is not a run folder (it has no settings.yaml); "
-                "give the folder named by --out in training"
-            )
+            raise CheckpointError(not_a_run(run.path))
         return run
 
     def write_text(self, target: Path, content: str) -> None:
@@ -177,7 +170,9 @@ class RunFolder:
         """
         return self.read_json(
             self.summary_file,
-            missing=f"training has not finished: continue it with --resume {self.path}",
+            missing=(
+                f"training has not finished: continue it with {option('resume', str(self.path))}"
+            ),
         )
 
     def read_json(self, target: Path, *, missing: str = "it was not written yet") -> dict[str, Any]:

@@ -195,8 +195,10 @@ class EngineSettings(Section):
     """Weak views share a forward with the others; off saves their memory, changes statistics."""
     seed: int = Field(0, ge=0)
     """Everything random is a function of it and the step."""
-    checkpoint_every: int = Field(500, ge=1)
-    """Steps between checkpoints."""
+    checkpoint_minutes: float = Field(10.0, gt=0)
+    """Minutes between checkpoints; there is one at the end and one at Ctrl-C or SIGTERM too."""
+    checkpoint_every: int | None = Field(None, ge=1)
+    """Steps between checkpoints, instead of minutes; None goes by the clock."""
     keep_checkpoints: int = Field(2, ge=1)
     """How many of the last checkpoints stay."""
     log_every: int = Field(20, ge=1)
@@ -205,6 +207,10 @@ class EngineSettings(Section):
     """Steps between quick evaluations (1 clip x 1 crop) for the log; None for none."""
     tensorboard: bool = True
     """Whether metrics are also written for TensorBoard."""
+    estimate: bool = True
+    """Cross-validate on the labelled videos before training, where no videos are for testing."""
+    check_memory: bool = True
+    """Refuse a step that does not fit into memory before the first one; off tries it."""
 
 
 class EvaluationSettings(Section):

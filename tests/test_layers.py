@@ -26,7 +26,7 @@ LAYERS = (
 INSIDE = {
     "base": (
         {"errors", "progress", "devices", "processes", "randomness", "records"},
-        {"checked", "files", "jobs"},
+        {"checked", "files", "jobs", "places"},
     ),
     "data": ({"video"}, {"catalogue"}, {"splits", "cache", "synthetic"}, {"clips"}),
     "models": ({"contract"}, {"blocks"}),

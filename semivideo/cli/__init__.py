@@ -26,14 +26,17 @@ from semivideo.cli import (
     sweep,
     train,
 )
-from semivideo.cli.console import run_plainly, show
+from semivideo.cli.console import run_plainly, show, spelling_of
 
 
 class _PlainGroup(TyperGroup):
     """Ends every command in an exit code and, if need be, a sentence."""
 
     def invoke(self, ctx: Any) -> Any:
-        if code := run_plainly(lambda: super(_PlainGroup, self).invoke(ctx)):
+        def spelled(option: str, value: Any) -> str:
+            return spelling_of(self.commands, ctx.invoked_subcommand)(option, value)
+
+        if code := run_plainly(lambda: super(_PlainGroup, self).invoke(ctx), spelling=spelled):
             raise typer.Exit(code)
 
 

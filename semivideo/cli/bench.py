@@ -62,18 +62,20 @@ def bench(
     from semivideo.base.files import write_bytes
     from semivideo.profile import bench as measure
     from semivideo.profile.tables import as_json, as_markdown, headline, sheets
-    from semivideo.run.resolve import resolve_settings
+    from semivideo.run.choosing import default_settings
+    from semivideo.run.resolve import Wanted
     from semivideo.run.splitting import chosen_split
 
-    settings = resolve_settings(
-        recipe=recipe, method=method, steps=None, seed=None, settings=parse_settings(set_ or [])
-    )
+    wanted = Wanted(recipe=recipe, method=method, settings=parse_settings(set_ or []))
+    wanted.check()
     with progress_bars() as progress:
         manifest = api.as_manifest(videos, progress=progress)
+        seed = 0 if wanted.is_open else wanted.resolved().engine.seed
+        parts = chosen_split(manifest, split, labels_per_class, seed)
         report = measure(
             manifest,
-            chosen_split(manifest, split, labels_per_class, settings.engine.seed),
-            settings,
+            parts,
+            default_settings(wanted, manifest, parts) if wanted.is_open else wanted.resolved(),
             steps=steps,
             compare=compare,
             find_largest_batch=largest_batch,

@@ -1,16 +1,20 @@
 """What the command line says, and where: results on stdout, everything else on stderr.
 
-Progress bars are drawn on a terminal only. Warnings of the library appear as one line each, errors
-as one sentence and an exit code; a traceback only with ``SEMIVIDEO_DEBUG=1``.
+Progress bars are drawn on a terminal; elsewhere there is a plain line now and then. What the
+library logs appears as one line each, errors as one sentence and an exit code; a traceback only
+with ``SEMIVIDEO_DEBUG=1``.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import shlex
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,18 +31,26 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from semivideo.base.errors import SemiVideoError
-from semivideo.base.progress import Progress
+from semivideo.base.errors import SemiVideoError, Sentence, Spelling, Stopped
+from semivideo.base.progress import PlainLines, Progress
 
 MESSAGES = Console(stderr=True, highlight=False)
 WIDTH_OFF_TERMINAL = 160
+_OTHER_NAMES = {"settings": "set_"}
+"""Argument of a function to that of the commands, where they differ by more than a last "_"."""
 
 
 def show(*items: Table | str) -> None:
-    """Write results to stdout; tables are not squeezed into 80 columns when piped into a file."""
+    """Write results to stdout; tables are not squeezed into 80 columns when piped into a file.
+
+    A cell that is too long goes on in the next line: the words that tell two rows apart are often
+    the last ones.
+    """
     width = None if sys.stdout.isatty() else WIDTH_OFF_TERMINAL
     console = Console(width=width, highlight=False)
     for item in items:
+        for column in item.columns if isinstance(item, Table) else ():
+            column.overflow = "fold"
         console.print(item, markup=False, soft_wrap=isinstance(item, str))
 
 
@@ -46,6 +58,15 @@ def note(sentence: str, *, style: str = "") -> None:
     """Write one line to stderr, as it is: square brackets are no markup."""
     line = " ".join(sentence.split())
     MESSAGES.print(Text(line, style=style), soft_wrap=True)
+
+
+def command(*words: object) -> str:
+    """Return a command that can be pasted into a shell.
+
+    >>> command("semivideo", "predict", "my runs/a", "videos")
+    "semivideo predict 'my runs/a' videos"
+    """
+    return shlex.join(map(str, words))
 
 
 class _Rate(ProgressColumn):
@@ -57,10 +78,14 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress_bars() -> Iterator[Progress | None]:
-    """Give a progress function that draws one bar per description, or None off a terminal."""
+def progress_bars() -> Iterator[Progress]:
+    """Give a progress function: a bar per description on a terminal, lines now and then elsewhere.
+
+    Of several processes the first one speaks.
+    """
     if not MESSAGES.is_terminal:
-        yield None
+        is_first = os.environ.get("RANK", "0") == "0"
+        yield PlainLines(note if is_first else lambda line: None)
         return
     tasks: dict[str, Any] = {}
     columns = (
@@ -84,51 +109,66 @@ def progress_bars() -> Iterator[Progress | None]:
 class _ToMessages(logging.Handler):
     """Writes records of the library's logger as lines on stderr, above a progress bar."""
 
+    def __init__(self, spelling: Spelling) -> None:
+        super().__init__(logging.INFO)
+        self._spelling = spelling
+
     def emit(self, record: logging.LogRecord) -> None:
-        note(f"{record.levelname.lower()}: {record.getMessage()}", style="yellow")
+        said = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        message = record.getMessage()
+        if isinstance(said, Sentence) and record.msg == "%s":
+            message = said.spelled(self._spelling)
+        if record.levelno < logging.WARNING:
+            note(message)
+        else:
+            note(f"{record.levelname.lower()}: {message}", style="yellow")
 
 
 @contextmanager
-def _messages_in_plain_words() -> Iterator[None]:
+def _messages_in_plain_words(spelling: Spelling) -> Iterator[None]:
     """Show warnings and log records as single lines while a command runs."""
 
     def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
         note(f"warning: {message}", style="yellow")
 
-    logger, handler = logging.getLogger("semivideo"), _ToMessages(logging.WARNING)
+    logger, handler = logging.getLogger("semivideo"), _ToMessages(spelling)
     logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.INFO)
     shown, warnings.showwarning = warnings.showwarning, show_warning
     try:
         yield
     finally:
         warnings.showwarning = shown
         logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
-def run_plainly(command: Callable[[], Any]) -> int:
+def run_plainly(command: Callable[[], Any], *, spelling: Spelling) -> int:
     """Run a command and return its exit code; what a user can cause ends in one sentence.
 
     Args:
         command: Takes nothing; usage errors and exits of typer pass through.
+        spelling: How the command calls its options.
     """
     try:
-        with _messages_in_plain_words():
+        with _messages_in_plain_words(spelling):
             command()
     except KeyboardInterrupt as interrupt:
         note("; ".join(filter(None, ["interrupted", str(interrupt)])), style="yellow")
-        return 130
+        return interrupt.exit_code if isinstance(interrupt, Stopped) else 130
     except Exception as error:
         is_typers = type(error).__module__.startswith(("typer", "click"))
         if is_typers or isinstance(error, BrokenPipeError) or os.environ.get("SEMIVIDEO_DEBUG"):
             raise
-        return _failed(error)
+        return _failed(error, spelling)
     return 0
 
 
-def _failed(error: Exception) -> int:
+def _failed(error: Exception, spelling: Spelling) -> int:
     """Print the sentence of an error and return the exit code."""
     if isinstance(error, SemiVideoError):
-        note(f"error: {error}", style="red")
+        note(f"error: {error.sentence.spelled(spelling)}", style="red")
         return error.exit_code
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
@@ -145,11 +185,22 @@ def _failed(error: Exception) -> int:
 
 @contextmanager
 def on_interrupt(hint: Callable[[], str]) -> Iterator[None]:
-    """Add a word on how to go on to a Ctrl-C inside the block."""
+    """Add a word on how to go on to a Ctrl-C or a SIGTERM inside the block."""
+
+    def stop(number: int, _: Any) -> None:
+        raise Stopped(number)
+
+    # Python hears signals in its main thread alone.
+    is_heard = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, stop) if is_heard else None
     try:
         yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(hint()) from None
+    except KeyboardInterrupt as interrupt:
+        number = interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
+        raise Stopped(number, hint()) from None
+    finally:
+        if is_heard:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def percent(share: float) -> str:
@@ -159,3 +210,49 @@ def percent(share: float) -> str:
     ('50.0', '-')
     """
     return "-" if share != share else f"{100 * share:.1f}"
+
+
+def spelling_of(commands: Mapping[str, Any], name: str | None) -> Spelling:
+    """Return how a command spells the options of which the library gives the Python names.
+
+    Where the command lacks one, the command that has it is named too.
+
+    Args:
+        commands: All commands, as click has them.
+        name: Of the one that was typed; None for none.
+    """
+
+    def spelled(option: str, value: Any) -> str:
+        places = [*([] if name is None else [name]), *commands]
+        for place in places:
+            found = _parameter(commands[place], option)
+            if found is not None:
+                word = _with_value(found, value)
+                return word if place == name else f"{word} of semivideo {place}"
+        return option if value is None else f"{option}={value!r}"
+
+    return spelled
+
+
+def _parameter(command: Any, option: str) -> Any:
+    """The parameter of a command that stands for a function's argument, or None."""
+    wanted = (option, f"{option}_", _OTHER_NAMES.get(option))
+    return next((each for each in command.params if each.name in wanted), None)
+
+
+def _with_value(parameter: Any, value: Any) -> str:
+    """A parameter as it is typed."""
+    if parameter.param_type_name == "argument":
+        return str(parameter.human_readable_name if value is None else shlex.quote(str(value)))
+    flag = max(parameter.opts, key=len)
+    if value is None or value is True:
+        return str(flag)
+    if isinstance(value, dict):
+        return " ".join(
+            f"{flag} {shlex.quote(f'{key}={_yaml(each)}')}" for key, each in value.items()
+        )
+    return f"{flag} {shlex.quote(str(value))}"
+
+
+def _yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

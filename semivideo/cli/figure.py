@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from semivideo.cli.console import progress_bars, show
+from semivideo.cli.console import command, progress_bars, show
 
 
 def figure(
@@ -32,11 +32,14 @@ def figure(
     if name == "list":
         show(_list())
         return
+    from semivideo.analysis.figures.table import check_name, draw_figure
+
+    check_name(name)
     if out is None:
-        raise ConfigError(
-            f"a figure needs --out: write semivideo figure {name} RUN... --out {name}.png"
+        example = command(
+            "semivideo", "figure", name, *(runs or [Path("RUN")]), "--out", f"{name}.png"
         )
-    from semivideo.analysis.figures.table import draw_figure
+        raise ConfigError(f"a figure needs --out: write {example}")
     from semivideo.cli.train import parse_settings
 
     with progress_bars() as progress:

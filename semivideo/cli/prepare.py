@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from semivideo.cli.console import note, on_interrupt, progress_bars, show
+from semivideo.cli.console import command, note, on_interrupt, progress_bars, show
 
 if TYPE_CHECKING:
     from semivideo.data.cache.estimate import Estimate
@@ -92,17 +92,18 @@ def prepare(
 
 def _what_next(made: Prepared) -> str:
     """What to do with the cache."""
-    from semivideo.data.cache.form import command
+    from semivideo.data.cache.form import command as finish
 
     if not made.missing:
+        run = Path("runs") / made.folder.name
         return (
-            f"wrote {made.folder}; give it to semivideo train, evaluate or split in the place of a "
-            "manifest"
+            f"wrote {made.folder}, which stands in for its videos in every command; next: "
+            f"{command('semivideo', 'train', made.folder, '--out', run)}"
         )
     return (
         f"this process is done; {len(made.missing)} of {made.form.num_shards} shards are still "
         f"missing; when no other process is at work any more, this makes what is left: "
-        f"{command(made.folder)}"
+        f"{finish(made.folder)}"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from semivideo.cli.console import show
+from semivideo.cli.console import command, note, show
 
 
 def split(
@@ -67,3 +67,5 @@ def split(
         f"{drawn.name}: {len(drawn.labeled)} labelled, {len(drawn.unlabeled)} unlabelled, "
         f"{len(drawn.test)} test videos, hash {drawn.short_hash}, written to {out}"
     )
+    run = Path("runs") / out.stem
+    note(f"next: {command('semivideo', 'train', manifest, '--split', out, '--out', run)}")

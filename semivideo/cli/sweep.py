@@ -37,17 +37,18 @@ def sweep(
             table.add_row(name, ", ".join(one.variants), one.source)
         show(table)
         return
+    chosen = find_grid(grid)
     if manifest is None or not split or out is None:
         raise ConfigError(
             "a sweep needs a manifest, at least one --split and --out, such as: semivideo sweep "
-            "cmpl-table2 manifest.parquet --split s0.json --split s1.json --out runs/table2"
+            f"{grid} manifest.parquet --split s0.json --split s1.json --out runs/{Path(grid).stem}"
         )
     from semivideo.api import as_manifest
     from semivideo.cli.compare import show_comparison
     from semivideo.run.cells import grid_cells
     from semivideo.run.cells import sweep as sweep_cells
 
-    cells = grid_cells(find_grid(grid), split, steps=steps)
+    cells = grid_cells(chosen, split, steps=steps)
     with on_interrupt(lambda: "run the same command again to go on"), progress_bars() as progress:
         done = sweep_cells(cells, as_manifest(manifest), out=out, progress=progress)
     if done:

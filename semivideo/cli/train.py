@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Column, Table
 
 from semivideo.base.errors import ConfigError
-from semivideo.cli.console import on_interrupt, progress_bars, show
+from semivideo.base.progress import duration
+from semivideo.cli.console import command, note, on_interrupt, percent, progress_bars, show
+
+if TYPE_CHECKING:
+    from semivideo.run.cross_validation import Estimate
+    from semivideo.run.finished import Run
 
 MethodName = Annotated[
     str | None,
@@ -46,11 +53,18 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Run folder to go on with; takes no other option.")
     ] = None,
+    no_estimate: Annotated[
+        bool,
+        typer.Option(
+            "--no-estimate",
+            help="Do not cross-validate on the labelled videos first, where none are for testing.",
+        ),
+    ] = False,
 ) -> None:
     """Train a recogniser from labelled and unlabelled videos.
 
-    VIDEOS and --out are needed, or --resume alone. A training that was stopped or killed goes on
-    with --resume as if nothing had happened.
+    VIDEOS and --out are needed, or --resume alone. Without --recipe one is chosen that this machine
+    can do. A training that was stopped or killed goes on with --resume as if nothing had happened.
     """
     given = {
         "videos": videos,
@@ -63,18 +77,20 @@ def train(
         "settings": parse_settings(set_ or []) or None,
         "out": out,
     }
-    folder = _run_folder(given, resume)
+    folder = _run_folder(given | {"no_estimate": no_estimate or None}, resume)
 
     def how_to_go_on() -> str:
         started = (folder / "settings.yaml").is_file()
-        return f"go on with: semivideo train --resume {folder}" if started else ""
+        return f"go on with: {command('semivideo', 'train', '--resume', folder)}" if started else ""
 
     from semivideo import api
 
     arguments: dict[str, Any] = {"resume": resume} if resume else given
+    if no_estimate:
+        arguments["estimate"] = False
     with on_interrupt(how_to_go_on), progress_bars() as progress:
         run = api.train(**arguments, progress=progress)
-    show(_outcome(run.summary, run.path, is_tested=bool(run.split.test)))
+    show_outcome(run, videos=videos)
 
 
 def parse_settings(assignments: list[str]) -> dict[str, Any]:
@@ -129,10 +145,67 @@ def _run_folder(given: dict[str, Any], resume: Path | None) -> Path:
     return out
 
 
-def _outcome(summary: dict[str, Any], path: Path, *, is_tested: bool) -> str:
-    """One line on a finished training."""
-    words = [f"finished: {summary['steps']} steps in {summary['seconds'] / 60:.1f} minutes"]
-    if skipped := summary.get("skipped_videos"):
-        words.append(f"{len(skipped)} videos could not be read (see {path / 'summary.json'})")
-    words.append(f"next: semivideo {'evaluate' if is_tested else 'predict'} {path}")
-    return "; ".join(words)
+def show_outcome(run: Run, *, videos: str | None) -> None:
+    """Say what a training came to and what comes next.
+
+    Args:
+        run: The finished run.
+        videos: As the user named them; None where a training went on.
+    """
+    if run.estimate is not None:
+        show(_labels_table(run.estimate), *_words_of(run.estimate))
+    elif run.why_no_estimate:
+        note(f"no estimate of the accuracy: {run.why_no_estimate}")
+    summary = run.summary
+    words = [f"finished: {summary['steps']} steps in {duration(summary['seconds'])}"]
+    num_broken = len(summary["skipped_videos"]) + len(summary.get("unreadable_videos", ()))
+    if num_broken:
+        what = "1 video" if num_broken == 1 else f"{num_broken} videos"
+        words.append(f"{what} could not be read (see {run.path / 'summary.json'})")
+    show("; ".join([*words, f"next: {_next(run, videos)}"]))
+
+
+def _next(run: Run, videos: str | None) -> str:
+    """The command that comes next: the test, or all videos with their predicted classes."""
+    if run.split.test:
+        return command("semivideo", "evaluate", run.path)
+    place = videos if videos and Path(videos).is_dir() else run.videos_folder
+    if place is None:  # a cache whose videos are gone
+        return command("semivideo", "predict", run.path, "NEW.mp4")
+    return command("semivideo", "predict", run.path, place, "--out", run.path / "predictions.csv")
+
+
+def _labels_table(estimate: Estimate) -> Table:
+    """What there was to learn each class from, and how the left-out labels were named."""
+    columns = [Column(name, justify="right") for name in ("labels", "left out", "right %")]
+    table = Table("class", *columns, "most often taken for")
+    for number, name in enumerate(estimate.classes):
+        row = estimate.confusion[number]
+        wrong = [f"{other} ({count})" for true, other, count in estimate.confused if true == name]
+        share = row[number] / sum(row) if sum(row) else float("nan")
+        cells = (str(estimate.labels[name]), str(sum(row)), percent(share))
+        table.add_row(name, *cells, ", ".join(wrong[:2]))
+    return table
+
+
+def _words_of(estimate: Estimate) -> Iterator[str]:
+    """The estimate, what it varies over, how it was made, and what it cannot know."""
+    low, high = (percent(share) for share in estimate.interval)
+    is_grouped = estimate.num_groups < estimate.num_videos
+    over = f"{estimate.num_groups} {'groups' if is_grouped else 'videos'}"
+    yield (
+        f"estimate: {percent(estimate.top1)} % of {estimate.num_videos} left-out labelled videos "
+        f"right, 95 % interval {low} to {high} (Wilson, over {over}: how far other videos like "
+        "these could move it; other labels can move it more)"
+    )
+    yield (
+        f"made by {estimate.num_folds} trainings of {estimate.fold_steps} steps, each without a "
+        f"part of the labels and all videos of the same groups, in {duration(estimate.seconds)}; "
+        f"the run has all labels, {estimate.num_unlabeled} unlabelled videos and "
+        f"{estimate.run_steps} steps, so expect rather more"
+    )
+    if not is_grouped:
+        yield (
+            "no videos are known to belong together; if several are of one person or recording, "
+            "name it (a column group, or --group-pattern of semivideo scan), or this is too good"
+        )

@@ -34,7 +34,10 @@ _WITHOUT_EFFECT: dict[str, Any] = {
     "data": {"workers", "memory_gb"},
     "engine": {
         "checkpoint_activations",
+        "check_memory",
         "checkpoint_every",
+        "checkpoint_minutes",
+        "estimate",
         "keep_checkpoints",
         "log_every",
         "evaluate_every",

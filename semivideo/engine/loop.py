@@ -6,12 +6,14 @@ resumed ends with the weights and the logs of a run that was not.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from semivideo.base.progress import Progress
 from semivideo.engine.prefetch import delivered
 from semivideo.engine.runtime import Runtime
+from semivideo.engine.signals import StopSignals
 from semivideo.engine.trainer import (
     Batches,
     Evaluate,
@@ -78,6 +80,7 @@ def fit(
         TrainingError: The loss is not finite; the last good checkpoint is kept.
         WriteError: The run folder cannot be written.
         CheckpointError: Its checkpoint does not fit.
+        Stopped: Ctrl-C or SIGTERM came; the state after the step that was at work is saved.
     """
     training = Training(method, plan=plan, run=run, runtime=runtime)
     done = training.resume()
@@ -85,23 +88,45 @@ def fit(
     try:
         if progress is not None:
             progress("train", done, plan.num_steps, _remark(training.metrics.last))
-        for batch, waited in stream:
-            training.start_round(batch.step, feed.unlabeled_pass)
-            training.learn(batch, waited=waited)
-            done += 1
-            if training.is_due(done, plan.settings.log_every):
-                training.write_line(done)
-            if evaluate is not None and training.is_due(done, plan.settings.evaluate_every):
-                training.evaluate(done, evaluate)
-            if training.is_due(done, plan.settings.checkpoint_every):
-                training.save(done)
-            if progress is not None:
-                progress("train", done, plan.num_steps, _remark(training.metrics.last))
+        with StopSignals() as signals:
+            for batch, waited in stream:
+                training.start_round(batch.step, feed.unlabeled_pass)
+                training.learn(batch, waited=waited)
+                done += 1
+                if training.is_due(done, plan.settings.log_every):
+                    training.write_line(done)
+                if evaluate is not None and training.is_due(done, plan.settings.evaluate_every):
+                    training.evaluate(done, evaluate)
+                is_stopped = _keep_state(training, done, is_asked_to_stop=signals.came)
+                if progress is not None:
+                    progress("train", done, plan.num_steps, _remark(training.metrics.last))
+                if is_stopped:
+                    raise signals.stopped()
         training.deploy(feed.batches)
         return Fitted(method.deployed, training.summary())
     finally:
         stream.close()
         training.metrics.close()
+
+
+def _keep_state(training: Training, done: int, *, is_asked_to_stop: bool) -> bool:
+    """Write a checkpoint if one is due by steps, by the clock, at the end or before a stop.
+
+    Returns:
+        Whether to stop now, the same in all processes.
+    """
+    settings, runtime = training.plan.settings, training.runtime
+    every, is_last = settings.checkpoint_every, done == training.plan.num_steps
+    seconds = time.monotonic() - training.saved_at
+    is_late = every is None and seconds > 60 * settings.checkpoint_minutes
+    # Several processes agree where they write a line and wait for each other anyway.
+    if runtime.world_size == 1 or training.is_due(done, settings.log_every):
+        is_late, is_stopped = runtime.anybody(is_late, is_asked_to_stop)
+    else:
+        is_late = is_stopped = False
+    if is_late or is_stopped or is_last or training.is_due(done, every):
+        training.save(done)
+    return is_stopped
 
 
 def _remark(line: dict[str, Any]) -> str:

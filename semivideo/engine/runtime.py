@@ -128,6 +128,13 @@ class Runtime:
         averaged: Tensor = self._accelerator.reduce(tensor, reduction="mean")
         return averaged
 
+    def anybody(self, *wishes: bool) -> list[bool]:
+        """Return whether any process has each wish, the same in every process."""
+        if self.world_size == 1:
+            return list(wishes)
+        own = torch.tensor(wishes, dtype=torch.float32, device=self.device)
+        return [share > 0 for share in self.mean(own).tolist()]
+
     def gather(self, tensor: Tensor) -> Tensor:
         """Return (world_size * N, ...): the tensors (N, ...) of all processes, by rank."""
         gathered: Tensor = self._accelerator.gather(tensor)

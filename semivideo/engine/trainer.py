@@ -94,6 +94,7 @@ class Training:
         self.watch = CollapseWatch(num_steps=plan.num_steps, num_classes=num_classes)
         self.skipped: dict[int, str] = {}
         self.saved_step: int | None = None
+        self.saved_at = time.monotonic()
 
     def is_due(self, done: int, every: int | None) -> bool:
         """Whether something done every so many steps, and at the end, is due."""
@@ -198,7 +199,7 @@ class Training:
                 plan = self.plan
                 self.checkpoints.save(Checkpoint(done, plan.split_hash, plan.settings_hash, state))
             self.runtime.wait_for_all()
-        self.saved_step = done
+        self.saved_step, self.saved_at = done, time.monotonic()
 
     def deploy(self, batches: Batches) -> None:
         """Turn the method's deployed network into the final one."""

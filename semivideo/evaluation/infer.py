@@ -35,7 +35,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 _DTYPE = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Prediction:
     """The most probable classes of one video.
 
@@ -48,6 +48,11 @@ class Prediction:
     path: str
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        pairs = zip(self.classes, self.probabilities, strict=True)
+        words = ", ".join(f"{name} {100 * share:.1f} %" for name, share in pairs)
+        return f"<Prediction {self.path}: {words}>"
 
 
 class Recognizer:
@@ -83,6 +88,13 @@ class Recognizer:
         self._data = card.data.model_copy(update={"decoder": decoder})
         self._clip = ClipSpec(card.network.num_frames, card.network.stride_frames)
         self._views = Views(card.views)
+
+    def __repr__(self) -> str:
+        network = self.card.network
+        return (
+            f"<Recognizer {network.name} {network.num_frames}x{network.stride_frames}, trained by "
+            f"{self.card.method}, {len(self.card.classes)} classes, {self.precision}>"
+        )
 
     def reader(self, manifest: Manifest, *, store: StoredFrames | None = None) -> ClipReader:
         """Return a reader of the clips that the network wants.

@@ -102,7 +102,7 @@ class Known(NamedTuple):
     top1: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """Scores of test videos under one protocol, and the figures that follow from them.
 
@@ -126,6 +126,14 @@ class Evaluation:
     skipped: Mapping[str, str] = field(default_factory=dict)
     decoder: str = "software"
     trained_on: Mapping[str, Known] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        return (
+            f"<Evaluation {self.protocol}: top-1 {100 * self.top1:.1f} %, mean class "
+            f"{100 * self.mean_class:.1f} %, {self.num_videos} videos of {len(self.classes)} "
+            f"classes{skipped}>"
+        )
 
     @property
     def num_videos(self) -> int:

@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.files import write_bytes
+from semivideo.base.places import NAMES, what_is
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.searching import video_paths
 from semivideo.data.catalogue.segments import video_id
@@ -64,10 +65,12 @@ def video_files(places: Sequence[str | Path]) -> list[Path]:
     A list or manifest with segments names each of them, like ``a.mp4#12.480-15.900``.
 
     Raises:
-        DataError: A folder holds no video, or a list cannot be used.
+        DataError: A folder holds no video, a list cannot be used, or a place is what this package
+            makes of videos.
     """
     found: list[Path] = []
     for place in map(Path, places):
+        _refuse_others(place)
         if place.is_dir() and not is_frame_folder(place):
             found += [place / path for path in video_paths(place)]
         elif place.suffix.lower() in _LISTS and place.is_file():
@@ -85,6 +88,17 @@ def _listed(file: Path) -> list[Path]:
     entries = find_videos(file)
     ids = [video_id(each.path, each.start_seconds, each.end_seconds) for each in entries]
     return [file.parent / id for id in ids]
+
+
+def _refuse_others(place: Path) -> None:
+    """Refuse what is no video, folder or list of them, before a decoder says so."""
+    kind = what_is(place)
+    if kind not in ("file", "folder", "manifest", "nothing"):
+        raise DataError(
+            f"{place} is {NAMES[kind]} and no video; name video files, or the folder that "
+            "holds them",
+            path=str(place),
+        )
 
 
 def as_json(found: Found, *, model: str | None = None) -> dict[str, Any]:

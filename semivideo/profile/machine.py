@@ -1,4 +1,4 @@
-"""What the machine has left: free memory, and how busy other programs keep its processors."""
+"""How busy other programs keep the machine's processors."""
 
 from __future__ import annotations
 
@@ -7,20 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-_PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
-
-
-def free_memory_gb() -> float | None:
-    """Return the memory that nobody uses, of this container if it has less; None if unknown."""
-    info = _PROC / "meminfo"
-    if not info.is_file():
-        return None
-    lines = dict(line.split(":", 1) for line in info.read_text().splitlines())
-    free = int(lines["MemAvailable"].split()[0]) / 1e6
-    limit, used = _CGROUP / "memory.max", _CGROUP / "memory.current"
-    if limit.is_file() and used.is_file() and (most := limit.read_text().strip()).isdigit():
-        free = min(free, (int(most) - int(used.read_text())) / 1e9)
-    return free
+_PROC = Path("/proc")
 
 
 def watch_others() -> Callable[[], float | None]:

@@ -17,18 +17,25 @@ from semivideo.data.splits import Split
 from semivideo.engine.batch_size import largest_batch, within_memory
 from semivideo.engine.trainer import Training
 from semivideo.profile.advice import advice
-from semivideo.profile.machine import free_memory_gb, watch_others
+from semivideo.profile.machine import watch_others
 from semivideo.profile.measured import LargestBatch, Reading, Report, Rival, Videos
-from semivideo.profile.memory import check_memory, sentence_for_memory
 from semivideo.profile.reading import Source, measured
 from semivideo.profile.rivals import compared
-from semivideo.profile.step import in_turn, learn, measured_step, set_up, with_clips
+from semivideo.profile.step import in_turn, learn, measured_step
 from semivideo.profile.whole import measured_loop, measured_testing, measured_variants
 from semivideo.run import build
-from semivideo.run.training import number_of_steps
+from semivideo.run.resolve import number_of_steps
+from semivideo.run.trial import (
+    USUAL_STEPS,
+    check_memory,
+    few_clips,
+    free_memory_gb,
+    sentence_for_memory,
+    set_up,
+    with_clips,
+)
 from semivideo.settings import Settings
 
-_LEAST_RUN = 1000  # steps; those measured are of the middle of a run as long as this
 _MOST_TIMES = 16  # the batch of the settings, in search of the largest one
 
 
@@ -60,7 +67,7 @@ def bench(
     tell = _stages(4 + compare + find_largest_batch, progress)
     tell("reading")
     others = watch_others()
-    training = set_up(settings, manifest, num_steps=_LEAST_RUN)
+    training = set_up(settings, manifest)
     source = Source(
         manifest,
         streams=_streams(settings, manifest, split),
@@ -68,7 +75,7 @@ def bench(
         settings=settings.data,
         seed=settings.engine.seed,
     )
-    check_memory(training, source, settings)
+    check_memory(training, few_clips(training, manifest, source.streams, settings), settings)
     read = _read(source, num_batches=steps)
     tell("a step")
     with sentence_for_memory(settings):
@@ -84,7 +91,7 @@ def bench(
     if compare:
         tell("precision")
         variants = measured_variants(
-            settings, manifest, read.batches, num_turns=steps, num_steps=_LEAST_RUN
+            settings, manifest, read.batches, num_turns=steps, num_steps=USUAL_STEPS
         )
     report = Report(
         machine=training.runtime.machine(),

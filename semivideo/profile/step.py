@@ -7,21 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from semivideo.base.records import Batch, Clips, LabeledClips
-from semivideo.data.catalogue.manifest import Manifest
 from semivideo.engine.runtime import Runtime
-from semivideo.engine.trainer import Plan, Training
+from semivideo.engine.trainer import Training
 from semivideo.profile.measured import Step
 from semivideo.profile.stopwatch import Stopwatch, paced, typical
-from semivideo.run import build
-from semivideo.runfolder import RunFolder
-from semivideo.settings import Settings
 from semivideo.transforms import Views
 
 SECONDS = 60.0
@@ -30,28 +25,6 @@ _WARM_UP = 2  # steps
 _MATRIX_SIDE = {"cpu": 1024}
 _LARGE_MATRIX_SIDE = 8192
 _DTYPE = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def set_up(settings: Settings, manifest: Manifest, *, num_steps: int) -> Training:
-    """Make a training as ``semivideo train`` does, of a run folder that is never made.
-
-    Args:
-        settings: Of the run.
-        manifest: The videos.
-        num_steps: Of the run.
-    """
-    torch.manual_seed(settings.engine.seed)
-    method = build.build_method(settings, num_classes=len(manifest.classes))
-    method.prepare(manifest.ids)
-    engine = settings.engine.model_copy(update={"tensorboard": False})
-    training = Training(
-        method,
-        plan=Plan(num_steps, engine, split_hash="", settings_hash=""),
-        run=RunFolder(Path("benchmark")),
-        runtime=Runtime(precision=engine.precision),
-    )
-    training.stepper.train()
-    return training
 
 
 def measured_step(training: Training, batches: Sequence[Batch], *, num_steps: int) -> Step:
@@ -100,17 +73,6 @@ def in_turn(training: Training, batches: Sequence[Batch]) -> Iterator[Batch]:
     for number in count():
         step = middle + number % (num_steps - middle)
         yield replace(batches[number % len(batches)], step=step)
-
-
-def with_clips(batch: Batch, number: int, *, stream: str) -> Batch:
-    """The batch with another number of clips of one stream, which are repeated as often as needed.
-
-    Args:
-        batch: Has clips of that stream.
-        number: Wanted, >= 1.
-        stream: "labeled" or "unlabeled".
-    """
-    return replace(batch, **{stream: _repeated(getattr(batch, stream), number)})
 
 
 def matrix_gflops(runtime: Runtime) -> float:
@@ -203,16 +165,6 @@ def _counted(training: Training, batches: Sequence[Batch]) -> float:
     with FlopCounterMode(display=False) as counter:
         learn(training, next(in_turn(training, batches)))
     return float(counter.get_total_flops())
-
-
-def _repeated(clips: Any, number: int) -> Any:
-    """As many of the clips, over and over."""
-    index = torch.arange(number) % len(clips)
-    changed = {name: frames[index] for name, frames in clips.frames.items()}
-    fields = {"size": clips.size[index], "video": clips.video[index], "draw": clips.draw[index]}
-    if isinstance(clips, LabeledClips):
-        fields["label"] = clips.label[index]
-    return replace(clips, frames=changed, **fields)
 
 
 def wait(runtime: Runtime) -> None:

@@ -20,9 +20,10 @@ from semivideo.evaluation import evaluate as evaluate_videos
 from semivideo.evaluation.protocols import protocol_name
 from semivideo.profile.measured import Loop, Testing, Variant
 from semivideo.profile.reading import Source
-from semivideo.profile.step import SECONDS, in_turn, seconds_of, set_up, wait
+from semivideo.profile.step import SECONDS, in_turn, seconds_of, wait
 from semivideo.profile.stopwatch import paced
 from semivideo.run import build
+from semivideo.run.trial import set_up
 from semivideo.settings import Settings
 
 _WARM_UP = 2  # steps

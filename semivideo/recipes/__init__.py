@@ -56,7 +56,8 @@ def _published() -> dict[str, Recipe]:
     return found
 
 
-_SMALL = {"data": "small own data", "cost": "2 cores, minutes"}
+OWN_DATA = "small own data"
+_SMALL = {"data": OWN_DATA, "cost": "2 cores, minutes"}
 
 RECIPES: dict[str, Recipe] = {
     **_published(),

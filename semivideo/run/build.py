@@ -19,7 +19,7 @@ from semivideo.data.clips.loader import Streams
 from semivideo.data.splits import Split
 from semivideo.evaluation.protocols import crop_side
 from semivideo.methods import METHODS, Method
-from semivideo.options import Option, Options
+from semivideo.options import REQUIRED, Option, Options
 from semivideo.settings import ModelCard, NetworkSettings, Settings
 from semivideo.transforms import Views
 
@@ -69,20 +69,25 @@ def method_options(cls: type[Method], options: dict[str, Any]) -> dict[str, Any]
 
 
 def described_options(name: str) -> list[Option]:
-    """List what can be set of a method or network, the keys of a section one by one.
+    """List what can be set of a method, network or section of the settings, one key a row.
 
     Args:
-        name: As in the settings ``method.name`` or ``networks.primary.name``.
+        name: As in the settings ``method.name`` or ``networks.primary.name``, or ``engine`` etc.
 
     Raises:
-        ConfigError: There is neither a method nor a network of that name.
+        ConfigError: There is nothing of that name.
     """
     if name in METHODS:
         return options_of(METHODS[name]).rows()
-    known = [*METHODS, *models.NETWORKS, *models.FOREIGN]
+    sections = {key: field.annotation for key, field in Settings.model_fields.items()}
+    if name in sections and name != "method":
+        section = Option(name, sections[name], REQUIRED, "")
+        return Options({name: section}, (), {}, False).rows()
+    known = [*METHODS, *models.NETWORKS, *models.FOREIGN, *sections]
     if name not in known and ":" not in name:
         raise ConfigError(
-            f"no method or network {name!r}{nearest(name, known)}; `semivideo methods` lists them"
+            f"no method, network or section {name!r}{nearest(name, known)}; "
+            "`semivideo methods` lists them"
         )
     return models.options_of(name).rows()
 

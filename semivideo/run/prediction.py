@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from semivideo.base.errors import CheckpointError, DataError
 from semivideo.base.jobs import ALONE, part_file, part_of_job
+from semivideo.base.places import not_a_run, what_is
 from semivideo.base.progress import Progress
 from semivideo.evaluation import Failure, Prediction, Recognizer
 from semivideo.evaluation.prediction_file import PredictionFile, video_files
@@ -143,11 +145,13 @@ def predictions(
 def _model_of(path: Path) -> Path:
     """Folder of the network of a run that has finished, or the folder of a network as it is."""
     folder = RunFolder(path)
-    if not folder.settings_file.is_file():
+    if what_is(path) == "model":
         return path
+    if not folder.settings_file.is_file():
+        raise CheckpointError(not_a_run(path))
     if not folder.model.is_dir():
         raise CheckpointError(
             f"{folder.path} holds no trained network yet; finish it with "
-            f"semivideo train --resume {folder.path}"
+            f"{shlex.join(['semivideo', 'train', '--resume', str(folder.path)])}"
         )
     return folder.model

@@ -2,13 +2,82 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 from semivideo.base.errors import ConfigError, nearest
 from semivideo.methods import Method
 from semivideo.recipes import RECIPES
 from semivideo.run import build
-from semivideo.settings import MethodSettings, Settings
+from semivideo.settings import EngineSettings, MethodSettings, Settings
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user named of a training; None is not named.
+
+    Attributes:
+        recipe: Name in ``RECIPES``.
+        method: Name, ``module:Class`` or class.
+        steps: Iterations.
+        seed: Of everything random.
+        settings: Dotted keys, or whole settings.
+    """
+
+    recipe: str | None = None
+    method: str | type[Method] | None = None
+    steps: int | None = None
+    seed: int | None = None
+    settings: dict[str, Any] | Settings | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the size of the training is left to the program."""
+        if self.recipe is not None or isinstance(self.settings, Settings):
+            return False
+        keys = self.settings or {}
+        return not any(key.startswith("networks.") and key.endswith(".name") for key in keys)
+
+    @property
+    def method_name(self) -> str | type[Method] | None:
+        """The method, by whichever way it was named."""
+        keys = self.settings if isinstance(self.settings, dict) else {}
+        return self.method or keys.get("method.name")
+
+    def resolved(self, recipe: str | None = None, *, method: str | None = None) -> Settings:
+        """Return complete settings.
+
+        Args:
+            recipe: Where to start if none was named; None for the published size.
+            method: To take if none was named.
+
+        Raises:
+            ConfigError: A name, key or value that does not exist or is not allowed.
+        """
+        return resolve_settings(
+            recipe=self.recipe or recipe,
+            method=self.method_name or method,
+            steps=self.steps,
+            seed=self.seed,
+            settings=self.settings,
+        )
+
+    def check(self) -> None:
+        """Refuse names, keys and values that are not allowed, before there is any video.
+
+        Raises:
+            ConfigError: As ``resolved``.
+        """
+        if not self.is_open:
+            self.resolved()
+            return
+        try:
+            self.resolved("small-cmpl")
+        except ConfigError:
+            if self.method_name is not None:
+                raise
+            self.resolved("small-supervised")
 
 
 def resolve_settings(
@@ -45,3 +114,19 @@ def resolve_settings(
     found = found.updated(changes)
     build.build_method(found, num_classes=2)  # every name and option is checked before any work
     return found
+
+
+def number_of_steps(settings: Settings, *, num_labeled: int, num_unlabeled: int) -> int:
+    """Iterations of the run: as set, or from epochs of the stream they count.
+
+    Args:
+        settings: ``engine.steps``, or ``engine.epochs`` of ``engine.epoch_of``.
+        num_labeled: Labelled videos.
+        num_unlabeled: Videos in the unlabelled stream; if there are none, epochs count labelled.
+    """
+    engine: EngineSettings = settings.engine
+    if engine.steps is not None:
+        return engine.steps
+    if engine.epoch_of == "labeled" or num_unlabeled == 0:
+        return max(1, math.ceil(engine.epochs * num_labeled / settings.data.labeled_batch))
+    return max(1, math.ceil(engine.epochs * num_unlabeled / settings.data.unlabeled_batch))

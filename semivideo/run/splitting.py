@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from semivideo.base.errors import ConfigError
+from semivideo.base.errors import ConfigError, option
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split, check_split, draw_split, practical_split
 from semivideo.data.splits.published import listed_split, published
@@ -45,13 +45,15 @@ def split(
         SplitError: The videos do not allow what is asked for.
     """
     if (protocol is None) != (lists is None):
-        missing = "lists" if lists is None else "protocol"
-        raise ConfigError(f"protocol and lists go together, and {missing!r} is not given")
+        missing = option("lists" if lists is None else "protocol")
+        pair = f"{option('protocol')} and {option('lists')}"
+        raise ConfigError(f"{pair} go together, and {missing} is not given")
     if protocol is not None and lists is not None:
         if labels_per_class or labeled_fraction or test_groups or test_fraction:
             raise ConfigError(
                 f"protocol {protocol!r} says which videos are labelled and which are for testing; "
-                "leave out labels_per_class, labeled_fraction, test_groups and test_fraction"
+                f"leave out {option('labels_per_class')}, {option('labeled_fraction')}, "
+                f"{option('test_groups')} and {option('test_fraction')}"
             )
         listed = published(protocol, lists=Path(lists), seed=seed)
         drawn = listed_split(as_manifest(videos), listed, allow_missing=allow_missing)

@@ -6,40 +6,35 @@ the work and can be called again after a kill, since it needs nothing but the fo
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
-from semivideo.base.errors import ConfigError, DataError, SemiVideoError
+from semivideo.base.errors import ConfigError, DataError, SemiVideoError, option
 from semivideo.base.progress import Progress
 from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.clips.clip_reader import ClipReader, hardware_of
-from semivideo.data.clips.loader import training_loader
+from semivideo.data.clips.clip_reader import hardware_of
 from semivideo.data.clips.store import filled_store
 from semivideo.data.splits import Split
-from semivideo.engine.checkpoint import settings_hash
-from semivideo.engine.loop import Feed, fit
 from semivideo.engine.runtime import Runtime
-from semivideo.engine.trainer import Plan
-from semivideo.evaluation import Recognizer
-from semivideo.evaluation import evaluate as evaluate_videos
 from semivideo.methods import Method
 from semivideo.models.weights import save_network
 from semivideo.run import build
+from semivideo.run.choosing import default_settings
 from semivideo.run.cost import warn_if_slow
+from semivideo.run.cross_validation import estimate as estimate_run
+from semivideo.run.cross_validation import is_wanted
 from semivideo.run.finished import Run
-from semivideo.run.resolve import resolve_settings
+from semivideo.run.fitting import Job, fitted
+from semivideo.run.resolve import Wanted
 from semivideo.run.splitting import chosen_split
-from semivideo.run.videos import Videos, as_manifest
+from semivideo.run.trial import check_memory, few_clips, free_memory_gb, set_up
+from semivideo.run.videos import Videos, as_manifest, warn_of_unreadable
 from semivideo.runfolder import RunFolder
-from semivideo.settings import EngineSettings, Settings
+from semivideo.settings import DataSettings, Settings
 
 
 def train(
@@ -54,59 +49,81 @@ def train(
     settings: dict[str, Any] | Settings | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
+    estimate: bool = True,
     progress: Progress | None = None,
 ) -> Run:
     """Train a recogniser and leave a run folder.
 
-    Without ``split`` and ``labels_per_class`` every label there is may be used.
+    Without ``split`` and ``labels_per_class`` every label there is may be used. Where no recipe is
+    named one is chosen that this machine can do. Where nothing is held out for testing, a short
+    cross-validation on the labelled videos comes first.
 
     Args:
         videos: A manifest, its file, or anything ``scan`` takes.
-        method: A name of ``METHODS``, ``module:Class`` or a class; None takes the recipe's.
+        method: A name of ``METHODS``, ``module:Class`` or a class; None takes the recipe's or,
+            without one, cmpl, and supervised where every video has a label.
         split: A split or its file.
         labels_per_class: Draw a split with that many labels, seeded by ``seed``.
-        recipe: A name of ``RECIPES`` to start from.
+        recipe: A name of ``RECIPES`` to start from; None chooses, see ``run.default``.
         steps: Iterations; None takes the recipe's.
         seed: Of everything random.
         settings: Dotted keys to change, e.g. ``{"method.threshold": 0.8}``, or whole settings.
         out: The run folder; must not exist or be empty.
         resume: A run folder to continue instead; everything else then comes from it.
+        estimate: Whether to cross-validate; False leaves it out.
         progress: See ``semivideo.api``.
 
     Raises:
         SemiVideoError: Anything that cannot be used, before training starts where possible.
+        Stopped: Ctrl-C or SIGTERM; the run folder can be resumed.
     """
     if resume is not None:
         given = {"videos": videos, "method": method, "split": split, "recipe": recipe, "out": out}
         extra = [name for name, value in given.items() if value is not None]
         if extra:
             raise ConfigError(
-                f"resume takes everything from the run folder; leave out {extra[0]!r}"
+                f"{option('resume')} takes everything from the run folder; leave out "
+                f"{option(extra[0])}"
             )
-        return Run(proceed(RunFolder.open(resume), progress=progress))
+        run = RunFolder.open(resume)
+        _check_resumed(run)
+        return Run(proceed(run, progress=progress))
     if videos is None or out is None:
-        missing = "videos" if videos is None else "out"
+        missing = option("videos" if videos is None else "out")
         raise ConfigError(
-            f"train needs {missing!r}: the videos to learn from and a folder for the run"
+            f"train needs {missing}: the videos to learn from and a folder for the run"
         )
     if split is not None and labels_per_class is not None:
-        raise ConfigError("both are given of split and labels_per_class; give one of them")
-    resolved = resolve_settings(
-        recipe=recipe, method=method, steps=steps, seed=seed, settings=settings
+        raise ConfigError(
+            f"both are given of {option('split')} and {option('labels_per_class')}; give one of "
+            "them"
+        )
+    changes = {"engine.estimate": False} if not estimate else {}
+    wanted = Wanted(
+        recipe=recipe, method=method, steps=steps, seed=seed, settings=_with(settings, changes)
     )
-    warn_if_slow(resolved)
+    wanted.check()
     run = begin(
         out,
-        resolved,
+        wanted,
         manifest=lambda: as_manifest(videos, progress=progress),
         split=lambda manifest: chosen_split(manifest, split, labels_per_class, seed or 0),
     )
     return Run(proceed(run, progress=progress))
 
 
+def _with(
+    settings: dict[str, Any] | Settings | None, changes: dict[str, Any]
+) -> dict[str, Any] | Settings | None:
+    """The user's settings with some more."""
+    if isinstance(settings, Settings):
+        return settings.updated(changes)
+    return {**(settings or {}), **changes} or None
+
+
 def begin(
     out: str | Path,
-    settings: Settings,
+    wanted: Wanted,
     *,
     manifest: Callable[[], Manifest],
     split: Callable[[Manifest], Split],
@@ -117,24 +134,24 @@ def begin(
 
     Args:
         out: The run folder; must not exist or be empty.
-        settings: Checked settings.
+        wanted: What the user named of the settings; the rest is chosen.
         manifest: Finds the videos.
         split: Says which of them are labelled, unlabelled and held out.
 
     Raises:
-        SemiVideoError: As ``manifest`` and ``split``; the folder is taken; or there is nothing to
-            learn from.
+        SemiVideoError: As ``manifest`` and ``split``; the folder is taken; there is nothing to
+            learn from; or a step does not fit in memory.
     """
-    runtime = Runtime(precision=settings.engine.precision)
+    runtime = Runtime()
     if runtime.is_main:
-        _write(RunFolder.create(out), settings, manifest=manifest, split=split)
+        _write(RunFolder.create(out), wanted, manifest=manifest, split=split)
     runtime.wait_for_all()
     return RunFolder.open(out)
 
 
 def _write(
     run: RunFolder,
-    settings: Settings,
+    wanted: Wanted,
     *,
     manifest: Callable[[], Manifest],
     split: Callable[[Manifest], Split],
@@ -143,12 +160,14 @@ def _write(
     try:
         videos = manifest()
         parts = split(videos)
+        settings = default_settings(wanted, videos, parts) if wanted.is_open else wanted.resolved()
         _check_parts(settings, parts)
         _check_reading(settings, videos)
+        _check_step(settings, videos, parts)
         videos.write(run.manifest_file)
         parts.write(run.split_file)
         run.write_text(run.settings_file, settings.to_yaml())
-    except SemiVideoError:
+    except (SemiVideoError, KeyboardInterrupt):
         shutil.rmtree(run.path)  # it was made empty by this call
         raise
 
@@ -161,70 +180,32 @@ def proceed(run: RunFolder, *, progress: Progress | None = None) -> RunFolder:
     """
     settings, split = run.settings(), Split.read(run.split_file)
     manifest = Manifest.read(run.manifest_file)
-    runtime = Runtime(precision=settings.engine.precision)
-    torch.manual_seed(settings.engine.seed)
-    method = build.build_method(settings, num_classes=len(manifest.classes))
-    method.prepare(manifest.ids)
+    unreadable = warn_of_unreadable(manifest)
+    job = Job(settings, manifest, split, Runtime(precision=settings.engine.precision))
     streams = build.build_streams(settings, manifest=manifest, split=split)
-    num_steps = number_of_steps(
-        settings, num_labeled=len(streams.labeled), num_unlabeled=len(streams.unlabeled)
-    )
-    steps_of_pass = math.ceil(len(streams.unlabeled) / settings.data.unlabeled_batch)
     store = filled_store(
         manifest,
         sorted({*streams.labeled, *streams.unlabeled}),
-        settings=settings.data,
+        settings=_within_memory(settings.data),
         progress=progress,
     )
-    reader = ClipReader(manifest, method.clips, settings=settings.data, store=store)
-    loader = partial(
-        training_loader,
-        reader,
-        streams,
-        seed=settings.engine.seed,
-        rank=runtime.rank,
-        world_size=runtime.world_size,
-    )
-    card = build.build_card(settings, network=method.deployed, classes=manifest.classes)
-
-    def quick(network: nn.Module) -> dict[str, float]:
-        recognizer = Recognizer(
-            network, card, precision=runtime.precision, decoder=settings.data.decoder
-        )
-        found = evaluate_videos(recognizer, manifest, split.test, protocol="1x1")
-        return {"top1": found.top1}
-
-    fitted = fit(
-        method,
-        feed=Feed(
-            batches=lambda start_step: loader(num_steps=num_steps, start_step=start_step),
-            unlabeled_pass=lambda: loader(num_steps=steps_of_pass),
-        ),
-        plan=Plan(num_steps, settings.engine, split.hash, settings_hash(settings)),
-        run=run,
-        runtime=runtime,
-        evaluate=quick if split.test else None,
-        progress=progress,
-    )
-    if runtime.is_main:
-        save_network(run.model, fitted.network, card)
+    job = replace(job, store=store)
+    if is_wanted(job, run):
+        estimate_run(job, run, progress=progress)
+    network, card = fitted(job, run, num_steps=job.num_steps, progress=progress)
+    if job.runtime.is_main:
+        if unreadable:
+            run.write_json(run.summary_file, run.summary() | {"unreadable_videos": unreadable})
+        save_network(run.model, network, card)
     return run
 
 
-def number_of_steps(settings: Settings, *, num_labeled: int, num_unlabeled: int) -> int:
-    """Iterations of the run: as set, or from epochs of the stream they count.
-
-    Args:
-        settings: ``engine.steps``, or ``engine.epochs`` of ``engine.epoch_of``.
-        num_labeled: Labelled videos.
-        num_unlabeled: Videos in the unlabelled stream; if there are none, epochs count labelled.
-    """
-    engine: EngineSettings = settings.engine
-    if engine.steps is not None:
-        return engine.steps
-    if engine.epoch_of == "labeled" or num_unlabeled == 0:
-        return max(1, math.ceil(engine.epochs * num_labeled / settings.data.labeled_batch))
-    return max(1, math.ceil(engine.epochs * num_unlabeled / settings.data.unlabeled_batch))
+def _within_memory(data: DataSettings) -> DataSettings:
+    """Settings whose frames in memory leave some for the rest; batches are the same either way."""
+    free = free_memory_gb()
+    if free is None or free / 2 > data.memory_gb:
+        return data
+    return data.model_copy(update={"memory_gb": free / 2})
 
 
 def _check_parts(settings: Settings, split: Split) -> None:
@@ -235,9 +216,24 @@ def _check_parts(settings: Settings, split: Split) -> None:
     if cls.uses_unlabeled and not split.unlabeled:
         raise DataError(
             f"method {settings.method.name!r} learns from unlabelled videos and there are none: "
-            f"all {len(split.labeled)} are labelled; add videos, draw a split with "
-            "--labels-per-class, or use --method supervised"
+            f"all {len(split.labeled)} are labelled; add videos, hide labels with "
+            f"{option('labels_per_class')}, or use {option('method', 'supervised')}"
         )
+
+
+def _check_step(settings: Settings, manifest: Manifest, split: Split) -> None:
+    """Refuse a step that does not fit in memory, and warn of one that takes minutes."""
+    warn_if_slow(settings)
+    if settings.engine.check_memory:
+        training = set_up(settings, manifest)
+        streams = build.build_streams(settings, manifest=manifest, split=split)
+        check_memory(training, few_clips(training, manifest, streams, settings), settings)
+
+
+def _check_resumed(run: RunFolder) -> None:
+    """The same for a run that was begun, maybe on another machine."""
+    if not run.model.exists():
+        _check_step(run.settings(), Manifest.read(run.manifest_file), Split.read(run.split_file))
 
 
 def _check_reading(settings: Settings, manifest: Manifest) -> None:

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from semivideo.base.errors import ConfigError
+import numpy as np
+
+from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.base.jobs import ALONE, part_of_job
+from semivideo.base.places import NAMES, what_is
 from semivideo.base.progress import Progress
 from semivideo.data.cache.estimate import Estimate
 from semivideo.data.cache.form import is_cache
@@ -26,6 +30,8 @@ from semivideo.data.video.frame_names import FRAME_RATE
 from semivideo.run import cluster
 
 Videos = str | Path | Manifest
+_LOG = logging.getLogger("semivideo")
+_MOST_WARNINGS = 20
 
 
 def scan(
@@ -60,6 +66,7 @@ def scan(
         DataError: Nothing to scan, or lists that do not fit the folder.
         ConfigError: No layout, rate or pattern.
     """
+    _refuse_others(Path(videos))
     return scan_videos(
         Path(videos),
         out=None if out is None else Path(out),
@@ -144,4 +151,34 @@ def as_manifest(videos: Videos, *, progress: Progress | None = None) -> Manifest
     path = Path(videos)
     if is_cache(path):
         return cached_manifest(path)
+    _refuse_others(path)
     return Manifest.read(path) if path.suffix == ".parquet" else scan(path, progress=progress)
+
+
+def _refuse_others(path: Path) -> None:
+    """Refuse what this package made of videos where videos are wanted."""
+    kind = what_is(path)
+    advice = {
+        "run": f"the videos it was trained on are listed in {path / 'manifest.parquet'}",
+        "runs": "name the folder of the videos",
+        "model": "name the folder of the videos",
+        "split": f"name the videos, and the split with {option('split', str(path))}",
+        "record": "name the folder of the videos",
+    }.get(kind)
+    if advice is not None:
+        raise DataError(f"{path} is {NAMES[kind]}, and videos are wanted; {advice}")
+
+
+def warn_of_unreadable(manifest: Manifest) -> dict[str, str]:
+    """Warn of each video that a scan sorted out, the first ones by name.
+
+    Returns:
+        Id to reason of all of them.
+    """
+    rows = np.flatnonzero(~manifest.usable).tolist()
+    found = {manifest.ids[row]: str(manifest.table["error"][row]) for row in rows}
+    for id, reason in list(found.items())[:_MOST_WARNINGS]:
+        _LOG.warning("left out: %s: %s", id, reason)
+    if (more := len(found) - _MOST_WARNINGS) > 0:
+        _LOG.warning("left out: %d more videos that cannot be read", more)
+    return found

@@ -132,6 +132,19 @@ FIGURES: dict[str, Entry] = {
 """Name, as on the command line, to figure."""
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that no figure has.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name not in FIGURES:
+        raise ConfigError(
+            f"no figure {name!r}{nearest(name, FIGURES)} [known: {', '.join(FIGURES)}]; "
+            "`semivideo figure list` says what each shows"
+        )
+
+
 def draw_figure(
     name: str,
     runs: Sequence[str | Path],
@@ -156,11 +169,7 @@ def draw_figure(
         ConfigError: No such figure or option, or runs that do not make this figure.
         CheckpointError: A run lacks what the figure shows.
     """
-    if name not in FIGURES:
-        raise ConfigError(
-            f"no figure {name!r}{nearest(name, FIGURES)} [known: {', '.join(FIGURES)}]; "
-            "`semivideo figure list` says what each shows"
-        )
+    check_name(name)
     entry = FIGURES[name]
     if not runs:
         raise ConfigError(f"figure {name} wants {entry.wants}; name their folders")

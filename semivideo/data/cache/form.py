@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Set
 from pathlib import Path
 from typing import Any, Self
@@ -115,7 +116,7 @@ class CacheForm(Section):
         except FileNotFoundError:
             raise DataError(
                 f"{folder} is not a prepared cache (it has no {FORM_FILE}); make it with: "
-                f"semivideo prepare VIDEOS --out {folder}",
+                f"semivideo prepare VIDEOS --out {shlex.quote(str(folder))}",
                 path=str(folder),
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -193,8 +194,8 @@ def num_missing(form: CacheForm, names: Set[str]) -> int:
 
 def command(folder: Path, *, verify: bool = False) -> str:
     """The command that finishes a cache, or finds and makes again what is broken in it."""
-    words = f"semivideo prepare {folder / MANIFEST} --out {folder}"
-    return f"{words} --verify" if verify else words
+    words = ["semivideo", "prepare", str(folder / MANIFEST), "--out", str(folder)]
+    return shlex.join([*words, "--verify"] if verify else words)
 
 
 def digest_of(manifest: Manifest) -> str:

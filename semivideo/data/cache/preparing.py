@@ -44,7 +44,7 @@ _SHARD_BYTES = 512e6
 _MOST_VIDEOS = 1024  # in a shard
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Prepared:
     """What lies in a cache.
 
@@ -67,6 +67,14 @@ class Prepared:
     cut_short: Mapping[str, int]
     damaged: Sequence[str] = field(default=())
     missing: Sequence[int] = field(default=())
+
+    def __repr__(self) -> str:
+        words = [
+            f"{self.num_videos} videos, {self.num_frames} frames, {self.num_bytes / 1e6:.0f} MB"
+        ]
+        words += [f"{len(self.failed)} not stored"] if self.failed else []
+        words += [f"{len(self.missing)} shards missing"] if self.missing else []
+        return f"<Prepared {self.folder}: {', '.join(words)}>"
 
     @property
     def num_videos(self) -> int:

@@ -9,6 +9,7 @@ what the file holds.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cached_property
@@ -108,7 +109,8 @@ class Manifest:
         """
         if not path.is_file():
             raise DataError(
-                f"there is no manifest {path}; make it with: semivideo scan VIDEOS --out {path}",
+                f"there is no manifest {path}; make it with: semivideo scan VIDEOS --out "
+                f"{shlex.quote(str(path))}",
                 path=str(path),
             )
         table, (root, cache, features) = read_table(path)
@@ -116,7 +118,8 @@ class Manifest:
         if is_gone and not videos_may_be_gone:
             raise DataError(
                 f"the videos of {path.name} were in {root}, which does not exist; bring them back "
-                f"or scan them at their new place: semivideo scan VIDEOS --out {path}",
+                f"or scan them at their new place: semivideo scan VIDEOS --out "
+                f"{shlex.quote(str(path))}",
                 path=str(path),
             )
         return cls(table, root=root, cache=cache, features=features)
@@ -131,6 +134,15 @@ class Manifest:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    def __repr__(self) -> str:
+        num_labeled = len(self) - self.table["label"].null_count
+        words = [
+            f"{len(self)} videos of {len(self.classes)} classes, {num_labeled} labelled",
+            f"{num_broken} unreadable" if (num_broken := int((~self.usable).sum())) else "",
+            f"below {self.root}" if self.cache is None else f"in the cache {self.cache}",
+        ]
+        return f"<Manifest {', '.join(filter(None, words))}>"
 
     def __getitem__(self, row: int) -> Video:
         """Return one row, counted from the end if negative."""

@@ -8,6 +8,7 @@ the folder of the prepared frame cache and of the feature cache, if the videos h
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,7 +164,9 @@ def read_table(path: Path) -> tuple[pa.Table, Places]:
     Raises:
         DataError: It is not a manifest, or one of another version.
     """
-    again = f"delete it and make it again with: semivideo scan VIDEOS --out {path}"
+    again = (
+        f"delete it and make it again with: semivideo scan VIDEOS --out {shlex.quote(str(path))}"
+    )
     try:
         with pq.ParquetFile(path) as file:
             header = json.loads((file.schema_arrow.metadata or {}).get(b"semivideo", "{}"))

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semivideo.base.errors import DataError
+from semivideo.base.places import require_list
+from semivideo.data.video.endings import VIDEO_EXTENSIONS
 
 _DELIMITERS = ",;\t|"
 _MARKS = {
@@ -51,6 +53,7 @@ def read_text(path: Path) -> str:
     Raises:
         DataError: It cannot be read, is a workbook, or is neither UTF-8 nor UTF-16.
     """
+    require_list(path, video_endings=VIDEO_EXTENSIONS)
     try:
         data = path.read_bytes()
     except OSError as error:

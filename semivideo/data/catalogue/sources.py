@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.data.catalogue.entries import ListEntry
 from semivideo.data.catalogue.layout import Said, layout_of, recognized_layout, said_by_folders
 from semivideo.data.catalogue.lists import names_files, read_list
@@ -116,8 +116,8 @@ def find_videos(
     read = [(file, read_list(file, group_column=group_column)) for file in files]
     if group_column is not None and not read:
         raise ConfigError(
-            f"group_column = {group_column!r} needs a CSV file that has the column; name one "
-            "with lists (--list), or give group_pattern"
+            f"{option('group_column')} {group_column!r} needs a CSV file that has the column; name "
+            f"one with {option('lists')}, or give {option('group_pattern')}"
         )
     is_searched = source.is_dir() or not all(e.is_exact for _, entries in read for e in entries)
     found = search(root) if is_searched else Found((), (), ())
@@ -246,7 +246,7 @@ def _missing_error(file: Path, missing: list[str], *, root: Path, total: int) ->
     if len(missing) == total > 1:
         advice = f"is {root} the right folder?"
     else:
-        advice = "correct the list, or pass allow_missing=True (--allow-missing) to leave them out"
+        advice = f"correct the list, or pass {option('allow_missing', True)} to leave them out"
     return DataError(
         f"{file.name} names {what} not below {root}, first {missing[0]!r}; {advice}",
         path=str(file),
@@ -264,7 +264,8 @@ def _with_groups(
     found = [matcher.search(entry.path) for entry in entries]
     if not any(found):
         raise DataError(
-            f"group_pattern {pattern!r} matches no video, for example not {entries[0].path!r}"
+            f"{option('group_pattern')} {pattern!r} matches no video, for example not "
+            f"{entries[0].path!r}"
         )
     return [
         e if e.group or m is None else replace(e, group=m[1])
@@ -278,13 +279,13 @@ def _group_matcher(pattern: str) -> re.Pattern[str]:
         matcher = re.compile(pattern)
     except re.error as error:
         raise ConfigError(
-            f"group_pattern {pattern!r} is no regular expression: {error}; "
+            f"{option('group_pattern')} {pattern!r} is no regular expression: {error}; "
             r"for s1_t2.mp4 write s(\d+)_t"
         ) from None
     if matcher.groups != 1:
         raise ConfigError(
-            f"group_pattern {pattern!r} has {matcher.groups} groups in brackets and needs one; "
-            r"for s1_t2.mp4 write s(\d+)_t"
+            f"{option('group_pattern')} {pattern!r} has {matcher.groups} groups in brackets and "
+            r"needs one; for s1_t2.mp4 write s(\d+)_t"
         )
     return matcher
 

@@ -30,6 +30,7 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.clip_reader import ClipReader
 from semivideo.data.clips.order import BalancedLine, Line
 from semivideo.data.clips.packing import Packed, pack
+from semivideo.data.clips.worker import start_worker
 from semivideo.data.splits import Split
 from semivideo.data.video.decode import Image
 
@@ -169,7 +170,7 @@ def training_loader(
         num_workers=workers,
         collate_fn=collate,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_start_worker if workers else None,
+        worker_init_fn=start_worker if workers else None,
         # CUDA does not survive a fork, and this process has used it.
         multiprocessing_context="spawn" if workers and reader.hardware is not None else None,
         generator=torch.Generator().manual_seed(0),  # or it would advance the global one
@@ -318,11 +319,6 @@ def num_workers(reader: ClipReader, world_size: int) -> int:
     if reader.hardware is not None:
         return reader.hardware.at_once
     return max(1, min(_MOST_WORKERS, num_cores() // world_size))
-
-
-def _start_worker(_: int) -> None:
-    """Decoding and copying gain nothing from threads; the workers are the parallelism."""
-    torch.set_num_threads(1)
 
 
 def _as_it_is(parts: Any) -> Any:

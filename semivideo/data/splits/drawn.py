@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from semivideo.base.errors import SplitError, nearest
+from semivideo.base.errors import SplitError, nearest, option
 from semivideo.base.randomness import keys
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits.split_file import Split, check_split, require_apart
@@ -116,18 +116,20 @@ def _require_ranges(
     """Check the arguments of draw_split that can be checked without videos."""
     if (labels_per_class is None) == (labeled_fraction is None):
         which = "neither is" if labels_per_class is None else "both are"
-        raise SplitError(f"{which} given of labels_per_class and labeled_fraction; give one")
+        pair = f"{option('labels_per_class')} and {option('labeled_fraction')}"
+        raise SplitError(f"{which} given of {pair}; give one")
     if test_groups and test_fraction is not None:
-        raise SplitError("both are given of test_groups and test_fraction; give one")
+        pair = f"{option('test_groups')} and {option('test_fraction')}"
+        raise SplitError(f"both are given of {pair}; give one")
     if labels_per_class is not None and labels_per_class < 1:
-        raise SplitError(f"labels_per_class must be at least 1, got {labels_per_class}")
+        raise SplitError(f"{option('labels_per_class')} must be at least 1, got {labels_per_class}")
     for name, value, end in (
         ("labeled_fraction", labeled_fraction, "]"),
         ("test_fraction", test_fraction, ")"),
     ):
         if value is not None and not (0 < value < 1 or (value == 1 and end == "]")):
             hint = f"; write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
-            raise SplitError(f"{name} must lie in (0, 1{end}, got {value:g}{hint}")
+            raise SplitError(f"{option(name)} must lie in (0, 1{end}, got {value:g}{hint}")
 
 
 def _require_two_classes(manifest: Manifest, rows: Iterable[int]) -> None:
@@ -159,7 +161,8 @@ def _by_groups(
     for group in wanted:
         if group not in known:
             allowed = f"there are {len(known)} groups, such as {', '.join(sorted(known)[:8])}"
-            none = "the videos have no groups; scan them with group_pattern or a column 'group'"
+            pattern = option("group_pattern")
+            none = f"the videos have no groups; scan them with {pattern} or a column 'group'"
             raise SplitError(
                 f"no group {group!r}{nearest(group, known)}; {allowed if known else none}"
             )
@@ -188,7 +191,8 @@ def _by_fraction(
                 still_wanted[label] -= n
     if not test:
         raise SplitError(
-            f"no group is small enough for test_fraction {fraction:g}; raise it or name test_groups"
+            f"no group is small enough for {option('test_fraction')} {fraction:g}; raise it or "
+            f"name {option('test_groups')}"
         )
     return _sides(manifest, rows, test)
 
@@ -220,7 +224,7 @@ def _by_class(
     if only_test and not allow_fewer:
         raise SplitError(
             f"class {min(only_test)!r} has videos for testing and none for training; change the "
-            "test videos, leave the class out, or pass allow_fewer=True"
+            f"test videos, leave the class out, or pass {option('allow_fewer', True)}"
         )
     return dict(sorted(by_class.items()))
 
@@ -231,8 +235,8 @@ def _balanced(by_class: dict[str, list[int]], wanted: int, *, allow_fewer: bool)
         if len(members) < wanted and not allow_fewer:
             videos = "1 video" if len(members) == 1 else f"{len(members)} videos"
             raise SplitError(
-                f"class {label!r} has {videos} for training, labels_per_class is {wanted}; lower "
-                "it or pass allow_fewer=True"
+                f"class {label!r} has {videos} for training, {option('labels_per_class')} is "
+                f"{wanted}; lower it or pass {option('allow_fewer', True)}"
             )
     return dict.fromkeys(by_class, wanted)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semivideo.base.errors import SplitError, nearest
+from semivideo.base.errors import SplitError, nearest, option
 from semivideo.base.randomness import key
 from semivideo.data.catalogue.entries import ListEntry
 from semivideo.data.catalogue.lists import read_list
@@ -202,7 +202,7 @@ def listed_split(manifest: Manifest, listed: Listed, *, allow_missing: bool = Fa
     if not test:
         raise SplitError(
             f"protocol {listed.name!r} tests on the official test videos, and the manifest names "
-            "none; scan with the list that does (--list val.csv)"
+            f"none; scan with the list that does: {option('lists', 'val.csv')}"
         )
 
     def ids(chosen: set[int]) -> tuple[str, ...]:
@@ -250,8 +250,8 @@ def _rows(
     if missing and not (allow_missing and len(missing) < len(entries)):
         raise SplitError(
             f"the {role} names {len(missing)} of {len(entries)} videos that the manifest lacks, "
-            f"first {missing[0]!r}; scan the folder that has them, or pass allow_missing=True "
-            "(--allow-missing)"
+            f"first {missing[0]!r}; scan the folder that has them, or pass "
+            f"{option('allow_missing', True)}"
         )
     return set(manifest.rows_of([id for id in found if id is not None]).tolist())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from semivideo.base.errors import SplitError
 from semivideo.base.files import replacing
+from semivideo.base.places import NAMES, what_is
 from semivideo.data.catalogue.manifest import Manifest
 
 FORMAT = 1
@@ -28,7 +30,7 @@ Rows = Sequence[int] | NDArray[np.int64]
 _LISTS = ("labeled", "unlabeled", "test")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """What the learner may know of a data set's videos.
 
@@ -68,6 +70,10 @@ class Split:
                 )
         if not self.labeled:
             raise SplitError(f"split {self.name!r} has no labelled video; label some")
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(getattr(self, role))} {role}" for role in _LISTS)
+        return f"<Split {self.name}: {sizes}, hash {self.short_hash}>"
 
     @cached_property
     def hash(self) -> str:
@@ -222,11 +228,16 @@ def _as_lines(content: dict[str, Any]) -> str:
 
 def _content(path: Path) -> Any:
     """What a split file holds."""
+    if (kind := what_is(path)) not in ("split", "file", "nothing"):
+        inside = path / "split.json"
+        hint = f"its split is {inside}" if inside.is_file() else "name a file of semivideo split"
+        raise SplitError(f"{path} is {NAMES[kind]} and no split; {hint}")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SplitError(
-            f"there is no split {path}; make it with: semivideo split MANIFEST --out {path}"
+            f"there is no split {path}; make it with: semivideo split MANIFEST --out "
+            f"{shlex.quote(str(path))}"
         ) from None
     except OSError as error:
         raise SplitError(f"cannot read {path}: {error.strerror}; check its rights") from None

@@ -1,0 +1,119 @@
+"""The settings of a training whose recipe nobody named: the first candidate that fits here.
+
+Nothing the program chooses may exhaust a machine, so each candidate is measured on a few clips.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from semivideo.base.errors import Sentence, option
+from semivideo.base.progress import duration
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.splits import Split
+from semivideo.recipes import RECIPES
+from semivideo.run import build
+from semivideo.run.default import candidates
+from semivideo.run.resolve import Wanted, number_of_steps
+from semivideo.run.trial import (
+    few_clips,
+    free_on_device_gb,
+    set_up,
+    step_memory,
+    step_seconds,
+)
+from semivideo.settings import Settings
+
+_LOG = logging.getLogger("semivideo")
+_ROOM = 0.5
+"""Share of the free memory that what the forward passes keep may take: the rest of a step, decoded
+frames and other programs want some too."""
+_SMALLEST_BATCH = 2
+
+
+def default_settings(wanted: Wanted, manifest: Manifest, split: Split) -> Settings:
+    """Choose for a user who named no recipe, and say what, why and what it costs.
+
+    Args:
+        wanted: What the user named.
+        manifest: The videos; a few clips are read and two steps done.
+        split: Who is labelled and unlabelled.
+
+    Returns:
+        Settings that fit or, where nothing does, the smallest.
+
+    Raises:
+        ConfigError: A key that the chosen method does not have.
+        DataError: The videos cannot be read.
+    """
+    named, has_gpu = wanted.method_name, torch.accelerator.is_available()
+    method = named if isinstance(named, str) or named is None else named.__name__
+    names = candidates(method, has_unlabeled=bool(split.unlabeled), has_gpu=has_gpu)
+    usual = "cmpl" if split.unlabeled else "supervised"
+    chosen = None
+    for recipe in names:
+        settings = wanted.resolved(recipe, method=usual)
+        cls = build.method_class(settings.method.name)
+        if cls.uses_unlabeled and not split.unlabeled:
+            return settings  # of a method that was named; it is refused with the reason
+        chosen = _tried(settings, manifest, split, may_shrink=recipe is names[-1])
+        if chosen is not None:
+            _LOG.info("%s", Sentence("".join(_words(wanted, recipe, chosen, split))))
+            return chosen.settings
+    raise AssertionError("the last candidate is taken whatever it needs")
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Settings that fit, and what a step of them takes."""
+
+    settings: Settings
+    seconds: float
+
+
+def _tried(
+    settings: Settings, manifest: Manifest, split: Split, *, may_shrink: bool
+) -> _Choice | None:
+    """Settings that fit in memory, with smaller batches if they may have them."""
+    training = set_up(settings, manifest)
+    streams = build.build_streams(settings, manifest=manifest, split=split)
+    batch = few_clips(training, manifest, streams, settings)
+    free, memory = free_on_device_gb(training.runtime), step_memory(training, batch)
+    data = settings.data
+    while free is not None and memory.least_gb(data, training.runtime) > _ROOM * free:
+        batches = (data.labeled_batch, data.unlabeled_batch)
+        if not may_shrink:
+            return None
+        if max(batches) <= _SMALLEST_BATCH:
+            break  # what is too large even so is refused by the check that all settings get
+        labeled, unlabeled = (max(_SMALLEST_BATCH, size // 2) for size in batches)
+        data = data.model_copy(update={"labeled_batch": labeled, "unlabeled_batch": unlabeled})
+    settings = settings.model_copy(update={"data": data})
+    return _Choice(settings, step_seconds(training, batch, settings))
+
+
+def _words(wanted: Wanted, recipe: str | None, chosen: _Choice, split: Split) -> Iterator[str]:
+    """Say what was chosen, why, and what it costs."""
+    settings = chosen.settings
+    yield f"no {option('recipe')} is named: training {settings.method.name} with the settings of "
+    yield "the paper" if recipe is None else recipe
+    if not torch.accelerator.is_available():
+        yield ", for this machine has no GPU"
+    if recipe is not None:
+        data, usual = settings.data, RECIPES[recipe].settings().data
+        if data.labeled_batch < usual.labeled_batch and data != usual:
+            yield f", in batches of {data.labeled_batch} + {data.unlabeled_batch} clips for memory"
+    if not split.unlabeled and wanted.method_name is None:
+        yield (
+            f"; all {len(split.labeled)} videos have a label, so no other method can learn more "
+            f"from them, unless {option('labels_per_class')} hides labels"
+        )
+    num_steps = number_of_steps(
+        settings, num_labeled=len(split.labeled), num_unlabeled=len(split.unlabeled)
+    )
+    length = duration(num_steps * chosen.seconds)
+    yield f"; {num_steps} steps of {chosen.seconds:.2g} s take about {length}"

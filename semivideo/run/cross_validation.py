@@ -1,0 +1,238 @@
+"""How good a training without test videos may be: a short cross-validation on what is labelled.
+
+For each of three folds some labelled groups are left out, with all unlabelled videos of these
+groups; the same recipe is trained on the rest for a twelfth of the steps, and names the left-out
+videos. Fewer labels and fewer steps than the run has make it a lower bound, as far as the left-out
+videos are like those to come. Whoever trained is never asked: the run itself sees none of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semivideo.base.errors import CheckpointError, DataError, SplitError
+from semivideo.base.progress import Progress, prefixed
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.splits import Split, label_folds
+from semivideo.evaluation import Evaluation
+from semivideo.evaluation.proportion import wilson
+from semivideo.run import build
+from semivideo.run.fitting import Job, fitted
+from semivideo.runfolder import RunFolder
+
+_LOG = logging.getLogger("semivideo")
+_SHARE = 1 / 12
+"""Of the run's steps that each fold takes: three folds cost a quarter of the run."""
+_MOST_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the cross-validation came to.
+
+    Attributes:
+        classes: Names, in the order of ``confusion``.
+        confusion: Left-out videos by true class (row) and named class (column).
+        num_groups: Groups they are of; a video without group is one of its own.
+        labels: Class to the number of labelled videos that the run has.
+        num_unlabeled: Videos that the run has without label.
+        num_folds: Trainings.
+        fold_steps: Iterations of each.
+        run_steps: Iterations of the run.
+        seconds: What it took.
+        skipped: Left-out videos that could not be read.
+    """
+
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    num_groups: int
+    labels: dict[str, int]
+    num_unlabeled: int
+    num_folds: int
+    fold_steps: int
+    run_steps: int
+    seconds: float
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def num_videos(self) -> int:
+        """Left-out videos that were named."""
+        return sum(map(sum, self.confusion))
+
+    @property
+    def top1(self) -> float:
+        """Share of them that was named rightly."""
+        return sum(row[n] for n, row in enumerate(self.confusion)) / self.num_videos
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """95 % for ``top1``, over other groups like these; other labels could change it more."""
+        return wilson(self.top1, self.num_groups)
+
+    @property
+    def confused(self) -> list[tuple[str, str, int]]:
+        """True class, named class and number of videos, the most frequent first."""
+        pairs = [
+            (self.classes[true], self.classes[named], count)
+            for true, row in enumerate(self.confusion)
+            for named, count in enumerate(row)
+            if count and named != true
+        ]
+        return sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return (
+            f"<Estimate top-1 {100 * self.top1:.1f} % [{100 * low:.1f}, {100 * high:.1f}], "
+            f"{self.num_videos} labelled videos, {self.num_folds} folds of {self.fold_steps} steps>"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON types, with the figures that follow from it."""
+        low, high = self.interval
+        figures = {"top1": self.top1, "low": low, "high": high, "num_videos": self.num_videos}
+        return figures | asdict(self)
+
+    @classmethod
+    def read(cls, run: RunFolder) -> Estimate | None:
+        """Read what ``estimate`` wrote into a run folder; None if there is no estimate."""
+        if not run.estimate_file.is_file():
+            return None
+        content = run.read_json(run.estimate_file)
+        if "none_because" in content:
+            return None
+        try:
+            given = {name: content[name] for name in cls.__dataclass_fields__}
+        except KeyError as error:
+            raise CheckpointError(f"{run.estimate_file} lacks {error}; remove it") from None
+        tuples = {
+            "classes": tuple(given["classes"]),
+            "confusion": tuple(map(tuple, given["confusion"])),
+            "skipped": tuple(given["skipped"]),
+        }
+        return cls(**{**given, **tuples})
+
+
+def why_none(run: RunFolder) -> str | None:
+    """Return why a run has no estimate, if one was wanted."""
+    if not run.estimate_file.is_file():
+        return None
+    reason = run.read_json(run.estimate_file).get("none_because")
+    return None if reason is None else str(reason)
+
+
+def is_wanted(job: Job, run: RunFolder) -> bool:
+    """Whether a run that begins should get an estimate: without test videos it tells nothing."""
+    is_new = not run.estimate_file.exists() and not run.checkpoints.exists()
+    return job.settings.engine.estimate and not job.split.test and is_new
+
+
+def estimate(job: Job, run: RunFolder, *, progress: Progress | None = None) -> None:
+    """Cross-validate, and leave what came of it in the run folder, or why it cannot be.
+
+    It can be stopped and called again, and takes no part in the training of the run.
+
+    Args:
+        job: That of the run.
+        run: Its folder.
+        progress: Is told as by ``train``.
+    """
+    try:
+        made = _estimate(job, run, progress=progress)
+        content = made.to_json()
+    except (SplitError, DataError) as error:
+        content = {"none_because": str(error)}
+    if job.runtime.is_main:
+        run.write_json(run.estimate_file, content)
+        shutil.rmtree(run.estimate_folds, ignore_errors=True)
+    job.runtime.wait_for_all()
+
+
+def _estimate(job: Job, run: RunFolder, *, progress: Progress | None) -> Estimate:
+    """Train and score the folds; errors say why there is no estimate."""
+    folds = label_folds(job.manifest, job.split)
+    _check(job, folds)
+    start, num_steps = time.monotonic(), job.num_steps
+    rounds = build.build_method(job.settings, num_classes=2).num_rounds
+    fold_steps = max(rounds, min(round(num_steps * _SHARE), _MOST_STEPS))
+    found = []
+    for number, fold in enumerate(folds, start=1):
+        told = prefixed(progress, f"estimate {number} of {len(folds)}")
+        folder = run.estimate_folds / f"fold-{number}"
+        with _quietly():
+            found.append(_scored(job, fold, folder, num_steps=fold_steps, progress=told))
+    return Estimate(
+        classes=tuple(job.manifest.classes),
+        confusion=_sum(found),
+        num_groups=_num_groups(job.manifest, found),
+        labels=_labels(job.manifest, job.split),
+        num_unlabeled=len(job.split.unlabeled),
+        num_folds=len(folds),
+        fold_steps=fold_steps,
+        run_steps=num_steps,
+        seconds=round(time.monotonic() - start, 2),
+        skipped=tuple(id for each in found for id in each.skipped),
+    )
+
+
+def _check(job: Job, folds: list[Split]) -> None:
+    """Refuse folds that the method cannot learn from."""
+    needs = build.method_class(job.settings.method.name).uses_unlabeled
+    if needs and not all(
+        f.unlabeled or job.settings.data.unlabeled_includes_labeled for f in folds
+    ):
+        raise SplitError("all unlabelled videos are of groups that have labels")
+
+
+def _scored(
+    job: Job, fold: Split, folder: Path, *, num_steps: int, progress: Progress | None
+) -> Evaluation:
+    """Train on a fold and score what it leaves out."""
+    quiet = {"engine.tensorboard": False, "engine.keep_checkpoints": 1}
+    changes = quiet | {"engine.evaluate_every": None}
+    own = replace(job, settings=job.settings.updated(changes), split=fold)
+    if job.runtime.is_main:
+        folder.mkdir(parents=True, exist_ok=True)
+    job.runtime.wait_for_all()
+    network, card = fitted(own, RunFolder(folder), num_steps=num_steps, progress=progress)
+    return own.score(network, card)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Leave out what the run itself will say again, such as that a video cannot be read."""
+
+    def is_said(record: logging.LogRecord) -> bool:
+        return record.module == "signals" or record.levelno > logging.WARNING
+
+    _LOG.addFilter(is_said)
+    try:
+        yield
+    finally:
+        _LOG.removeFilter(is_said)
+
+
+def _sum(found: list[Evaluation]) -> tuple[tuple[int, ...], ...]:
+    total = np.sum([each.confusion for each in found], axis=0)
+    return tuple(tuple(int(count) for count in row) for row in total)
+
+
+def _num_groups(manifest: Manifest, found: list[Evaluation]) -> int:
+    rows = manifest.rows_of([id for each in found for id in each.ids]).tolist()
+    return len({manifest.groups[row] or manifest.ids[row] for row in rows})
+
+
+def _labels(manifest: Manifest, split: Split) -> dict[str, int]:
+    counts = Counter(manifest.labels[row] for row in manifest.rows_of(split.labeled).tolist())
+    return {str(name): counts[name] for name in manifest.classes}

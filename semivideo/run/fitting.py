@@ -1,0 +1,118 @@
+"""One fit: the videos of a split, settings and a folder in, a trained network and its card out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import nn
+
+from semivideo.base.progress import Progress
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.clips.clip_reader import ClipReader
+from semivideo.data.clips.loader import training_loader
+from semivideo.data.clips.store import FrameStore
+from semivideo.data.splits import Split
+from semivideo.engine.checkpoint import settings_hash
+from semivideo.engine.loop import Feed, fit
+from semivideo.engine.runtime import Runtime
+from semivideo.engine.trainer import Plan
+from semivideo.evaluation import Evaluation, Recognizer
+from semivideo.evaluation import evaluate as evaluate_videos
+from semivideo.models import Network
+from semivideo.run import build
+from semivideo.run.resolve import number_of_steps
+from semivideo.runfolder import RunFolder
+from semivideo.settings import ModelCard, Settings
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained on, and with what.
+
+    Attributes:
+        settings: Of the run.
+        manifest: The videos.
+        split: What may be known of them.
+        runtime: Device, precision and processes.
+        store: Frames in memory, or None to read files.
+    """
+
+    settings: Settings
+    manifest: Manifest
+    split: Split
+    runtime: Runtime
+    store: FrameStore | None = None
+
+    @property
+    def num_steps(self) -> int:
+        """Iterations of the run."""
+        streams = build.build_streams(self.settings, manifest=self.manifest, split=self.split)
+        return number_of_steps(
+            self.settings, num_labeled=len(streams.labeled), num_unlabeled=len(streams.unlabeled)
+        )
+
+    def score(
+        self, network: nn.Module, card: ModelCard, *, protocol: str | None = None
+    ) -> Evaluation:
+        """Score the test videos of the split with a network."""
+        recognizer = Recognizer(
+            network,
+            card,
+            precision=self.runtime.precision,
+            decoder=self.settings.data.decoder,
+        )
+        return evaluate_videos(recognizer, self.manifest, self.split.test, protocol=protocol)
+
+
+def fitted(
+    job: Job, run: RunFolder, *, num_steps: int, progress: Progress | None = None
+) -> tuple[Network, ModelCard]:
+    """Train, from the last checkpoint of the folder if there is one.
+
+    Args:
+        job: What is trained on, and with what.
+        run: Takes what the engine writes.
+        num_steps: Iterations.
+        progress: As for ``engine.fit``.
+
+    Returns:
+        The network to deploy, in evaluation mode, and its card.
+
+    Raises:
+        SemiVideoError: What stops a training; the folder can be resumed.
+    """
+    settings, manifest, runtime = job.settings, job.manifest, job.runtime
+    torch.manual_seed(settings.engine.seed)
+    method = build.build_method(settings, num_classes=len(manifest.classes))
+    method.prepare(manifest.ids)
+    streams = build.build_streams(settings, manifest=manifest, split=job.split)
+    loader = partial(
+        training_loader,
+        ClipReader(manifest, method.clips, settings=settings.data, store=job.store),
+        streams,
+        seed=settings.engine.seed,
+        rank=runtime.rank,
+        world_size=runtime.world_size,
+    )
+    steps_of_pass = math.ceil(len(streams.unlabeled) / settings.data.unlabeled_batch)
+    card = build.build_card(settings, network=method.deployed, classes=manifest.classes)
+
+    def quick(network: nn.Module) -> dict[str, float]:
+        return {"top1": job.score(network, card, protocol="1x1").top1}
+
+    found = fit(
+        method,
+        feed=Feed(
+            batches=lambda start_step: loader(num_steps=num_steps, start_step=start_step),
+            unlabeled_pass=lambda: loader(num_steps=steps_of_pass),
+        ),
+        plan=Plan(num_steps, settings.engine, job.split.hash, settings_hash(settings)),
+        run=run,
+        runtime=runtime,
+        evaluate=quick if job.split.test else None,
+        progress=progress,
+    )
+    return found.network, card
