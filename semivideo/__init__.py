@@ -1,7 +1,7 @@
 """SemiVideo trains action recognisers from videos of which only a few are labelled.
 
-Seven functions do it all: ``scan``, ``prepare``, ``split``, ``train``, ``evaluate``, ``predict``,
-``load``. They are found on first use, so that importing the package stays fast.
+Eight functions do it all: ``scan``, ``prepare``, ``extract_features``, ``split``, ``train``,
+``evaluate``, ``predict``, ``load``. They are found on first use: importing the package is fast.
 """
 
 from __future__ import annotations
@@ -9,10 +9,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semivideo.api import evaluate, load, predict, prepare, scan, split, train
+    from semivideo.api import (
+        evaluate,
+        extract_features,
+        load,
+        predict,
+        prepare,
+        scan,
+        split,
+        train,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "evaluate", "load", "predict", "prepare", "scan", "split", "train"]
+__all__ = [
+    "__version__",
+    "evaluate",
+    "extract_features",
+    "load",
+    "predict",
+    "prepare",
+    "scan",
+    "split",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The functions: scan, prepare, split, train, evaluate, predict, load. The commands call the same.
+"""The functions of the package; the commands call the same.
 
 ``progress`` is a callable ``(description, done, total, extra)`` that draws a bar, or None.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from semivideo.base.progress import Progress
+from semivideo.run.featuring import extract_features
 from semivideo.run.prediction import load, predict, predictions
 from semivideo.run.scoring import evaluate
 from semivideo.run.splitting import split
@@ -17,6 +18,7 @@ __all__ = [
     "Videos",
     "as_manifest",
     "evaluate",
+    "extract_features",
     "load",
     "predict",
     "predictions",

@@ -13,7 +13,17 @@ from typing import Literal
 from semivideo.base.errors import DataError
 
 Kind = Literal[
-    "run", "runs", "model", "cache", "manifest", "split", "record", "folder", "file", "nothing"
+    "run",
+    "runs",
+    "model",
+    "cache",
+    "features",
+    "manifest",
+    "split",
+    "record",
+    "folder",
+    "file",
+    "nothing",
 ]
 
 NAMES: dict[Kind, str] = {
@@ -21,6 +31,7 @@ NAMES: dict[Kind, str] = {
     "runs": "a folder of runs",
     "model": "the folder of a trained network",
     "cache": "a prepared cache",
+    "features": "a cache of features",
     "manifest": "a manifest of videos",
     "split": "a split",
     "record": "the record of a run",
@@ -29,7 +40,12 @@ NAMES: dict[Kind, str] = {
     "nothing": "not there",
 }
 _SETTINGS = "settings.yaml"
-_FOLDERS: dict[str, Kind] = {_SETTINGS: "run", "card.json": "model", "cache.json": "cache"}
+_FOLDERS: dict[str, Kind] = {
+    _SETTINGS: "run",
+    "card.json": "model",
+    "cache.json": "cache",
+    "features.json": "features",
+}
 _SPLIT_KEYS = ('"labeled"', '"hash"')
 _HEAD = 4096  # bytes of a file that are looked at
 

@@ -15,7 +15,9 @@ from semivideo.cli import (
     bench,
     compare,
     demo,
+    encoders,
     evaluate,
+    features,
     figure,
     methods,
     predict,
@@ -74,6 +76,7 @@ def semivideo(
 for _command in (
     scan.scan,
     prepare.prepare,
+    features.features,
     split.split,
     audit.audit,
     bench.bench,
@@ -85,6 +88,7 @@ for _command in (
     sweep.sweep,
     recipes.recipes,
     methods.methods,
+    encoders.encoders,
     demo.demo,
 ):
     app.command()(_command)

@@ -7,10 +7,8 @@ T' is T for image networks and the number of steps in time, or 1, for video netw
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -39,11 +37,6 @@ class Preprocessing:
     mean: Channels
     std: Channels
     num_frames: int | None = None
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over all of it: features of different preprocessing are not alike."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from semivideo.data.clips.clip_reader import ClipReader, StoredFrames, testing_c
 from semivideo.data.video.decode import Image
 from semivideo.evaluation.metrics import Scores
 from semivideo.evaluation.protocols import crop_side, with_protocol
+from semivideo.features.deployed import with_encoder
 from semivideo.models.weights import load_network
 from semivideo.settings import Decoder, EvaluationSettings, ModelCard
 from semivideo.transforms import Views
@@ -125,7 +126,10 @@ class Recognizer:
         Raises:
             CheckpointError: The folder holds no usable network.
         """
+        network: nn.Module
         network, card = load_network(Path(folder))
+        if card.features is not None:
+            network = with_encoder(network, card.features)
         if device is None:
             device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
         return cls(network.to(device), card, precision=precision, decoder=decoder)

@@ -39,6 +39,7 @@ from semivideo.features.feature_cache import FeatureCache, Features
 from semivideo.features.feature_form import (
     MANIFEST,
     FeatureForm,
+    reading_settings,
     shard_files,
     videos_per_shard,
     view_settings,
@@ -134,7 +135,7 @@ def _begun(manifest: Manifest, out: Path, encoder: Encoder, wanted: Wanted | Non
     form = FeatureForm(
         encoder=encoder.name,
         weights_sha256=encoder.origin.sha256,
-        preprocessing=encoder.preprocessing.digest,
+        preprocessing=encoder.preprocessing,
         pretrained_on=encoder.origin.pretrained_on,
         league=encoder.origin.league,
         licence=encoder.origin.licence,
@@ -183,8 +184,7 @@ class _Maker:
         self.form, self.encoder = form, encoder
         self.device = next(encoder.parameters(), torch.empty(0)).device
         self.views = Views(ViewSettings(**view_settings(encoder.preprocessing, flip=form.flip)))
-        short_side = round(encoder.preprocessing.short_side * 1.15 / 2) * 2
-        self.settings = DataSettings(short_side=short_side, sampling="segments")
+        self.settings = DataSettings(**reading_settings(encoder.preprocessing))
         self.reader = ClipReader(
             manifest,
             {str(view): ClipSpec(form.num_frames, 1) for view in range(form.num_views)},

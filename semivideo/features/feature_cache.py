@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semivideo.base.errors import DataError
-from semivideo.features.feature_form import FeatureForm, shard_files
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.features.feature_form import MANIFEST, FeatureForm, shard_files
 
 Features = NDArray[np.float16]
 
@@ -47,6 +48,11 @@ class FeatureCache:
                 path=str(folder),
             )
         return found
+
+    @property
+    def manifest(self) -> Manifest:
+        """The videos; their files need not be there."""
+        return Manifest.read(self.folder / MANIFEST)
 
     def is_there(self, shard: int) -> bool:
         """Whether a shard was written to its end, by its description and its size."""

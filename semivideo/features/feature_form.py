@@ -23,6 +23,7 @@ FORM_FILE = "features.json"
 MANIFEST = "manifest.parquet"
 VERSION = 1
 _SHARD_BYTES = 64e6
+_ROOM = 1.15  # of the canvas over the short side of a view: strong views look closer
 
 
 class FeatureForm(Section):
@@ -34,8 +35,8 @@ class FeatureForm(Section):
     """Name of the encoder."""
     weights_sha256: str
     """Digest of its weights."""
-    preprocessing: str
-    """Digest of its preprocessing."""
+    preprocessing: Preprocessing
+    """What frames went through before it."""
     pretrained_on: str
     """The data it had seen, as published."""
     league: League
@@ -117,7 +118,7 @@ class FeatureForm(Section):
         for what, ours, theirs in (
             ("of the encoder", self.encoder, encoder.name),
             ("of weights", self.weights_sha256[:12], encoder.origin.sha256[:12]),
-            ("of preprocessing", self.preprocessing[:12], encoder.preprocessing.digest[:12]),
+            ("of preprocessing", self.preprocessing, encoder.preprocessing),
         ):
             if ours != theirs:
                 raise ConfigError(
@@ -140,6 +141,16 @@ def shard_files(folder: Path, number: int) -> tuple[Path, Path]:
     """Array and description of a shard."""
     stem = folder / "shards" / f"{number:05}"
     return stem.with_suffix(".npy"), stem.with_suffix(".json")
+
+
+def reading_settings(preprocessing: Preprocessing) -> dict[str, Any]:
+    """Settings of our reader for frames that views of an encoder are made of.
+
+    Args:
+        preprocessing: Of the encoder.
+    """
+    short_side = round(preprocessing.short_side * _ROOM / 2) * 2
+    return {"short_side": short_side, "sampling": "segments"}
 
 
 def view_settings(preprocessing: Preprocessing, *, flip: bool) -> dict[str, Any]:

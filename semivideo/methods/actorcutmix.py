@@ -59,6 +59,7 @@ class ActorCutMix(Method):
     """
 
     weak_only_labels = True
+    needs_pixels = True
     passes = Passes(labeled=1, unlabeled=2)
     box_of_video: Tensor
 

@@ -54,6 +54,8 @@ class Method(nn.Module, ABC):
             schedule, momentum, ``Batch.progress`` and its average of the weights anew.
         weak_only_labels: Whether weak views only make labels, so that ``forward`` can give
             ``Batch.weak_graph`` on to ``jointly``; False for a method that learns from every view.
+        needs_pixels: Whether it makes something of frames that cached features do not have, such as
+            rotated clips or another modality.
     """
 
     clips: dict[str, ClipSpec]
@@ -61,6 +63,7 @@ class Method(nn.Module, ABC):
     passes: Passes = Passes(labeled=1, unlabeled=2)
     num_rounds: int = 1
     weak_only_labels: bool = False
+    needs_pixels: bool = False
 
     @abstractmethod
     def forward(self, batch: Batch) -> StepResult:

@@ -37,6 +37,7 @@ class S4L(Method):
         copy_label: Whether the label counts for all rotations of a labelled clip.
     """
 
+    needs_pixels = True
     passes = Passes(labeled=4, unlabeled=4)
 
     def __init__(

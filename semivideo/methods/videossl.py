@@ -55,6 +55,7 @@ class VideoSSL(Method):
         ConfigError: Teacher and ``distillation_weight`` do not go together.
     """
 
+    needs_pixels = True
     passes = Passes(labeled=1, unlabeled=1)
 
     def __init__(

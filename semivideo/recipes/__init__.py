@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from semivideo.recipes import cmpl_paper, cross_architecture, ltg_paper, small
+from semivideo.recipes import cmpl_paper, cross_architecture, ltg_paper, on_features, small
 from semivideo.settings import Settings
 
 
@@ -76,6 +76,19 @@ RECIPES: dict[str, Recipe] = {
             ("actorcutmix", "baseline", small.actorcutmix),
             ("cmpl", "starting point", small.cmpl),
             ("ltg", "starting point", small.ltg),
+        )
+    },
+    **{
+        f"features-{method}": Recipe(
+            method, "features of a pretrained network", purpose, settings, "2 cores, seconds"
+        )
+        for method, purpose, settings in (
+            ("supervised", "baseline", on_features.supervised),
+            ("pseudo_label", "baseline", on_features.pseudo_label),
+            ("mean_teacher", "baseline", on_features.mean_teacher),
+            ("ups", "baseline", on_features.ups),
+            ("fixmatch", "starting point", on_features.fixmatch),
+            ("cmpl", "starting point", on_features.cmpl),
         )
     },
     **{

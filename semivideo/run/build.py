@@ -18,6 +18,7 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.loader import Streams
 from semivideo.data.splits import Split
 from semivideo.evaluation.protocols import crop_side
+from semivideo.features.cached_views import FeatureViews
 from semivideo.methods import METHODS, Method
 from semivideo.options import REQUIRED, Option, Options
 from semivideo.settings import ModelCard, NetworkSettings, Settings
@@ -134,12 +135,15 @@ def clip_spec(network: NetworkSettings) -> ClipSpec:
     return ClipSpec(network.num_frames, network.stride_frames, network.offset_seconds)
 
 
-def build_method(settings: Settings, *, num_classes: int) -> Method:
+def build_method(
+    settings: Settings, *, num_classes: int, views: FeatureViews | None = None
+) -> Method:
     """Build the networks, the views and the method.
 
     Args:
         settings: All of it; the seed of initial weights is the caller's.
         num_classes: K >= 2.
+        views: Cached views in the place of those of pixels, or None.
 
     Raises:
         ConfigError: Any name, key or value that does not exist or fit, or a method whose first
@@ -155,7 +159,8 @@ def build_method(settings: Settings, *, num_classes: int) -> Method:
     for role, built in networks.items():
         _check_clip(settings, built, num_frames=wanted[role].num_frames, role=role)
     clips = {role: clip_spec(network) for role, network in wanted.items()}
-    method = cls(*networks.values(), views=Views(settings.views), clips=clips, **options)
+    made: Any = Views(settings.views) if views is None else views
+    method = cls(*networks.values(), views=made, clips=clips, **options)
     _check_first_stream(method, settings.method.name)
     return method
 
@@ -214,6 +219,7 @@ def build_card(settings: Settings, *, network: models.Network, classes: list[str
         data=settings.data.model_copy(update={"decoder": "software"}),
         views=settings.views,
         evaluation=settings.evaluation,
+        features=settings.features,
         method=settings.method.name,
         weights_sha256="",
     )

@@ -67,6 +67,25 @@ def default_settings(wanted: Wanted, manifest: Manifest, split: Split) -> Settin
     raise AssertionError("the last candidate is taken whatever it needs")
 
 
+def default_on_features(wanted: Wanted, split: Split) -> Settings:
+    """Choose a recipe on cached features for a user who named none, and say which.
+
+    Args:
+        wanted: What the user named.
+        split: Who is labelled and unlabelled.
+
+    Raises:
+        ConfigError: A key that the chosen method does not have.
+    """
+    named = wanted.method_name or ("fixmatch" if split.unlabeled else "supervised")
+    recipe = f"features-{named}"
+    if recipe not in RECIPES:
+        recipe = "features-supervised"
+    if wanted.recipe is None:
+        _LOG.info("%s", Sentence(f"no {option('recipe')} is named: training with {recipe}"))
+    return wanted.resolved(recipe)
+
+
 @dataclass(frozen=True)
 class _Choice:
     """Settings that fit, and what a step of them takes."""

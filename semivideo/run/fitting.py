@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import nn
 
 from semivideo.base.progress import Progress
+from semivideo.base.records import Batch
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.clip_reader import ClipReader
 from semivideo.data.clips.loader import training_loader
@@ -21,8 +23,10 @@ from semivideo.engine.runtime import Runtime
 from semivideo.engine.trainer import Plan
 from semivideo.evaluation import Evaluation, Recognizer
 from semivideo.evaluation import evaluate as evaluate_videos
+from semivideo.features.cached_views import FeatureViews
+from semivideo.features.feature_loader import FeatureLoader
 from semivideo.models import Network
-from semivideo.run import build
+from semivideo.run import build, feature_runs
 from semivideo.run.resolve import number_of_steps
 from semivideo.runfolder import RunFolder
 from semivideo.settings import ModelCard, Settings
@@ -46,6 +50,13 @@ class Job:
     runtime: Runtime
     store: FrameStore | None = None
 
+    @cached_property
+    def features(self) -> FeatureViews | None:
+        """Cached features in the place of videos, None where the run reads videos."""
+        if self.settings.features is None:
+            return None
+        return feature_runs.feature_views(self.settings, self.manifest, self.split)
+
     @property
     def num_steps(self) -> int:
         """Iterations of the run."""
@@ -57,7 +68,9 @@ class Job:
     def score(
         self, network: nn.Module, card: ModelCard, *, protocol: str | None = None
     ) -> Evaluation:
-        """Score the test videos of the split with a network."""
+        """Score the test videos of the split with a network; by cached features if it has them."""
+        if self.features is not None:
+            return feature_runs.scored(network, self.features, self.manifest, self.split)
         recognizer = Recognizer(
             network,
             card,
@@ -86,17 +99,18 @@ def fitted(
     """
     settings, manifest, runtime = job.settings, job.manifest, job.runtime
     torch.manual_seed(settings.engine.seed)
-    method = build.build_method(settings, num_classes=len(manifest.classes))
+    method = build.build_method(settings, num_classes=len(manifest.classes), views=job.features)
     method.prepare(manifest.ids)
     streams = build.build_streams(settings, manifest=manifest, split=job.split)
-    loader = partial(
-        training_loader,
-        ClipReader(manifest, method.clips, settings=settings.data, store=job.store),
-        streams,
-        seed=settings.engine.seed,
-        rank=runtime.rank,
-        world_size=runtime.world_size,
-    )
+    share = {"seed": settings.engine.seed, "rank": runtime.rank, "world_size": runtime.world_size}
+    loader: Callable[..., Iterable[Batch]]
+    if job.features is not None:
+        streams = feature_runs.readable(streams, job.features)
+        feature_runs.standardized(method, job.features, streams)
+        loader = partial(FeatureLoader, streams, settings.data, **share)
+    else:
+        reader = ClipReader(manifest, method.clips, settings=settings.data, store=job.store)
+        loader = partial(training_loader, reader, streams, **share)
     steps_of_pass = math.ceil(len(streams.unlabeled) / settings.data.unlabeled_batch)
     card = build.build_card(settings, network=method.deployed, classes=manifest.classes)
 

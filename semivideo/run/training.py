@@ -23,10 +23,11 @@ from semivideo.engine.runtime import Runtime
 from semivideo.methods import Method
 from semivideo.models.weights import save_network
 from semivideo.run import build
-from semivideo.run.choosing import default_settings
+from semivideo.run.choosing import default_on_features, default_settings
 from semivideo.run.cost import warn_if_slow
 from semivideo.run.cross_validation import estimate as estimate_run
 from semivideo.run.cross_validation import is_wanted
+from semivideo.run.feature_runs import with_features
 from semivideo.run.finished import Run
 from semivideo.run.fitting import Job, fitted
 from semivideo.run.resolve import Wanted
@@ -160,16 +161,26 @@ def _write(
     try:
         videos = manifest()
         parts = split(videos)
-        settings = default_settings(wanted, videos, parts) if wanted.is_open else wanted.resolved()
+        settings = with_features(_chosen(wanted, videos, parts), videos)
         _check_parts(settings, parts)
-        _check_reading(settings, videos)
-        _check_step(settings, videos, parts)
+        if settings.features is None:
+            _check_reading(settings, videos)
+            _check_step(settings, videos, parts)
         videos.write(run.manifest_file)
         parts.write(run.split_file)
         run.write_text(run.settings_file, settings.to_yaml())
     except (SemiVideoError, KeyboardInterrupt):
         shutil.rmtree(run.path)  # it was made empty by this call
         raise
+
+
+def _chosen(wanted: Wanted, videos: Manifest, parts: Split) -> Settings:
+    """The settings that the user named, or those that suit the videos and the machine."""
+    if not wanted.is_open:
+        return wanted.resolved()
+    if videos.features is not None:
+        return default_on_features(wanted, parts)
+    return default_settings(wanted, videos, parts)
 
 
 def proceed(run: RunFolder, *, progress: Progress | None = None) -> RunFolder:
@@ -183,13 +194,14 @@ def proceed(run: RunFolder, *, progress: Progress | None = None) -> RunFolder:
     unreadable = warn_of_unreadable(manifest)
     job = Job(settings, manifest, split, Runtime(precision=settings.engine.precision))
     streams = build.build_streams(settings, manifest=manifest, split=split)
-    store = filled_store(
-        manifest,
-        sorted({*streams.labeled, *streams.unlabeled}),
-        settings=_within_memory(settings.data),
-        progress=progress,
-    )
-    job = replace(job, store=store)
+    if settings.features is None:
+        store = filled_store(
+            manifest,
+            sorted({*streams.labeled, *streams.unlabeled}),
+            settings=_within_memory(settings.data),
+            progress=progress,
+        )
+        job = replace(job, store=store)
     if is_wanted(job, run):
         estimate_run(job, run, progress=progress)
     network, card = fitted(job, run, num_steps=job.num_steps, progress=progress)
@@ -232,7 +244,7 @@ def _check_step(settings: Settings, manifest: Manifest, split: Split) -> None:
 
 def _check_resumed(run: RunFolder) -> None:
     """The same for a run that was begun, maybe on another machine."""
-    if not run.model.exists():
+    if not run.model.exists() and run.settings().features is None:
         _check_step(run.settings(), Manifest.read(run.manifest_file), Split.read(run.split_file))
 
 

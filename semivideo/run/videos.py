@@ -27,6 +27,8 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.scanning import Hints
 from semivideo.data.catalogue.scanning import scan as scan_videos
 from semivideo.data.video.frame_names import FRAME_RATE
+from semivideo.features.feature_cache import FeatureCache
+from semivideo.features.feature_form import is_features
 from semivideo.run import cluster
 
 Videos = str | Path | Manifest
@@ -151,6 +153,8 @@ def as_manifest(videos: Videos, *, progress: Progress | None = None) -> Manifest
     path = Path(videos)
     if is_cache(path):
         return cached_manifest(path)
+    if is_features(path):
+        return FeatureCache.open(path).manifest
     _refuse_others(path)
     return Manifest.read(path) if path.suffix == ".parquet" else scan(path, progress=progress)
 

@@ -1,0 +1,62 @@
+"""``semivideo features``: what a pretrained network says of every video, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semivideo.cli.console import note, on_interrupt, progress_bars, show
+
+
+def features(
+    videos: Annotated[
+        Path, typer.Argument(help="Manifest, or what `semivideo scan` takes.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the features.", show_default=False)],
+    encoder: Annotated[
+        str, typer.Option(help="Which network; `semivideo encoders` lists them.")
+    ] = "efficientnet_lite0",
+    views: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Views of each video: plain, mirrored, ... 6.")
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Frames of a view, spread over the video; 8.")
+    ] = None,
+    flip: Annotated[
+        bool, typer.Option(help="Mirror views; not where left and right are different classes.")
+    ] = True,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read what is there and repair what is damaged.")
+    ] = False,
+) -> None:
+    """Compute features of a pretrained network, so that training takes seconds.
+
+    The folder takes the place of a manifest in `split` and `train`. What was stopped goes on with
+    the same command. Started by torchrun or SLURM several times, each process does its part.
+    """
+    from semivideo import api
+    from semivideo.run.featuring import missing
+
+    with on_interrupt(lambda: "run the same command again to go on"), progress_bars() as progress:
+        made = api.extract_features(
+            videos,
+            out=out,
+            encoder=encoder,
+            views=views,
+            frames=frames,
+            flip=flip,
+            verify=verify,
+            progress=progress,
+        )
+    form = made.form
+    show(
+        f"{form.num_videos} videos, {form.num_views} views of {form.num_frames} frames, "
+        f"{form.steps} x {form.dim} numbers each, {form.num_bytes / 1e6:.0f} MB"
+    )
+    show(f"{form.encoder}, pretrained on {form.pretrained_on}; its weights are {form.licence}")
+    if left := missing(made):
+        note(f"{left} of {form.num_shards} files are still to be written by other processes")
+    else:
+        note(f"next: semivideo train {out} --labels-per-class 5 --out RUN")

@@ -1,0 +1,76 @@
+"""Settings for cached features of a pretrained network: heads that train in seconds.
+
+    semivideo features videos/ --out features/
+    semivideo train features/ --recipe features-fixmatch --labels-per-class 5 --out runs/a
+
+Features are standardised and of unit length, so logits need large weights: the learning rate is
+high and there is no decay.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from semivideo.settings import Settings
+
+
+def supervised() -> Settings:
+    """Return a linear head on the labelled videos alone: the probe of this league."""
+    return _settings({"name": "supervised"})
+
+
+def pseudo_label() -> Settings:
+    """Return Pseudo-Label, with a supervised warm-up and then a ramp."""
+    options = {"threshold": 0.95, "weight": 1.0, "ramp": 0.4, "supervised_warmup": 0.2}
+    return _settings({"name": "pseudo_label", **options})
+
+
+def mean_teacher() -> Settings:
+    """Return Mean Teacher."""
+    return _settings({"name": "mean_teacher", "weight": 10.0, "ramp": 0.4, "decay": 0.99})
+
+
+def ups() -> Settings:
+    """Return UPS in three rounds; dropout makes its uncertainty."""
+    selection = {"kappa_p": 0.2, "kappa_n": 0.02}
+    method = {"name": "ups", "rounds": 3, "reinitialize": False, "selection": selection}
+    return _settings(method, dropout=0.3)
+
+
+def fixmatch() -> Settings:
+    """Return FixMatch with a supervised warm-up."""
+    return _settings(_confident("fixmatch"))
+
+
+def cmpl() -> Settings:
+    """Return CMPL of a linear head and one with a hidden layer."""
+    return _settings(_confident("cmpl"))
+
+
+def _confident(name: str) -> dict[str, Any]:
+    return {"name": name, "threshold": 0.95, "weight": 1.0, "supervised_warmup": 0.2}
+
+
+def _settings(method: dict[str, Any], *, dropout: float = 0.0) -> Settings:
+    """Return what all share."""
+    return Settings.from_mapping(
+        {
+            "data": {"labeled_batch": 64, "unlabeled_batch": 128, "sampling": "segments"},
+            "networks": {
+                "primary": {"name": "linear", "options": {"dim": 1, "dropout": dropout}},
+                "auxiliary": {"name": "mlp", "options": {"dim": 1, "hidden": 256}},
+            },
+            "method": method,
+            "engine": {
+                "steps": 1000,
+                "learning_rate": 20.0,
+                "weight_decay": 1e-6,
+                "warmup": 0.0,
+                "precision": "fp32",
+                "tensorboard": False,
+                "log_every": 100,
+                "check_memory": False,
+                "evaluate_every": None,
+            },
+        }
+    )

@@ -1,0 +1,199 @@
+"""Runs on cached features: what takes the place of views, reader and scoring of pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from semivideo.base.errors import ConfigError, DataError
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.clips.loader import Streams
+from semivideo.data.splits import Split
+from semivideo.evaluation import Evaluation
+from semivideo.features.cached_views import FeatureViews
+from semivideo.features.descriptor import described_dim
+from semivideo.features.feature_cache import FeatureCache
+from semivideo.features.feature_form import reading_settings, view_settings
+from semivideo.methods import Method
+from semivideo.models import HEADS
+from semivideo.models.heads import Head
+from semivideo.run import build
+from semivideo.settings import FeatureSettings, NetworkSettings, Settings
+
+_PROTOCOL = "cached weak views"
+
+
+def with_features(settings: Settings, manifest: Manifest) -> Settings:
+    """Return settings that fit the feature cache of a manifest, or as they are without one.
+
+    Reading, views and test protocol become those of the encoder, which the deployed network has
+    under its head; heads learn how long their input is.
+
+    Args:
+        settings: Of a recipe for features.
+        manifest: The videos.
+
+    Raises:
+        ConfigError: Networks or a method that want pixels, where there are features, or the other
+            way round.
+        DataError: The cache is not finished.
+    """
+    if manifest.features is None:
+        _refuse_heads(settings)
+        return settings
+    _refuse_pixels(settings, manifest.features)
+    form = FeatureCache.open(Path(manifest.features)).form
+    descriptor = settings.features.descriptor if settings.features else "motion"
+    features = FeatureSettings(
+        encoder=form.encoder,
+        weights_sha256=form.weights_sha256,
+        pretrained_on=form.pretrained_on,
+        licence=form.licence,
+        dim=form.dim,
+        descriptor=descriptor,
+    )
+
+    def fitted(network: NetworkSettings) -> NetworkSettings:
+        options = {**network.options, "dim": described_dim(form.dim, descriptor)}
+        return network.model_copy(
+            update={"options": options, "num_frames": form.num_frames, "stride_frames": 1}
+        )
+
+    networks = settings.networks
+    auxiliary = networks.auxiliary and fitted(networks.auxiliary)
+    preprocessing = form.preprocessing
+    return settings.model_copy(
+        update={
+            "features": features,
+            "data": settings.data.model_copy(update=reading_settings(preprocessing)),
+            "views": settings.views.model_copy(update=view_settings(preprocessing, flip=form.flip)),
+            "networks": networks.model_copy(
+                update={"primary": fitted(networks.primary), "auxiliary": auxiliary}
+            ),
+            "evaluation": settings.evaluation.model_copy(
+                update={
+                    "num_clips": 1,
+                    "num_crops": 1,
+                    "crop_size": preprocessing.crop_size,
+                    "scale": preprocessing.short_side / preprocessing.crop_size,
+                }
+            ),
+        }
+    )
+
+
+def _refuse_heads(settings: Settings) -> None:
+    """A head sees features, and there are none."""
+    name = settings.networks.primary.name
+    if name in HEADS:
+        raise ConfigError(
+            f"networks.primary.name = {name} is a head on features, and these are videos; make "
+            "features with `semivideo features VIDEOS --out FEATURES` and train on those"
+        )
+
+
+def _refuse_pixels(settings: Settings, folder: str) -> None:
+    """Networks and methods that look at frames have none here."""
+    name = settings.networks.primary.name
+    if name not in HEADS:
+        raise ConfigError(
+            f"{folder} holds features, and networks.primary.name = {name} sees pixels; take a head "
+            f"({', '.join(HEADS)}), a recipe such as features-fixmatch, or train on the videos"
+        )
+    if build.method_class(settings.method.name).needs_pixels:
+        raise ConfigError(
+            f"method {settings.method.name!r} makes views that cached features do not have; train "
+            "it on the videos, or take fixmatch, cmpl or another method on features"
+        )
+
+
+def feature_views(settings: Settings, manifest: Manifest, split: Split) -> FeatureViews:
+    """Load the features of the videos of a split.
+
+    Args:
+        settings: As ``with_features`` made them.
+        manifest: The videos.
+        split: Which of them are used.
+
+    Raises:
+        ConfigError: The cache is of another encoder than the run began with.
+        DataError: The cache is gone or not finished.
+    """
+    if manifest.features is None or settings.features is None:
+        raise DataError("the run was begun on features, and its manifest names none")
+    cache = FeatureCache.open(Path(manifest.features))
+    ours, theirs = settings.features.weights_sha256, cache.form.weights_sha256
+    if ours != theirs:
+        raise ConfigError(
+            f"the run was begun on features of weights {ours[:12]}, and {cache.folder} now holds "
+            f"those of {theirs[:12]}; bring the former back or begin a new run"
+        )
+    ids = [*split.labeled, *split.unlabeled, *split.test]
+    rows = np.unique(manifest.rows_of(ids))
+    return FeatureViews(cache, rows=rows, kind=settings.features.descriptor)
+
+
+def standardized(method: Method, views: FeatureViews, streams: Streams) -> None:
+    """Tell all heads of a method the mean and deviation of the training videos.
+
+    Args:
+        method: Its heads are changed in place.
+        views: The features.
+        streams: The training videos.
+    """
+    rows = np.unique([*streams.labeled, *streams.unlabeled])
+    steps = views.steps(rows)
+    for module in method.modules():
+        if isinstance(module, Head):
+            module.standardize.fit(steps)
+
+
+def readable(streams: Streams, views: FeatureViews) -> Streams:
+    """Leave out videos that have no features."""
+    errors = views.cache.errors
+    if not errors:
+        return streams
+    labeled = [
+        (row, label)
+        for row, label in zip(streams.labeled, streams.labels, strict=True)
+        if row not in errors
+    ]
+    return Streams(
+        [row for row, _ in labeled],
+        [label for _, label in labeled],
+        [row for row in streams.unlabeled if row not in errors],
+    )
+
+
+@torch.no_grad()
+def scored(head: nn.Module, views: FeatureViews, manifest: Manifest, split: Split) -> Evaluation:
+    """Score the test videos of a split by their cached weak views.
+
+    Args:
+        head: Maps descriptors to logits; left in its mode.
+        views: The features.
+        manifest: The videos.
+        split: Its test side is scored; every video needs a label.
+    """
+    errors, number = views.cache.errors, {name: k for k, name in enumerate(manifest.classes)}
+    rows = [row for row in manifest.rows_of(split.test).tolist() if row not in errors]
+    is_training = head.training
+    head.eval()
+    scores = torch.stack(
+        [
+            head(views.of_rows(np.array(rows), view)).float().softmax(dim=1)
+            for view in range(views.num_weak)
+        ]
+    ).mean(dim=0)
+    head.train(is_training)
+    return Evaluation(
+        protocol=_PROTOCOL,
+        classes=tuple(manifest.classes),
+        ids=tuple(manifest.ids[row] for row in rows),
+        scores=scores.cpu().numpy(),
+        labels=np.array([number[str(manifest.labels[row])] for row in rows], dtype=np.int64),
+        skipped={manifest.ids[row]: why for row, why in errors.items()},
+    )

@@ -1,0 +1,77 @@
+"""From videos to a feature cache, which stands wherever a manifest stands."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+
+from semivideo.base.errors import ConfigError
+from semivideo.base.jobs import part_of_job
+from semivideo.base.progress import Progress
+from semivideo.encoders import load_encoder
+from semivideo.features.extract import Wanted, extract, unread
+from semivideo.features.feature_cache import FeatureCache
+from semivideo.run.videos import Videos, as_manifest
+
+log = logging.getLogger("semivideo")
+
+
+def extract_features(
+    videos: Videos,
+    *,
+    out: str | Path,
+    encoder: str = "efficientnet_lite0",
+    views: int | None = None,
+    frames: int | None = None,
+    flip: bool = True,
+    verify: bool = False,
+    progress: Progress | None = None,
+) -> FeatureCache:
+    """Compute what a pretrained network says of every video, once, for training in seconds.
+
+    A pass that was stopped goes on when it is called again; each of several processes does its part
+    of the videos, see ``semivideo.base.jobs``.
+
+    Args:
+        videos: A manifest, its file, or anything ``scan`` takes.
+        out: Folder of the features; it stands for the videos in ``split`` and ``train``.
+        encoder: A name of ``encoders.ENCODERS``.
+        views: Views of each video: the first one plain, the second its mirror, the others cropped,
+            coloured and of other frames; None for 6.
+        frames: Frames of a view, spread over the video; None for the encoder's, or 8.
+        flip: Whether views may be mirrored: not where left and right are different classes.
+        verify: Read every byte of what is there and make broken files again.
+        progress: See ``semivideo.api``.
+
+    Raises:
+        ConfigError: No such encoder, or settings that are not those the folder was begun with.
+        MissingExtraError: The weights are not here; the sentence says what to type.
+        DataError: The folder holds features of other videos.
+        WriteError: A file cannot be written.
+    """
+    if views is not None and not 1 <= views <= 64:
+        raise ConfigError(f"views must lie in [1, 64], got {views}; 6 is usual")
+    network = load_encoder(encoder)
+    device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+    manifest = as_manifest(videos, progress=progress)
+    is_usual = views is None and frames is None and flip
+    wanted = None if is_usual else Wanted(6 if views is None else views, frames, flip)
+    found = extract(
+        manifest,
+        Path(out),
+        encoder=network.to(device),
+        wanted=wanted,
+        part=part_of_job(),
+        verify=verify,
+        progress=progress,
+    )
+    for id, why in unread(found, manifest) if not missing(found) else ():
+        log.warning("no features of %s: %s", id, why)
+    return found
+
+
+def missing(cache: FeatureCache) -> int:
+    """Files of a cache that other processes have yet to write."""
+    return sum(not cache.is_there(shard) for shard in range(cache.form.num_shards))
