@@ -62,8 +62,11 @@ class FrameTable:
         A gap is where nothing was filmed: a frame of more than 2 seconds that is also more than 10
         times as long as the median one.
         """
-        steps = np.diff(self.seconds)
-        usual = float(np.median(steps)) if len(steps) else 0.0
+        seconds = self.seconds
+        steps = np.diff(seconds)
+        if not (steps > _GAP_SECONDS).any():
+            return seconds
+        usual = float(np.median(steps))
         steps[steps > max(_GAP_SECONDS, _GAP_FRAMES * usual)] = usual
         return np.concatenate([[0.0], np.cumsum(steps)])
 

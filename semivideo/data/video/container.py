@@ -29,7 +29,8 @@ from semivideo.base.records import FrameTable
 
 log = logging.getLogger("semivideo")
 
-_NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
+_NO_VIDEO = int(Disposition.attached_pic | Disposition.timed_thumbnails)
+_DEFAULT = int(Disposition.default)
 _MOST_FAULTS = 1000  # places of a file that cannot be read
 _MOST_EARLY = 16  # pictures out of order, as many as a decoder holds back at most
 _told: set[Path] = set()
@@ -163,10 +164,12 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         reason = "it is empty (0 bytes)" if is_empty else f"it is no video file ({why(error)})"
         raise unusable(path, reason) from None
     with container:
-        streams = [s for s in container.streams.video if not s.disposition & _NO_VIDEO]
-        if not streams:
+        # As numbers: enumerations are slow, and a file is opened for every clip.
+        uses = [(int(stream.disposition), stream) for stream in container.streams.video]
+        shown = [(use, stream) for use, stream in uses if not use & _NO_VIDEO]
+        if not shown:
             raise unusable(path, "it has no video stream")
-        stream = next((s for s in streams if s.disposition & Disposition.default), streams[0])
+        stream = next((stream for use, stream in shown if use & _DEFAULT), shown[0][1])
         if stream.codec_context is None:
             raise unusable(path, "there is no decoder for its kind of video")
         stream.codec_context.thread_type = "NONE"

@@ -35,6 +35,7 @@ from semivideo.data.video.container import (
     packets_of,
     warn_once,
 )
+from semivideo.data.video.pictures import whole_pictures
 from semivideo.data.video.probing import Probe
 
 __all__ = [
@@ -198,41 +199,27 @@ def _needed_frames(
 
         packet      K0 P3 b1 b2 P6 b4 b5 | K8 P11 b9 b10
         sent to it   x  x  -  -  x  x  . |  x  x   x   .     - skipped by the decoder, . never sent
-
-    Second fields are not in the table; they go with the packet before them.
     """
     starts = _starts(frames, wanted)
     start_at = {int(frames.pts[start]): start for start in starts if start >= 0}
     codec, decoder = stream.codec_context, Decoder(stream)
     pending: set[int] = set()  # times of wanted packets still to come in this group of pictures
     position = begin = 0
-    is_first, is_headless, was_wanted = True, False, False
+    is_first, is_headless = True, False
 
     def decoded(packet: Packet[VideoStream] | None) -> Iterator[VideoFrame]:
         for frame in decoder.frames(packet):
-            is_of_group = frame.pts is not None and frame.pts >= begin
-            if is_of_group and frame.is_corrupt:
+            pts = frame.pts
+            if frame.is_corrupt and pts is not None and pts >= begin:
                 raise _DamageError("a picture is incomplete")
-            if frame.pts == begin and not (frame.key_frame or is_headless):
+            if pts == begin and not (frame.key_frame or is_headless):
                 raise _DamageError("a keyframe is none")  # an index was lost or lies
             yield frame
         if decoder.fault:
             raise _DamageError(decoder.fault)
 
     _seek_if_far(container, stream, frames=frames, position=0, target=min(starts))
-    for packet in packets_of(container, stream):
-        is_second = was_wanted and not _is_listed(packet.pts, frames)
-        if was_wanted and not pending and not is_second:
-            yield from decoded(None)
-            codec.flush_buffers()
-            was_wanted = False
-            if not starts:
-                return
-            if packet.pts not in start_at:
-                _seek_if_far(
-                    container, stream, frames=frames, position=position, target=min(starts)
-                )
-                continue
+    for packet, *further in whole_pictures(packets_of(container, stream), codec):
         # Without a keyframe in the table (it may be cut off by an edit list), start at the file's.
         begun = [-1] if is_first and -1 in starts else []
         if packet.pts in start_at:
@@ -244,20 +231,19 @@ def _needed_frames(
             position = starts[start][-1]
             pending.update(frames.pts[starts.pop(start)].tolist())
         is_first = False
-        if not pending and not is_second:
+        if not pending:
             continue
-        was_wanted = is_second or packet.pts in pending
-        codec.skip_frame = "DEFAULT" if was_wanted else "NONREF"
+        codec.skip_frame = "DEFAULT" if packet.pts in pending else "NONREF"
         pending.discard(packet.pts)
-        yield from decoded(packet)
-    if pending or was_wanted:
-        yield from decoded(None)
-
-
-def _is_listed(pts: int | None, frames: FrameTable) -> bool:
-    """Whether a packet begins a frame of the table."""
-    place = len(frames) if pts is None else int(np.searchsorted(frames.pts, pts))
-    return place < len(frames) and bool(frames.pts[place] == pts)
+        for part in (packet, *further):
+            yield from decoded(part)
+        if not pending:
+            yield from decoded(None)
+            codec.flush_buffers()
+            if not starts:
+                return
+            _seek_if_far(container, stream, frames=frames, position=position, target=min(starts))
+    yield from decoded(None)
 
 
 def _starts(frames: FrameTable, wanted: list[int]) -> dict[int, list[int]]:

@@ -61,6 +61,13 @@ class Stretch:
 
 def is_deep(format: VideoFormat) -> bool:
     """Whether a format is grey, or RGB, of 9 to 16 bits a value."""
+    return _is_deep(format.name)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_deep(name: str) -> bool:
+    """The same, by name."""
+    format = VideoFormat(name)
     components = format.components
     is_other = format.is_bayer or format.has_palette or not 8 < components[0].bits <= 16
     return not is_other and (format.is_rgb or len(components) <= 2)  # grey, perhaps with alpha

@@ -11,10 +11,13 @@ decoded. VP8's encoder may send pictures that are only referred to (RFC 6386, 9.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 
 _SLICES, _SEQUENCE = {1, 2, 5}, 7  # kinds of H.264's units
 _HEADER_BYTES = 24  # of a slice; more than its first six values can take
@@ -34,9 +37,45 @@ def picture_begins(codec: VideoCodecContext) -> Callable[[bytes], bool] | None:
     if codec.name in ("vp8", "libvpx"):
         return lambda packet: bool(packet[0] >> 4 & 1)
     if codec.name == "h264":
-        fields = _Fields(codec.extradata or b"")
-        return fields.begin_picture if fields.may_come else None
+        extradata = codec.extradata or b""
+        if not _may_have_fields(extradata):
+            return None
+        fields = _Fields(extradata)
+        return fields.begin_picture
     return None
+
+
+def whole_pictures(
+    packets: Iterable[Packet[VideoStream]], codec: VideoCodecContext
+) -> Iterator[list[Packet[VideoStream]]]:
+    """Put the packets of a picture together.
+
+    Args:
+        packets: Of a stream, in order.
+        codec: Of the stream.
+
+    Yields:
+        One packet nearly always; else the one that begins the picture, and those that go with it.
+    """
+    begins = picture_begins(codec)
+    if begins is None:
+        for packet in packets:
+            yield [packet]
+        return
+    picture: list[Packet[VideoStream]] = []
+    for packet in packets:
+        if begins(bytes(packet)) and picture:
+            yield picture
+            picture = []
+        picture.append(packet)
+    if picture:
+        yield picture
+
+
+@functools.lru_cache(maxsize=256)
+def _may_have_fields(extradata: bytes) -> bool:
+    """Whether a stream's parameters allow pictures of two fields; few differ between files."""
+    return _Fields(extradata).may_come
 
 
 @dataclass(frozen=True, slots=True)

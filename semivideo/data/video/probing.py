@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from semivideo.base.records import FrameTable
@@ -65,24 +63,36 @@ def probe(path: Path) -> Probe:
     Raises:
         DataError: There is no frame to be had; the sentence says why.
     """
-    packets = _Packets()
+    times: list[tuple[int | None, int | None, bool]] = []
     first: VideoFrame | None = None
+    has_parts = False
+    starts_at_keyframe: bool | None = None
     with opened(path) as (container, stream):
         decoder = Decoder(stream)
         begins = picture_begins(stream.codec_context)
         for packet in packets_of(container, stream):
-            packets.add(packet, begins_picture=begins is None or begins(bytes(packet)))
+            if starts_at_keyframe is None:
+                starts_at_keyframe = packet.is_keyframe
+            if begins is not None and not begins(bytes(packet)):
+                has_parts = True
+            elif not packet.is_discard:
+                times.append((packet.pts, packet.dts, packet.is_keyframe))
             if first is None:
                 first = next(iter(decoder.frames(packet)), None)
         first = first or next(iter(decoder.frames(None)), None)
-        if first is None or not packets.times:
+        if first is None or not times:
             reason = f"its first frame cannot be decoded ({decoder.fault})"
             raise unusable(path, reason if decoder.fault else "it has no video frame")
-        packets.rate = stream.average_rate or stream.guessed_rate
-        packets.has_times = container.format.name not in _NO_TIMES
-        packets.time_base = stream.time_base or Fraction(1, 90_000)
+        packets = _Packets(
+            times,
+            starts_at_keyframe=bool(starts_at_keyframe),
+            rate=stream.average_rate or stream.guessed_rate,
+            time_base=stream.time_base or Fraction(1, 90_000),
+            has_times=container.format.name not in _NO_TIMES,
+        )
     frames = packets.table(first)
-    if packets.is_odd or (packets.has_times and first.pts != min(packets.presented, default=None)):
+    is_odd = has_parts or not starts_at_keyframe
+    if is_odd or (packets.has_times and first.pts != min(packets.presented, default=None)):
         frames = _agreed(path, frames, packets)
     rotation = rotation_of(first)
     width, height = first.width, first.height
@@ -91,35 +101,24 @@ def probe(path: Path) -> Probe:
     return Probe(width, height, _frame_rate(frames, packets.rate), rotation, frames)
 
 
+@dataclass(frozen=True, slots=True)
 class _Packets:
     """What one pass over a file says of its packets, and the table that follows.
 
     Attributes:
         times: Presentation and decoding time, and whether it is a keyframe, of each packet that
             begins a picture.
-        is_odd: Whether packets are not simply frames, from a keyframe on.
+        starts_at_keyframe: Whether the file's first packet is one.
         rate: Frames per second by the header.
-        has_times: Whether the container stores presentation times.
         time_base: Seconds per unit.
+        has_times: Whether the container stores presentation times.
     """
 
-    def __init__(self) -> None:
-        self.times: list[tuple[int | None, int | None, bool]] = []
-        self.is_odd = False
-        self.rate: Fraction | None = None
-        self.has_times = True
-        self.time_base = Fraction(1, 90_000)
-        self._starts_at_keyframe: bool | None = None
-
-    def add(self, packet: Packet[VideoStream], *, begins_picture: bool) -> None:
-        """Take the next packet of the file."""
-        if self._starts_at_keyframe is None:
-            self._starts_at_keyframe = packet.is_keyframe
-            self.is_odd = not packet.is_keyframe
-        if not begins_picture:
-            self.is_odd = True
-        elif not packet.is_discard:
-            self.times.append((packet.pts, packet.dts, packet.is_keyframe))
+    times: list[tuple[int | None, int | None, bool]]
+    starts_at_keyframe: bool
+    rate: Fraction | None
+    time_base: Fraction
+    has_times: bool
 
     @property
     def presented(self) -> list[int]:
@@ -134,7 +133,9 @@ class _Packets:
         """
         presented = self.presented
         pts = np.unique(np.array(presented, dtype=np.int64))
-        if len(pts) < len(self.times) or self._runs_backwards:
+        decoded = [dts for _, dts, _ in self.times if dts is not None]
+        is_set_back = decoded != sorted(decoded)  # the clock, such as where recordings were joined
+        if len(pts) < len(self.times) or is_set_back:
             return counted(len(self.times), self.rate)  # missing or twice: assume a constant rate
         is_reordered = any(pts != dts for pts, dts, _ in self.times)
         is_known = first.pts is not None and first.pts in pts
@@ -142,16 +143,10 @@ class _Packets:
             return FrameTable(pts, _only_first(len(pts)), self.time_base, is_exact=False)
         is_keyframe = np.array([flag for _, _, flag in self.times])[np.argsort(presented)]
         begin = int(np.flatnonzero(pts == first.pts)[0])
-        if not self._starts_at_keyframe and not first.key_frame and is_keyframe.any():
+        if not self.starts_at_keyframe and not first.key_frame and is_keyframe.any():
             # Some decoders give grey pictures with ghosts in the place of what they cannot decode.
             begin = max(begin, int(np.argmax(is_keyframe)))
         return FrameTable(pts[begin:], is_keyframe[begin:], self.time_base)
-
-    @property
-    def _runs_backwards(self) -> bool:
-        """Whether the clock is set back on the way, such as where recordings were joined."""
-        decoded = [dts for _, dts, _ in self.times if dts is not None]
-        return any(later < earlier for earlier, later in pairwise(decoded))
 
 
 def _agreed(path: Path, frames: FrameTable, packets: _Packets) -> FrameTable:
