@@ -92,7 +92,7 @@ def read_frames(
     wanted = sorted({int(index) for index in indices})
     if wanted[0] < 0:
         raise IndexError(f"frames are numbered from 0, got {wanted[0]}")
-    develop = _developer(path, rotation=rotation, short_side=short_side)
+    develop = Developer(path, rotation=rotation, short_side=short_side)
     album = _Album(wanted, develop=develop)
     if path.is_dir():
         for index, picture in frame_folder.chosen(path, wanted):
@@ -129,24 +129,16 @@ def iterate_frames(
     Raises:
         DataError: The file cannot be opened.
     """
-    develop = _developer(path, rotation=rotation, short_side=short_side)
-    if path.is_dir():
-        yield from map(develop, frame_folder.in_order(path))
-        return
     frames = probe(path).frames if frames is None else frames
+    develop = Developer(path, rotation=rotation, short_side=short_side)
+    every = frame_folder.numbered if path.is_dir() else numbered
     num_frames = 0
-    for _, frame in numbered(path, frames):
+    for _, frame in every(path, frames):
         yield develop(frame)
         num_frames += 1
     if num_frames < len(frames):
         sentence = "%s ends after %d of %d frames; those are used"
         warn_once(path, sentence, path, num_frames, len(frames))
-
-
-def _developer(path: Path, *, rotation: int, short_side: int | None) -> Developer:
-    """Turns frames into images; of a folder the first picture says what its levels mean."""
-    file = frame_folder.first_file(path) if path.is_dir() else path
-    return Developer(file, rotation=rotation, short_side=short_side)
 
 
 class _Album:

@@ -27,7 +27,9 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from semivideo.data.video import frame_folder
 from semivideo.data.video.container import opened
+from semivideo.data.video.frame_names import frame_files
 
 _GREY, _COLORS = "gray16le", "rgb48le"
 _LARGEST = 2**16 - 1
@@ -103,6 +105,11 @@ def _stretch_of(path: Path, num_bytes: int, modified_ns: int) -> Stretch | None:
 
 def _some_frames(path: Path) -> Iterator[VideoFrame]:
     """Keyframes spread over a file; the first picture where one cannot jump in it."""
+    if path.is_dir():
+        num_frames = len(frame_files(path))
+        spread = sorted({n * num_frames // _NUM_FRAMES for n in range(_NUM_FRAMES)})
+        yield from (frame for _, frame in frame_folder.chosen(path, spread))
+        return
     with opened(path) as (container, stream):
         start, duration = container.start_time or 0, container.duration or 0
         for number in range(_NUM_FRAMES):

@@ -1,8 +1,8 @@
 """Folders of frames as videos: ``video_0001/000001.jpg`` and so on, one picture a frame.
 
-A folder has no clock; its frames are shown at a rate that the user gives (25 a second otherwise). A
-picture that cannot be decoded ends the video, as a break in a file does. Pictures are opened by
-what is in them, not by their endings, and nothing but them is opened.
+A folder has no clock; its frames are shown at a rate that the user gives, 25 a second otherwise. In
+place of a picture that cannot be decoded the one before it is shown, as in damaged files. Pictures
+are opened by what is in them, not by their endings, and nothing but them is opened.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import io
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from av.video.frame import VideoFrame
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.records import FrameTable
-from semivideo.data.video.container import EndOfFramesError, why
+from semivideo.data.video.container import EndOfFramesError, warn_once
 from semivideo.data.video.frame_names import FRAME_RATE, frame_files
 from semivideo.data.video.probing import Probe
 
@@ -57,20 +57,13 @@ def probe(folder: Path, *, frame_rate: float = FRAME_RATE) -> Probe:
     if not 0 < frame_rate < float("inf"):
         raise ConfigError(f"frame_rate must be above 0, got {frame_rate}; 25 is usual")
     names = frame_files(folder)
-    try:
-        first = _decoded(folder / names[0])
-    except _BrokenError as error:
-        raise DataError(
-            f"cannot use {folder.name}: its first frame {names[0]} cannot be decoded ({error}); "
-            "replace it or leave the folder out",
-            path=str(folder),
-        ) from None
-    for name in names[1:]:
+    first = _shown(folder, names, 0)
+    for name in names:
         size = _size(folder / name)
         if size not in (None, (first.width, first.height)):
             raise DataError(
-                f"cannot use {folder.name}: {name} has {size[0]}x{size[1]} pixels and {names[0]} "
-                f"{first.width}x{first.height}; the frames of one video need one size",
+                f"cannot use {folder.name}: {name} has {size[0]}x{size[1]} pixels and others "
+                f"have {first.width}x{first.height}; the frames of one video need one size",
                 path=str(folder),
             )
     time_base = 1 / Fraction(frame_rate).limit_denominator(_FINEST)
@@ -79,16 +72,11 @@ def probe(folder: Path, *, frame_rate: float = FRAME_RATE) -> Probe:
     return Probe(first.width, first.height, float(1 / time_base), 0, table)
 
 
-def first_file(folder: Path) -> Path:
-    """Return the picture of the first frame; raises as ``chosen``."""
-    return folder / frame_files(folder)[0]
-
-
-def chosen(folder: Path, indices: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
+def chosen(folder: Path, indices: Iterable[int]) -> Iterator[tuple[int, VideoFrame]]:
     """Decode the frames with these numbers.
 
     Raises:
-        EndOfFramesError: There are not so many, or one up to there cannot be decoded.
+        EndOfFramesError: There are not so many.
         DataError: The folder holds no frames.
     """
     names = frame_files(folder)
@@ -100,28 +88,12 @@ def chosen(folder: Path, indices: Sequence[int]) -> Iterator[tuple[int, VideoFra
                 path=str(folder),
                 num_frames=len(names),
             )
-        try:
-            yield index, _decoded(folder / names[index])
-        except _BrokenError as error:
-            raise EndOfFramesError(
-                f"cannot decode frame {index} of {folder.name}, {names[index]} ({error}); replace "
-                "it or leave the folder out",
-                path=str(folder),
-                num_frames=index,
-            ) from None
+        yield index, _shown(folder, names, index)
 
 
-def in_order(folder: Path) -> Iterator[VideoFrame]:
-    """Decode all frames; at one that cannot be decoded, warn and stop.
-
-    Raises:
-        DataError: The folder holds no frames.
-    """
-    try:
-        for _, frame in chosen(folder, range(len(frame_files(folder)))):
-            yield frame
-    except EndOfFramesError as end:
-        log.warning("%s; the %d frames before it are used", end, end.num_frames)
+def numbered(folder: Path, frames: FrameTable) -> Iterator[tuple[int, VideoFrame]]:
+    """Give every frame of a folder with its number, as ``container.numbered``."""
+    yield from chosen(folder, range(min(len(frames), len(frame_files(folder)))))
 
 
 def state(folder: Path) -> tuple[int, int]:
@@ -152,6 +124,26 @@ class _BrokenError(Exception):
     """A picture cannot be decoded; says why."""
 
 
+def _shown(folder: Path, names: Sequence[str], index: int) -> VideoFrame:
+    """The picture of a frame, else the last one before it that can be decoded, else the next."""
+    reason = ""
+    for place in (*range(index, -1, -1), *range(index + 1, len(names))):
+        try:
+            frame = _decoded(folder / names[place])
+        except _BrokenError as error:
+            reason = reason or f"{names[index]} ({error})"
+            continue
+        if place != index:
+            sentence = "%s is damaged: %s cannot be decoded; such frames show the one before"
+            warn_once(folder, sentence, folder, reason)
+        return frame
+    raise DataError(
+        f"cannot use {folder.name}: none of its frames can be decoded, first {reason}; replace "
+        "them or leave the folder out",
+        path=str(folder),
+    )
+
+
 def _decoded(file: Path) -> VideoFrame:
     """The picture in a file."""
     try:
@@ -160,14 +152,11 @@ def _decoded(file: Path) -> VideoFrame:
         if kind is None:
             raise _BrokenError("it is empty" if not content else "it is no picture")
         with av.open(io.BytesIO(content), "r", format=kind) as container:
-            stream = container.streams.video[0]
-            stream.codec_context.thread_type = "NONE"
-            frame = next(container.decode(stream), None)
-    except OSError as error:  # FFmpeg's errors for bad data are ValueErrors as well
-        reason = why(error) if isinstance(error, av.error.FFmpegError) else error.strerror
-        raise _BrokenError(reason or str(error)) from None
-    except av.error.FFmpegError as error:
-        raise _BrokenError(why(error)) from None
+            for stream in container.streams.video:
+                stream.codec_context.thread_type = "NONE"
+            frame = next(container.decode(video=0), None) if container.streams.video else None
+    except (OSError, av.error.FFmpegError) as error:
+        raise _BrokenError(error.strerror or str(error)) from None
     if frame is None:
         raise _BrokenError("it holds no picture")
     return frame

@@ -62,3 +62,12 @@ def test_case__endings_not_looked_at(made):
 def test_case__labels(made, case, expected):
     manifest = made(case)
     assert dict(zip(manifest.ids, manifest.labels, strict=True)) == expected
+
+
+def test_case__csv_start_end(made):
+    manifest = made("csv_start_end")
+    assert dict(zip(manifest.ids, manifest.labels, strict=True)) == {
+        "a.mp4#0.000-2.000": "wave",
+        "a.mp4#2.000-4.000": "bowl",
+        "b.mp4#1.000-3.000": "bowl",
+    }
