@@ -55,6 +55,28 @@ def keys(names: Iterable[str], *parts: int | str) -> NDArray[np.int64]:
     return (_mixed_words(words ^ start) >> np.uint64(1)).astype(np.int64)
 
 
+def place_keys(places: ArrayLike, *parts: int | str) -> NDArray[np.int64]:
+    """Return ``key(*parts, place)`` for each of N places, at once.
+
+    Args:
+        places: int64 (N,), >= 0.
+        *parts: What names the draws.
+
+    Returns:
+        int64 (N,).
+
+    >>> place_keys([4, 7], 0, "labeled").tolist() == [key(0, "labeled", n) for n in (4, 7)]
+    True
+    """
+    state = 0
+    for part in parts:
+        state = _mixed_int((state + _GAMMA) ^ _word(part))
+    words = np.asarray(places, dtype=np.int64).view(np.uint64)
+    return (_mixed_words(words ^ np.uint64((state + _GAMMA) & _MASK)) >> np.uint64(1)).astype(
+        np.int64
+    )
+
+
 def uniform(keys: ArrayLike, *salt: int | str, size: int = 1) -> NDArray[np.float64]:
     """Draw ``size`` uniform numbers for each key.
 

@@ -17,6 +17,7 @@ from semivideo.base.randomness import uniform
 from semivideo.base.records import Clips
 from semivideo.features.descriptor import Descriptor, described
 from semivideo.features.feature_cache import FeatureCache
+from semivideo.models.heads import Standardize
 
 _ROWS_AT_ONCE = 256
 
@@ -78,10 +79,23 @@ class FeatureViews:
             )
         return self._of(clips, self._drawn(clips, f"strong {stream}", self.num_weak, num_views))
 
-    def steps(self, rows: NDArray[np.int64]) -> Tensor:
-        """Return the steps of the weak views of some rows, (N, D): heads standardise by them."""
+    def standardized(self, rows: NDArray[np.int64]) -> Standardize:
+        """Standardise all views, once for all steps of a training; call it on fresh views.
+
+        Args:
+            rows: Training videos; mean and deviation are those of the steps of their weak views.
+
+        Returns:
+            What was done, for the heads that are to do it in deployment.
+        """
         weak = self.table[torch.from_numpy(self._place[rows]), : self.num_weak]
-        return weak.flatten(0, 2)
+        standardize = Standardize(self.dim)
+        standardize.fit(weak.flatten(0, 2))
+        for view in range(self.table.shape[1]):
+            steps_NTD = self.table[:, view]
+            steps_NTD.copy_(standardize(self._clip(steps_NTD)).transpose(1, 2))
+        standardize.is_done = True
+        return standardize
 
     def of_rows(self, rows: NDArray[np.int64], view: int) -> Tensor:
         """Return one view of some rows: float32 (N, D', T', 1, 1)."""

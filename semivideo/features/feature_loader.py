@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from semivideo.base.randomness import key
+from semivideo.base.randomness import place_keys
 from semivideo.base.records import Batch, Clips, LabeledClips
 from semivideo.data.clips.loader import Streams, lines_of
 from semivideo.data.clips.order import BalancedLine, Line
@@ -73,6 +73,5 @@ class FeatureLoader:
         size = getattr(self.settings, f"{name}_batch")
         share = size // self.world_size
         first = step * size + self.rank * share
-        places = range(first, first + share)
-        rows = np.array([line[place] for place in places])
-        return rows, np.array([key(self.seed, name, place) for place in places])
+        draws = place_keys(np.arange(first, first + share), self.seed, name)
+        return line.between(first, first + share), draws

@@ -28,7 +28,13 @@ class Standardize(nn.Module):
 
     Args:
         dim: D, numbers a step.
+
+    Attributes:
+        is_done: Whether clips come standardised by this mean and deviation already, as cached views
+            do after their first use; a network that is loaded does it itself.
     """
+
+    is_done = False
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -47,6 +53,8 @@ class Standardize(nn.Module):
     def forward(self, clip_NDTHW: Tensor) -> Tensor:
         """Map (N, D, T, 1, 1) to (N, D, T), every step of length 1."""
         steps_NDT = clip_NDTHW.flatten(2)
+        if self.is_done:
+            return steps_NDT
         return normalize((steps_NDT - self.mean[:, None]) / self.std[:, None], dim=1)
 
 

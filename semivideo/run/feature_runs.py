@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -137,18 +138,17 @@ def feature_views(settings: Settings, manifest: Manifest, split: Split) -> Featu
 
 
 def standardized(method: Method, views: FeatureViews, streams: Streams) -> None:
-    """Tell all heads of a method the mean and deviation of the training videos.
+    """Standardise the features by the training videos, and tell the heads.
 
     Args:
         method: Its heads are changed in place.
-        views: The features.
+        views: The features, fresh; changed in place.
         streams: The training videos.
     """
-    rows = np.unique([*streams.labeled, *streams.unlabeled])
-    steps = views.steps(rows)
+    done = views.standardized(np.unique([*streams.labeled, *streams.unlabeled]))
     for module in method.modules():
         if isinstance(module, Head):
-            module.standardize.fit(steps)
+            module.standardize = copy.deepcopy(done)
 
 
 def readable(streams: Streams, views: FeatureViews) -> Streams:

@@ -41,7 +41,15 @@ def test_views__are_clips_of_cached_features(views, cache):
     assert found.shape == (2, 12, 1, 1, 1)
     raw = described(torch.from_numpy(cache.rows(np.array([4, 1]))[:, 0]).float(), "motion")
     torch.testing.assert_close(found[..., 0, 0].transpose(1, 2), raw)
-    torch.testing.assert_close(views.steps(np.array([4]))[0], raw[0, 0])
+
+
+def test_standardized__is_what_a_deployed_head_does_itself(views):
+    before = views.weak(clips(4, 1), "primary")
+    done = views.standardized(ROWS[:4])
+    after = views.weak(clips(4, 1), "primary")
+    assert torch.equal(done(after), after[..., 0, 0])  # not twice
+    done.is_done = False
+    torch.testing.assert_close(done(before), after[..., 0, 0])
 
 
 def test_views__are_a_function_of_the_key(views):

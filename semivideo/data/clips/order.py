@@ -41,6 +41,16 @@ class Line:
         epoch, position = divmod(place, len(self.rows))
         return int(self.rows[self._pass(epoch)[position]])
 
+    def between(self, first: int, end: int) -> NDArray[np.int64]:
+        """Return the rows at the places [first, end): int64 (end - first,)."""
+        parts = []
+        while first < end:
+            epoch, position = divmod(first, len(self.rows))
+            part = self.rows[self._pass(epoch)[position : position + end - first]]
+            parts.append(part)
+            first += len(part)
+        return np.concatenate([self.rows[:0], *parts])
+
 
 class BalancedLine:
     """An endless line in which each class has the same share (CMPL Table A3: category-wise).
@@ -70,3 +80,7 @@ class BalancedLine:
     def __getitem__(self, place: int) -> int:
         """Return the row at a place."""
         return self.lines[self.classes[place]][place // len(self.lines)]
+
+    def between(self, first: int, end: int) -> NDArray[np.int64]:
+        """Return the rows at the places [first, end): int64 (end - first,)."""
+        return np.array([self[place] for place in range(first, end)], dtype=np.int64)
