@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import semivideo
+from semivideo import api
 from semivideo.methods import Method
 from semivideo.models import Network
 
@@ -47,8 +47,8 @@ def spells_out_options(path: Path, name: str, node: ast.FunctionDef | ast.AsyncF
     if room == "cli":
         return True
     module = ".".join(("semivideo", *path.relative_to(ROOT).with_suffix("").parts))
-    if name in semivideo.__all__:
-        return getattr(semivideo, name).__module__ == module
+    if name in api.__all__:
+        return getattr(api, name).__module__ == module
     if room in ("methods", "models") and name.endswith(".__init__"):
         owner = getattr(importlib.import_module(module), name.split(".")[0])
         return issubclass(owner, Method | Network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from semivideo.encoders.encoder import Encoder, Origin, Preprocessing
@@ -10,6 +11,7 @@ from semivideo.models.efficientnet_lite import (
     NUM_FEATURES,
     STD,
     WEIGHTS_SHA256,
+    ConvBlock,
     EfficientNetLite0,
 )
 
@@ -40,7 +42,13 @@ class EfficientNetEncoder(Encoder):
         super().__init__()
         self.network = EfficientNetLite0(2, pretrained=True)
         self.frozen()
+        # Half of the time on a CPU: statistics folded into convolutions, pixels' channels together.
+        for block in self.network.modules():
+            if isinstance(block, ConvBlock):
+                block.fold()
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(self, clip_NCTHW: Tensor) -> Tensor:
         """Map normalised clips (N, 3, T, side, side) to (N, T, 1280)."""
+        clip_NCTHW = clip_NCTHW.contiguous(memory_format=torch.channels_last_3d)
         return self.network.frame_features(clip_NCTHW)

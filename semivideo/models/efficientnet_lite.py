@@ -28,6 +28,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from semivideo.base.checked import Proportion
 from semivideo.base.errors import CheckpointError, ConfigError, MissingExtraError
@@ -200,8 +201,14 @@ class ConvBlock(nn.Module):
             groups=groups,
             bias=False,
         )
-        self.norm = nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01)
+        self.norm: nn.Module = nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01)
         self.is_active = is_active
+
+    def fold(self) -> None:
+        """Make batch norm a part of the convolution; for a network that will not learn."""
+        assert isinstance(self.norm, nn.BatchNorm2d)
+        self.conv = fuse_conv_bn_eval(self.conv, self.norm)
+        self.norm = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride)."""

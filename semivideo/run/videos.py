@@ -19,7 +19,7 @@ from semivideo.base.places import NAMES, what_is
 from semivideo.base.progress import Progress
 from semivideo.data.cache.estimate import Estimate
 from semivideo.data.cache.form import is_cache
-from semivideo.data.cache.preparing import Prepared
+from semivideo.data.cache.preparing import Prepared, Work
 from semivideo.data.cache.preparing import prepare as prepare_cache
 from semivideo.data.cache.reader import cached_manifest
 from semivideo.data.cache.remote import is_url
@@ -136,9 +136,11 @@ def prepare(
         Path(out),
         wanted=given | {"flow": flow},
         verify=verify,
-        threads=workers,
-        part=ALONE if ray else part_of_job(),
-        make=partial(cluster.make_shards, threads=workers or 1) if ray else None,
+        work=Work(
+            threads=workers,
+            part=ALONE if ray else part_of_job(),
+            make=partial(cluster.make_shards, threads=workers or 1) if ray else None,
+        ),
         on_estimate=on_estimate,
         progress=progress,
     )

@@ -83,15 +83,28 @@ class Prepared:
         return self.form.num_videos - missing - len(self.failed)
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Who makes the shards of a cache.
+
+    Attributes:
+        threads: Videos prepared at once, >= 1; None for one per processor.
+        part: Number of this process, and how many share the shards.
+        make: See ``MakeShards``; None makes them here.
+    """
+
+    threads: int | None = None
+    part: Part = ALONE
+    make: MakeShards | None = None
+
+
 def prepare(
     manifest: Manifest,
     out: Path,
     *,
     wanted: Mapping[str, Any] | None = None,
     verify: bool = False,
-    threads: int | None = None,
-    part: Part = ALONE,
-    make: MakeShards | None = None,
+    work: Work | None = None,
     on_estimate: Callable[[Estimate], None] | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
@@ -102,9 +115,7 @@ def prepare(
         out: The cache's folder; new, empty, or one that was begun with the same settings.
         wanted: Fields of ``CacheForm``; the others are as in the cache, or the usual ones.
         verify: Read every byte of what is there and make broken shards again.
-        threads: Videos prepared at once, >= 1; None for one per processor.
-        part: Number of this process, and how many share the shards.
-        make: See ``MakeShards``.
+        work: Who does how much of it; None does all here.
         on_estimate: Called before the work starts, unless there is none.
         progress: Called with ("verify" or "prepare", videos done, videos in all, "").
 
@@ -113,12 +124,13 @@ def prepare(
         DataError: The cache is of other videos, or the source videos are gone.
         WriteError: There is too little room, or a file cannot be written.
     """
-    threads = threads or num_cores()
+    work = work or Work()
+    threads = work.threads or num_cores()
     given = {name: value for name, value in (wanted or {}).items() if value is not None}
-    form, estimate = _begun(manifest, out, given, threads=threads, is_alone=part == ALONE)
+    form, estimate = _begun(manifest, out, given, threads=threads, is_alone=work.part == ALONE)
     Manifest(manifest.table, root=manifest.root, cache=str(out)).write(out / MANIFEST)
     (out / "shards").mkdir(exist_ok=True)
-    mine = range(form.num_shards)[part[0] :: part[1]]
+    mine = range(form.num_shards)[work.part[0] :: work.part[1]]
     damaged = _verified(manifest, out, form, shards=mine, progress=progress) if verify else {}
     todo = [n for n in mine if n in damaged or not is_there(out, n, form)]
     for number in todo:
@@ -133,7 +145,7 @@ def prepare(
             on_estimate(estimate.part(num_videos=len(rows), num_frames=num_frames))
         num_videos = sum(len(form.rows_of(number)) for number in mine)
         told = _counted("prepare", num_videos, progress, done=num_videos - len(rows))
-        (make or partial(_make, manifest, threads=threads))(out, todo, told)
+        (work.make or partial(_make, manifest, threads=threads))(out, todo, told)
     return summary(manifest, out, damaged=list(damaged.values()))
 
 

@@ -10,7 +10,7 @@ import pytest
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.cache.estimate import Estimate
 from semivideo.data.cache.form import CacheForm, digest_of
-from semivideo.data.cache.preparing import prepare
+from semivideo.data.cache.preparing import Work, prepare
 from semivideo.data.cache.reader import Cache, cached_manifest
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.scanning import scan
@@ -21,12 +21,12 @@ JOB = """
 import sys
 from pathlib import Path
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.cache.preparing import prepare
+from semivideo.data.cache.preparing import prepare, Work
 from semivideo.base.jobs import part_of_job
 manifest, wanted = Manifest.read(Path(sys.argv[1])), {"short_side": 32, "videos_per_shard": 1}
 print("ready", flush=True)
 sys.stdin.readline()
-made = prepare(manifest, Path(sys.argv[2]), wanted=wanted, threads=1, part=part_of_job())
+made = prepare(manifest, Path(sys.argv[2]), wanted=wanted, work=Work(threads=1, part=part_of_job()))
 print(len(made.missing), flush=True)
 """
 
@@ -82,7 +82,7 @@ def test_prepare__completes_alone_what_a_dead_process_left(videos, tmp_path):
         while not (out / "shards").is_dir():  # it has begun the cache
             assert job.poll() is None
         job.send_signal(signal.SIGKILL)
-    made = prepare(manifest, out, wanted=WANTED, part=(0, 3))
+    made = prepare(manifest, out, wanted=WANTED, work=Work(part=(0, 3)))
     assert {2, 5} <= set(made.missing)
     assert made.num_videos == made.form.num_videos - len(made.missing)
     with pytest.raises(DataError, match=r"is not finished: \d of its 7 shards are missing"):
@@ -101,15 +101,15 @@ def test_prepare__of_a_part_tells_of_that_part(videos, tmp_path):
         videos[0],
         tmp_path / "cache",
         wanted=WANTED,
-        part=(1, 3),
         on_estimate=estimates.append,
         progress=lambda *what: told.append(what),
+        work=Work(part=(1, 3)),
     )
     assert told == [("prepare", done, 2, "") for done in range(3)]
     assert (estimates[0].num_videos, estimates[0].num_frames) == (2, 11 + 14)
     assert estimates[0].num_bytes == pytest.approx(made.num_bytes, rel=0.2)
     assert (made.num_videos, made.num_frames, made.missing) == (2, 25, [0, 2, 3, 5, 6])
-    again = prepare(videos[0], tmp_path / "cache", part=(1, 3), on_estimate=pytest.fail)
+    again = prepare(videos[0], tmp_path / "cache", on_estimate=pytest.fail, work=Work(part=(1, 3)))
     assert again == made
 
 
@@ -121,14 +121,14 @@ def test_prepare__agrees_on_the_shards_of_the_first_one(videos, tmp_path, monkey
     monkeypatch.setattr(
         "semivideo.data.cache.preparing.check_room", lambda *_: first.write(out, is_alone=False)
     )
-    made = prepare(manifest, out, wanted={"short_side": 32}, part=(1, 2))
+    made = prepare(manifest, out, wanted={"short_side": 32}, work=Work(part=(1, 2)))
     assert (made.form.videos_per_shard, made.form.num_shards, made.missing) == (4, 2, [0])
 
 
 def test_prepare__refuses_another_process_with_other_settings(videos, tmp_path):
-    prepare(videos[0], tmp_path / "cache", wanted=WANTED, part=(0, 2))
+    prepare(videos[0], tmp_path / "cache", wanted=WANTED, work=Work(part=(0, 2)))
     with pytest.raises(ConfigError, match="made with --short-side 32, and --short-side 64 is"):
-        prepare(videos[0], tmp_path / "cache", wanted={"short_side": 64}, part=(1, 2))
+        prepare(videos[0], tmp_path / "cache", wanted={"short_side": 64}, work=Work(part=(1, 2)))
 
 
 def test_verify__is_shared_as_well(videos, tmp_path):
@@ -137,8 +137,12 @@ def test_verify__is_shared_as_well(videos, tmp_path):
     for number in (1, 2):
         tar = out / "shards" / f"{number:05}.tar"
         tar.write_bytes(b"x" + tar.read_bytes()[1:])
-    assert prepare(videos[0], out, verify=True, part=(1, 2)).damaged == ["00001.tar is damaged"]
-    assert prepare(videos[0], out, verify=True, part=(0, 2)).damaged == ["00002.tar is damaged"]
+    assert prepare(videos[0], out, verify=True, work=Work(part=(1, 2))).damaged == [
+        "00001.tar is damaged"
+    ]
+    assert prepare(videos[0], out, verify=True, work=Work(part=(0, 2))).damaged == [
+        "00002.tar is damaged"
+    ]
     assert content(out / "shards") == content_of_shards(videos[2])
 
 
@@ -150,6 +154,6 @@ def test_estimate__of_a_part_keeps_the_rates():
 
 def test_cache__of_parts_can_be_read(videos, tmp_path):
     for rank in range(2):
-        prepare(videos[0], tmp_path / "cache", wanted=WANTED, part=(rank, 2))
+        prepare(videos[0], tmp_path / "cache", wanted=WANTED, work=Work(part=(rank, 2)))
     cache = Cache(cached_manifest(tmp_path / "cache"), short_side=32)
     assert [cache.frames(row).num_frames for row in range(7)] == list(range(10, 17))

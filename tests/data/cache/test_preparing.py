@@ -16,7 +16,7 @@ from semivideo.base.errors import ConfigError, DataError, WriteError
 from semivideo.data.cache import preparing
 from semivideo.data.cache.estimate import Estimate, check_room
 from semivideo.data.cache.form import CacheForm
-from semivideo.data.cache.preparing import prepare
+from semivideo.data.cache.preparing import Work, prepare
 from semivideo.data.cache.reader import Cache, cached_manifest
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.scanning import scan
@@ -29,11 +29,11 @@ JOB = """
 import sys
 from pathlib import Path
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.cache.preparing import prepare
+from semivideo.data.cache.preparing import prepare, Work
 manifest = Manifest.read(Path(sys.argv[1]))
 wanted = {"short_side": 32, "videos_per_shard": 3, "flow": True}
 told = lambda *what: sys.stdout.write(f"{what}\\n") and sys.stdout.flush()
-prepare(manifest, Path(sys.argv[2]), wanted=wanted, threads=2, progress=told)
+prepare(manifest, Path(sys.argv[2]), wanted=wanted, progress=told, work=Work(threads=2))
 """
 
 
@@ -50,7 +50,7 @@ def videos(tmp_path_factory):
 @pytest.fixture
 def cache(videos, tmp_path):
     out = tmp_path / "cache"
-    prepare(videos[0], out, wanted=SMALL, threads=2)
+    prepare(videos[0], out, wanted=SMALL, work=Work(threads=2))
     return out
 
 
@@ -116,7 +116,13 @@ def test_prepare__goes_on_after_a_kill_as_if_nothing_had_happened(videos, tmp_pa
         job.send_signal(signal.SIGKILL)
     left = set(content(broken))
     told = []
-    prepare(videos[0], broken, wanted=wanted, threads=1, progress=lambda *what: told.append(what))
+    prepare(
+        videos[0],
+        broken,
+        wanted=wanted,
+        progress=lambda *what: told.append(what),
+        work=Work(threads=1),
+    )
     assert content(broken) == content(whole)
     finished = sum(name.endswith(".index") and "/." not in name for name in left)
     assert told[0][1] >= min(3 * finished, 10) >= 0

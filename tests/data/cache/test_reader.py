@@ -10,7 +10,7 @@ import torch
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.records import ClipSpec
-from semivideo.data.cache.preparing import prepare
+from semivideo.data.cache.preparing import Work, prepare
 from semivideo.data.cache.reader import Cache, cached_manifest
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.clip_reader import ClipReader
@@ -43,7 +43,12 @@ def cache_of(source, tmp_path):
 
     def make(manifest=source, **wanted) -> Manifest:
         out = tmp_path / "cache"
-        prepare(manifest, out, wanted={"short_side": 32, "videos_per_shard": 3} | wanted, threads=2)
+        prepare(
+            manifest,
+            out,
+            wanted={"short_side": 32, "videos_per_shard": 3} | wanted,
+            work=Work(threads=2),
+        )
         return cached_manifest(out)
 
     return make

@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from semivideo.base.errors import ConfigError, DataError, MissingExtraError
 from semivideo.base.records import ClipSpec
-from semivideo.data.cache.preparing import prepare
+from semivideo.data.cache.preparing import Work, prepare
 from semivideo.data.cache.reader import Cache, cached_manifest
 from semivideo.data.cache.remote import NEAR, RemoteCache, merged
 from semivideo.data.catalogue.manifest import Manifest
@@ -37,7 +37,7 @@ def home(tmp_path, monkeypatch):
 def local(manifest_of, bars, tmp_path):
     """A cache of four videos in two shards."""
     wanted = {"short_side": 32, "videos_per_shard": 3, "flow": True}
-    prepare(manifest_of(*bars.values()), tmp_path / "cache", wanted=wanted, threads=2)
+    prepare(manifest_of(*bars.values()), tmp_path / "cache", wanted=wanted, work=Work(threads=2))
     return tmp_path / "cache"
 
 

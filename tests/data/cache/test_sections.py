@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from semivideo.data.cache import sections
-from semivideo.data.cache.preparing import prepare
+from semivideo.data.cache.preparing import Work, prepare
 from semivideo.data.cache.reader import Cache, cached_manifest
 from semivideo.data.video.barcodes import barcode_video, read_barcode
 from semivideo.data.video.in_turn import frames_in_turn
@@ -80,6 +80,6 @@ def test_prepare__does_not_depend_on_threads(segments_of, bars, tmp_path):
     manifest = segments_of(bars[100], bars[40], times=[(i / 10, i / 10 + 0.4) for i in range(30)])
     for threads in (1, 3):
         out = tmp_path / str(threads)
-        prepare(manifest, out, wanted=FORM | {"videos_per_shard": 25}, threads=threads)
+        prepare(manifest, out, wanted=FORM | {"videos_per_shard": 25}, work=Work(threads=threads))
     one, other = (sorted((tmp_path / n / "shards").iterdir()) for n in "13")
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
