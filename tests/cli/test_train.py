@@ -108,7 +108,9 @@ def test_train__prints_the_estimate_and_what_is_confused(run, api):
     assert ["jump", "4", "4", "75.0", "run (1)"] in rows
     assert ["run", "5", "4", "50.0", "jump (2)"] in rows
     words = " ".join(lines)
-    assert "estimate: 62.5 % of 8 left-out labelled videos right, 95 % interval 30.6 to 86.3" in words
+    assert (
+        "estimate: 62.5 % of 8 left-out labelled videos right, 95 % interval 30.6 to 86.3" in words
+    )
     assert "3 trainings of 10 steps" in words
     assert "31 unlabelled videos and 120 steps" in words
     assert "no videos are known to belong together" in words

@@ -56,7 +56,10 @@ CASES = [
     ("train --resume runs", RUN),
     ("train --resume videos", "is not a run folder"),
     ("train --resume s.json", "is a split and no run folder"),
-    ("split videos --labels-per-class 1 --out runs", "runs exists and is not a split; choose another name"),
+    (
+        "split videos --labels-per-class 1 --out runs",
+        "runs exists and is not a split; choose another name",
+    ),
 ]
 
 

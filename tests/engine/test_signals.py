@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from semivideo.base.errors import Stopped
-from semivideo.engine.signals import StopSignals
 from semivideo.engine.log import TIMES
+from semivideo.engine.signals import StopSignals
 from semivideo.runfolder import RunFolder
 
 OPTIONS = {"ema": 0.9, "precise_bn": 5, "checkpoint_every": None, "checkpoint_minutes": 60}
@@ -54,10 +54,14 @@ def test_fit__stops_with_a_state_that_equals_the_unbroken_run(tiny, tmp_path, nu
 
 
 def test_signals__the_second_one_is_not_caught():
-    with pytest.raises(KeyboardInterrupt), StopSignals() as signals:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert signals.came
-        os.kill(os.getpid(), signal.SIGINT)
+    def interrupt_twice():
+        with StopSignals() as signals:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert signals.came
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_twice()
 
 
 def test_signals__are_left_alone_outside_of_the_main_thread():

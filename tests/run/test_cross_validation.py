@@ -69,9 +69,7 @@ def test_run__names_its_estimate(runs):
     assert "estimated" not in repr(runs[False])
 
 
-def test_estimate__is_left_out_with_a_reason_where_labels_are_few(
-    manifest, settings, tmp_path
-):
+def test_estimate__is_left_out_with_a_reason_where_labels_are_few(manifest, settings, tmp_path):
     run = semivideo.train(
         manifest,
         split=semivideo.split(manifest, labels_per_class=2),

@@ -1,7 +1,6 @@
 import pytest
 
 import semivideo
-
 from semivideo.base.errors import TrainingError
 from semivideo.profile import bench
 from semivideo.run import build, trial
