@@ -100,7 +100,7 @@ def test_train__without_test_videos_the_next_step_names_the_users_videos(run, ap
 
 def test_train__prints_the_estimate_and_what_is_confused(run, api):
     estimate = Estimate(
-        ("jump", "run"), ((3, 1), (2, 2)), 8, {"jump": 4, "run": 5}, 31, 3, 10, 120, 42.0
+        ("jump", "run"), ((3, 1), (2, 2)), 8, {"jump": 4, "run": 5}, 31, 1, 30, 120, 42.0
     )
     api.train = lambda **_: outcome(estimate=estimate)
     lines = run("train", "videos", "--out", "RUN").out.splitlines()
@@ -111,7 +111,7 @@ def test_train__prints_the_estimate_and_what_is_confused(run, api):
     assert (
         "estimate: 62.5 % of 8 left-out labelled videos right, 95 % interval 30.6 to 86.3" in words
     )
-    assert "3 trainings of 10 steps" in words
+    assert "1 training of 30 steps" in words
     assert "31 unlabelled videos and 120 steps" in words
     assert "no videos are known to belong together" in words
 

@@ -12,8 +12,6 @@ from semivideo.base.errors import Stopped
 from semivideo.run import cross_validation
 from semivideo.run.cross_validation import Estimate
 
-EIGHT = {"engine.steps": 8, "engine.log_every": 4}
-
 
 @pytest.fixture(scope="module")
 def half(manifest):
@@ -45,7 +43,7 @@ def test_estimate__tests_labelled_videos_only_and_says_how(runs, half):
     found = runs[True].estimate
     assert found.num_videos + len(found.skipped) <= len(half.labeled)
     assert found.num_videos > 0
-    assert (found.num_unlabeled, found.run_steps, found.fold_steps) == (6, 8, 1)
+    assert (found.num_unlabeled, found.run_steps, found.fold_steps) == (6, 8, 2)
     assert found.labels == {"squat": 3, "wave": 3}
     assert runs[False].estimate is None
 
@@ -92,10 +90,12 @@ def test_estimate__that_was_stopped_goes_on(manifest, half, settings, tmp_path, 
         return score(*args, **kwargs)
 
     monkeypatch.setattr(cross_validation, "_scored", stop_at_second)
-    given = {"settings": settings("small-supervised", engine__steps=2), "split": half}
+    chosen = settings("small-supervised", engine__steps=2, engine__estimate=3)
+    given = {"settings": chosen, "split": half}
     with pytest.raises(Stopped):
         semivideo.train(manifest, **given, out=tmp_path / "run")
-    assert semivideo.train(resume=tmp_path / "run").estimate.num_videos > 0
+    found = semivideo.train(resume=tmp_path / "run").estimate
+    assert (found.num_folds, found.num_videos) == (3, 6)
 
 
 def test_folds__say_nothing_that_the_run_says_again(caplog):
