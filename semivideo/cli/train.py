@@ -169,9 +169,11 @@ def _next(run: Run, videos: str | None) -> str:
     """The command that comes next: the test, or all videos with their predicted classes."""
     if run.split.test:
         return command("semivideo", "evaluate", run.path)
-    place = videos if videos and Path(videos).is_dir() else run.videos_folder
-    if place is None:  # a cache whose videos are gone
+    folder = run.videos_folder
+    if folder is None:  # a cache whose videos are gone
         return command("semivideo", "predict", run.path, "NEW.mp4")
+    is_named = videos and (Path(videos).is_file() or Path(videos).resolve() == folder.resolve())
+    place = videos if is_named else folder
     return command("semivideo", "predict", run.path, place, "--out", run.path / "predictions.csv")
 
 

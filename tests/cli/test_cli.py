@@ -20,6 +20,8 @@ FLAGS = {
     "--workers",
     "prepare": "videos --out --short-side --every --format --quality --flow --verify --workers "
     "--ray",
+    "features": "videos --out --encoder --views --frames --flip --verify",
+    "encoders": "",
     "split": "manifest --out --labels-per-class --labeled-fraction --seed --test-groups "
     "--test-fraction --allow-fewer --protocol --lists --allow-missing",
     "audit": "manifest --split --protocol --lists --seed --json --no-frames",

@@ -91,7 +91,8 @@ def test_train__a_signal_ends_in_a_command_that_can_be_pasted(run, api, tmp_path
 
 def test_train__without_test_videos_the_next_step_names_the_users_videos(run, api, tmp_path):
     (tmp_path / "my videos").mkdir()
-    api.train = lambda **_: outcome(split=SimpleNamespace(test=[]))
+    folder = tmp_path / "my videos"
+    api.train = lambda **_: outcome(split=SimpleNamespace(test=[]), videos_folder=folder)
     result = run("train", tmp_path / "my videos", "--out", "RUN")
     words = shlex.split(result.out.partition("next: ")[2])
     assert words[:4] == ["semivideo", "predict", "RUN", str(tmp_path / "my videos")]

@@ -75,7 +75,7 @@ def test_commands__say_what_lies_at_a_path_of_the_wrong_kind(run, places, line, 
 
 
 @pytest.mark.parametrize(
-    ("place", "what"), [("m.parquet", "a manifest"), ("runs/a", "a run"), ("list.csv", "a list")]
+    ("place", "what"), [("s.json", "a split"), ("runs/a", "a run"), ("model", "the folder of")]
 )
 def test_predict__wants_videos(run, places, place, what, monkeypatch):
     from semivideo.run import prediction
