@@ -207,8 +207,8 @@ class EngineSettings(Section):
     """Steps between quick evaluations (1 clip x 1 crop) for the log; None for none."""
     tensorboard: bool = True
     """Whether metrics are also written for TensorBoard."""
-    estimate: bool = True
-    """Cross-validate on the labelled videos before training, where no videos are for testing."""
+    estimate: int = Field(1, ge=0, le=3)
+    """Thirds of the labels to test first in short trainings, where no videos are for testing."""
     check_memory: bool = True
     """Refuse a step that does not fit into memory before the first one; off tries it."""
 

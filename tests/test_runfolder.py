@@ -21,7 +21,7 @@ def test_create__makes_parents_and_accepts_an_empty_folder(tmp_path):
 
 def test_create__refuses_a_run_and_says_how_to_continue(run):
     run.write_text(run.settings_file, Settings().to_yaml())
-    with pytest.raises(CheckpointError, match=r"runs/a exists; continue that run with --resume "):
+    with pytest.raises(CheckpointError, match=r"runs/a exists; continue that run with resume='"):
         RunFolder.create(run.path)
 
 
@@ -108,7 +108,7 @@ def test_metrics__name_a_broken_line(run):
 
 
 def test_summary__says_that_training_has_not_finished(run):
-    with pytest.raises(CheckpointError, match=r"has not finished: continue it with --resume "):
+    with pytest.raises(CheckpointError, match=r"has not finished: continue it with resume='"):
         run.summary()
     run.write_text(run.summary_file, "{")
     with pytest.raises(CheckpointError, match=r"summary.json is not JSON .*; write it again"):

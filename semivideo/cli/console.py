@@ -243,7 +243,11 @@ def _parameter(command: Any, option: str) -> Any:
 def _with_value(parameter: Any, value: Any) -> str:
     """A parameter as it is typed."""
     if parameter.param_type_name == "argument":
-        return str(parameter.human_readable_name if value is None else shlex.quote(str(value)))
+        return str(
+            (parameter.metavar or parameter.name.upper())
+            if value is None
+            else shlex.quote(str(value))
+        )
     flag = max(parameter.opts, key=len)
     if value is None or value is True:
         return str(flag)

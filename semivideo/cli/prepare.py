@@ -95,7 +95,7 @@ def _what_next(made: Prepared) -> str:
     from semivideo.data.cache.form import command as finish
 
     if not made.missing:
-        run = Path("runs") / made.folder.name
+        run = Path("runs") / Path(made.folder).name
         return (
             f"wrote {made.folder}, which stands in for its videos in every command; next: "
             f"{command('semivideo', 'train', made.folder, '--out', run)}"

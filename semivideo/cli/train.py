@@ -169,9 +169,11 @@ def _next(run: Run, videos: str | None) -> str:
     """The command that comes next: the test, or all videos with their predicted classes."""
     if run.split.test:
         return command("semivideo", "evaluate", run.path)
-    place = videos if videos and Path(videos).is_dir() else run.videos_folder
-    if place is None:  # a cache whose videos are gone
+    folder = run.videos_folder
+    if folder is None:  # a cache whose videos are gone
         return command("semivideo", "predict", run.path, "NEW.mp4")
+    is_named = videos and (Path(videos).is_file() or Path(videos).resolve() == folder.resolve())
+    place = videos if is_named else folder
     return command("semivideo", "predict", run.path, place, "--out", run.path / "predictions.csv")
 
 
@@ -198,11 +200,12 @@ def _words_of(estimate: Estimate) -> Iterator[str]:
         f"right, 95 % interval {low} to {high} (Wilson, over {over}: how far other videos like "
         "these could move it; other labels can move it more)"
     )
+    trainings = f"{estimate.num_folds} training{'' if estimate.num_folds == 1 else 's'}"
     yield (
-        f"made by {estimate.num_folds} trainings of {estimate.fold_steps} steps, each without a "
-        f"part of the labels and all videos of the same groups, in {duration(estimate.seconds)}; "
-        f"the run has all labels, {estimate.num_unlabeled} unlabelled videos and "
-        f"{estimate.run_steps} steps, so expect rather more"
+        f"made by {trainings} of {estimate.fold_steps} steps, each without a third of the labels "
+        f"and all videos of the same groups, in {duration(estimate.seconds)}; the run has all "
+        f"labels, {estimate.num_unlabeled} unlabelled videos and {estimate.run_steps} steps, so "
+        "take it for a lower bound"
     )
     if not is_grouped:
         yield (

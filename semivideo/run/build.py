@@ -8,6 +8,7 @@ from their own sections, and the remaining keywords are the keys of the section 
 from __future__ import annotations
 
 import importlib
+import typing
 from dataclasses import replace
 from typing import Any
 
@@ -80,7 +81,7 @@ def described_options(name: str) -> list[Option]:
     """
     if name in METHODS:
         return options_of(METHODS[name]).rows()
-    sections = {key: field.annotation for key, field in Settings.model_fields.items()}
+    sections = {key: _section(field.annotation) for key, field in Settings.model_fields.items()}
     if name in sections and name != "method":
         section = Option(name, sections[name], REQUIRED, "")
         return Options({name: section}, (), {}, False).rows()
@@ -91,6 +92,11 @@ def described_options(name: str) -> list[Option]:
             "`semivideo methods` lists them"
         )
     return models.options_of(name).rows()
+
+
+def _section(annotation: Any) -> Any:
+    """The class of a section that may be left out."""
+    return next((each for each in typing.get_args(annotation) if each is not None), annotation)
 
 
 def auxiliary_of(primary: NetworkSettings) -> NetworkSettings:

@@ -1,9 +1,14 @@
 """How good a training without test videos may be: a short cross-validation on what is labelled.
 
-For each of three folds some labelled groups are left out, with all unlabelled videos of these
-groups; the same recipe is trained on the rest for a twelfth of the steps, and names the left-out
-videos. Fewer labels and fewer steps than the run has make it a lower bound, as far as the left-out
-videos are like those to come. Whoever trained is never asked: the run itself sees none of it.
+A third of the labelled groups is left out, with all unlabelled videos of these groups; the same
+recipe is trained on the rest for a quarter of the steps, and names the left-out videos. Fewer
+labels and fewer steps than the run has make it a lower bound, as far as the left-out videos are
+like those to come. The run itself sees nothing of it.
+
+Why a quarter of the steps and not three thirds at a twelfth each, which cost the same: steps matter
+more. On UTD-MHAD with 4 labels a class supervised training has 14 % after 100 steps, 50 % after 300
+and 57 % after 1200; an interval that is narrow around 14 % misleads.
+``engine.estimate`` = 3 leaves out all thirds in turn, for three quarters of the run's time.
 """
 
 from __future__ import annotations
@@ -32,9 +37,9 @@ from semivideo.run.fitting import Job, fitted
 from semivideo.runfolder import RunFolder
 
 _LOG = logging.getLogger("semivideo")
-_SHARE = 1 / 12
-"""Of the run's steps that each fold takes: three folds cost a quarter of the run."""
-_MOST_STEPS = 1000
+_SHARE = 1 / 4
+"""Of the run's steps that a fold takes."""
+_MOST_STEPS = 3000
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ def why_none(run: RunFolder) -> str | None:
 def is_wanted(job: Job, run: RunFolder) -> bool:
     """Whether a run that begins should get an estimate: without test videos it tells nothing."""
     is_new = not run.estimate_file.exists() and not run.checkpoints.exists()
-    return job.settings.engine.estimate and not job.split.test and is_new
+    return job.settings.engine.estimate > 0 and not job.split.test and is_new
 
 
 def estimate(job: Job, run: RunFolder, *, progress: Progress | None = None) -> None:
@@ -161,7 +166,7 @@ def estimate(job: Job, run: RunFolder, *, progress: Progress | None = None) -> N
 
 def _estimate(job: Job, run: RunFolder, *, progress: Progress | None) -> Estimate:
     """Train and score the folds; errors say why there is no estimate."""
-    folds = label_folds(job.manifest, job.split)
+    folds = label_folds(job.manifest, job.split)[: job.settings.engine.estimate]
     _check(job, folds)
     start, num_steps = time.monotonic(), job.num_steps
     rounds = build.build_method(job.settings, num_classes=2).num_rounds

@@ -74,10 +74,11 @@ class Wanted:
             return
         try:
             self.resolved("small-cmpl")
-        except ConfigError:
-            if self.method_name is not None:
-                raise
-            self.resolved("small-supervised")
+        except ConfigError as error:
+            try:  # the other method that may be chosen
+                self.resolved("small-supervised", method="supervised")
+            except ConfigError:
+                raise error from None
 
 
 def resolve_settings(

@@ -99,7 +99,7 @@ def train(
             f"both are given of {option('split')} and {option('labels_per_class')}; give one of "
             "them"
         )
-    changes = {"engine.estimate": False} if not estimate else {}
+    changes = {"engine.estimate": 0} if not estimate else {}
     wanted = Wanted(
         recipe=recipe, method=method, steps=steps, seed=seed, settings=_with(settings, changes)
     )

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import re
 import subprocess
 import sys
 import warnings
@@ -19,17 +20,19 @@ FLAGS = {
     "--workers",
     "prepare": "videos --out --short-side --every --format --quality --flow --verify --workers "
     "--ray",
+    "features": "videos --out --encoder --views --frames --flip --verify",
+    "encoders": "",
     "split": "manifest --out --labels-per-class --labeled-fraction --seed --test-groups "
     "--test-fraction --allow-fewer --protocol --lists --allow-missing",
     "audit": "manifest --split --protocol --lists --seed --json --no-frames",
     "bench": "videos --method --split --labels-per-class --recipe --set --steps --compare "
     "--largest-batch --json --out",
     "train": "videos --method --split --labels-per-class --recipe --steps --seed --set --out "
-    "--resume",
+    "--resume --no-estimate",
     "evaluate": "run --protocol --videos --per-class --hardware",
     "predict": "run videos --top --json --out --ray --hardware",
-    "recipes": "pattern",
-    "methods": "",
+    "recipes": "pattern --all",
+    "methods": "name",
     "compare": "runs --markdown --csv --records",
     "sweep": "grid manifest --split --out --steps",
     "figure": "name runs --out --set",
@@ -129,7 +132,7 @@ def test_warnings__are_one_line_each(run, build):
 
     build.describe = describe
     result = run("methods")
-    assert result.err == "warning: a bad [file]\nwarning: skipped b.mp4\n"
+    assert result.err.startswith("warning: a bad [file]\nwarning: skipped b.mp4\n")
     assert "cmpl" in result.out
 
 
@@ -147,6 +150,28 @@ def test_methods__lists_kind_name_and_line(run, build):
 def test_recipes__lists_every_recipe(run):
     from semivideo.recipes import RECIPES
 
-    result = run("recipes")
+    result = run("recipes", "--all")
     assert result.code == 0
     assert all(name in result.out and row.paper in result.out for name, row in RECIPES.items())
+
+
+def test_recipes__shows_what_fits_first_and_says_how_many_more_there_are(run):
+    result = run("recipes")
+    names = [line.split("│")[1].strip() for line in result.out.splitlines() if "│" in line]
+    assert names[0] == "small-cmpl"
+    assert all(name.startswith("small-") for name in names)
+    assert re.search(r"recipes --all shows \d+ more", result.err)
+    assert "ltg-ucf101-10-r3d18" in run("recipes", "ltg-ucf101-10").out
+
+
+def test_methods__shows_meaning_default_and_range_of_each_setting(run):
+    table = run("methods", "fixmatch").out
+    [row] = [line for line in table.splitlines() if "method.threshold " in line]
+    assert "number in [0, 1]" in row
+    table = run("methods", "engine").out
+    assert "PydanticUndefined" not in table
+    [row] = [line for line in table.splitlines() if "engine.learning_rate" in line]
+    cells = [cell.strip() for cell in row.split("│")[1:-1]]
+    assert cells == ["engine.learning_rate", "Peak learning rate of SGD.", "0.1", "number > 0"]
+    result = run("methods", "fixmach")
+    assert (result.code, "did you mean 'fixmatch'?" in result.err) == (2, True)

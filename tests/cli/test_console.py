@@ -1,13 +1,47 @@
 import io
+import os
+import signal
 
 from rich.console import Console
 
+from semivideo.base.progress import PlainLines
 from semivideo.cli import console
 
 
-def test_progress_bars__are_none_off_a_terminal():
+def test_progress_bars__are_lines_off_a_terminal(monkeypatch):
+    lines = []
+    monkeypatch.setattr(console, "note", lines.append)
+    now = iter([0.0, 11.0, 12.0])
     with console.progress_bars() as progress:
-        assert progress is None
+        assert isinstance(progress, PlainLines)
+    progress = PlainLines(console.note, clock=lambda: next(now))
+    for done in (0, 22, 24):
+        progress("train", done, 100, "loss 1.0")
+    assert lines == ["train: 22 of 100, 2.0/s, 39 s left  loss 1.0"]
+
+
+def test_show__never_cuts_a_word_of_a_table(monkeypatch, capsys):
+    monkeypatch.setattr(console, "WIDTH_OFF_TERMINAL", 30)
+    table = console.Table("method", "why")
+    names = ["fixmatch, views.flip=true, data.balanced=true", "fixmatch, views.flip=false"]
+    for name in names:
+        table.add_row(name, "w" * 20)
+    console.show(table)
+    out = capsys.readouterr().out
+    assert "…" not in out
+    cells = "".join(line.split("│")[1].strip() for line in out.splitlines() if "│" in line)
+    assert cells.replace(" ", "") == "".join(names).replace(" ", "")
+
+
+def test_on_interrupt__turns_sigterm_into_a_hint_and_its_exit_code():
+    before = signal.getsignal(signal.SIGTERM)
+
+    def command():
+        with console.on_interrupt(lambda: "go on with: x"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert console.run_plainly(command, spelling=lambda name, _: name) == 143
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_progress_bars__draw_a_bar_per_description_on_a_terminal(monkeypatch):

@@ -1,5 +1,6 @@
 """``semivideo figure``: what is handed on, what is listed, what is refused."""
 
+import shlex
 from pathlib import Path
 
 from semivideo.analysis.figures import table as figures
@@ -28,7 +29,10 @@ def test_figure__lists_all(run):
 def test_figure__says_what_is_wrong(run, tmp_path):
     result = run("figure", "sweep", tmp_path)
     assert result.code == 2
-    assert "a figure needs --out: write semivideo figure sweep RUN... --out sweep.png" in result.err
+    words = shlex.split(result.err.partition("write ")[2])
+    assert words == ["semivideo", "figure", "sweep", str(tmp_path), "--out", "sweep.png"]
+    result = run("figure", "swep", tmp_path)
+    assert (result.code, "did you mean 'sweep'?" in result.err) == (2, True)
     result = run("figure", "sweep", tmp_path, "--out", tmp_path / "a.png")
     assert (result.code, "there is no run in" in result.err) == (2, True)
     result = run("figure", "swep", tmp_path, "--out", tmp_path / "a.png")

@@ -32,7 +32,7 @@ def test_prepare__says_what_it_will_take_and_what_it_made(run, calls):
     assert result.code == 0
     first, last = result.err.splitlines()
     assert first == "to prepare: 26 videos, 7200 frames; at 60 frames/s about 2 min and 1.5 GB"
-    assert last.startswith("wrote cache; give it to semivideo train, evaluate or split in the")
+    assert last.endswith("next: semivideo train cache --out runs/cache")
     lines = [line.split(maxsplit=1) for line in result.out.splitlines()]
     assert ["24", "videos"] in [[count, what.strip()] for count, what in lines[:6]]
     assert "1.5 GB  in 4 shards" in result.out

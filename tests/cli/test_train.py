@@ -1,12 +1,28 @@
+import shlex
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from semivideo.base.errors import ConfigError
+from semivideo.base.errors import ConfigError, Stopped
 from semivideo.cli.train import parse_settings
+from semivideo.run.cross_validation import Estimate
 
 SUMMARY = {"steps": 7, "seconds": 90.0, "skipped_videos": {}}
+
+
+def outcome(**changes):
+    """A finished run."""
+    found = {
+        "summary": SUMMARY,
+        "path": Path("RUN"),
+        "split": SimpleNamespace(test=["v"]),
+        "estimate": None,
+        "why_no_estimate": None,
+        "videos_folder": None,
+    }
+    return SimpleNamespace(**{**found, **changes})
 
 
 @pytest.fixture
@@ -16,7 +32,7 @@ def trained(api):
 
     def train(**arguments):
         calls.append(arguments)
-        return SimpleNamespace(summary=SUMMARY, path=Path("RUN"), split=SimpleNamespace(test=["v"]))
+        return outcome()
 
     api.train = train
     return calls
@@ -28,7 +44,9 @@ def test_train__passes_what_was_given(run, trained):
         *("--seed", 3, "--set", "method.threshold=0.8", "--set", "views.flip=no", "--out", "RUN"),
     )
     assert result.code == 0
-    assert trained == [
+    [given] = trained
+    assert callable(given.pop("progress"))
+    assert given == (
         {
             "videos": "videos",
             "method": "fixmatch",
@@ -39,16 +57,70 @@ def test_train__passes_what_was_given(run, trained):
             "seed": 3,
             "settings": {"method.threshold": 0.8, "views.flip": False},
             "out": Path("RUN"),
-            "progress": None,
         }
-    ]
-    assert result.out == "finished: 7 steps in 1.5 minutes; next: semivideo evaluate RUN\n"
+    )
+    assert result.out == "finished: 7 steps in 90 s; next: semivideo evaluate RUN\n"
     assert result.err == ""
 
 
 def test_train__resume_needs_the_run_folder_alone(run, trained):
     assert run("train", "--resume", "RUN").code == 0
-    assert trained == [{"resume": Path("RUN"), "progress": None}]
+    assert [given["resume"] for given in trained] == [Path("RUN")]
+    assert [sorted(given) for given in trained] == [["progress", "resume"]]
+
+
+def test_train__can_leave_out_the_estimate(run, trained):
+    assert run("train", "videos", "--out", "RUN", "--no-estimate").code == 0
+    assert trained[0]["estimate"] is False
+    assert "leave out --no-estimate" in run("train", "--resume", "RUN", "--no-estimate").err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_train__a_signal_ends_in_a_command_that_can_be_pasted(run, api, tmp_path, number):
+    def train(*, out, **_):
+        out.mkdir()
+        (out / "settings.yaml").touch()
+        raise Stopped(number)
+
+    api.train = train
+    result = run("train", "videos", "--out", tmp_path / "my runs")
+    assert result.code == 128 + number
+    command = result.err.partition("go on with: ")[2].strip()
+    assert shlex.split(command) == ["semivideo", "train", "--resume", str(tmp_path / "my runs")]
+
+
+def test_train__without_test_videos_the_next_step_names_the_users_videos(run, api, tmp_path):
+    (tmp_path / "my videos").mkdir()
+    folder = tmp_path / "my videos"
+    api.train = lambda **_: outcome(split=SimpleNamespace(test=[]), videos_folder=folder)
+    result = run("train", tmp_path / "my videos", "--out", "RUN")
+    words = shlex.split(result.out.partition("next: ")[2])
+    assert words[:4] == ["semivideo", "predict", "RUN", str(tmp_path / "my videos")]
+    assert words[4:] == ["--out", "RUN/predictions.csv"]
+
+
+def test_train__prints_the_estimate_and_what_is_confused(run, api):
+    estimate = Estimate(
+        ("jump", "run"), ((3, 1), (2, 2)), 8, {"jump": 4, "run": 5}, 31, 1, 30, 120, 42.0
+    )
+    api.train = lambda **_: outcome(estimate=estimate)
+    lines = run("train", "videos", "--out", "RUN").out.splitlines()
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
+    assert ["jump", "4", "4", "75.0", "run (1)"] in rows
+    assert ["run", "5", "4", "50.0", "jump (2)"] in rows
+    words = " ".join(lines)
+    assert (
+        "estimate: 62.5 % of 8 left-out labelled videos right, 95 % interval 30.6 to 86.3" in words
+    )
+    assert "1 training of 30 steps" in words
+    assert "31 unlabelled videos and 120 steps" in words
+    assert "no videos are known to belong together" in words
+
+
+def test_train__says_why_there_is_no_estimate(run, api):
+    api.train = lambda **_: outcome(why_no_estimate="class 'a' has 2 labels")
+    result = run("train", "videos", "--out", "RUN")
+    assert result.err == "no estimate of the accuracy: class 'a' has 2 labels\n"
 
 
 @pytest.mark.parametrize(
@@ -94,8 +166,9 @@ def test_train__an_interrupt_before_the_run_began_promises_nothing(run, api, tmp
 
 def test_train__counts_skipped_videos(run, trained, monkeypatch):
     monkeypatch.setitem(SUMMARY, "skipped_videos", {"3": "empty", "5": "broken"})
+    monkeypatch.setitem(SUMMARY, "unreadable_videos", {"a.mp4": "it is empty"})
     assert (
-        "; 2 videos could not be read (see RUN/summary.json); "
+        "; 3 videos could not be read (see RUN/summary.json); "
         in run("train", "videos", "--out", "RUN").out
     )
 

@@ -16,8 +16,8 @@ from semivideo.data.video.decode import read_frames
 from semivideo.profile import bench
 from semivideo.profile.reading import Source
 from semivideo.profile.stages import largest_of
-from semivideo.profile.step import set_up
 from semivideo.run import build, cost
+from semivideo.run.trial import set_up
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,31 @@
 """What one run is made of, apart from the training itself (see test_system)."""
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 import torch
 
 import semivideo
 from semivideo import models
 from semivideo.base.errors import ConfigError
+from semivideo.base.records import FrameTable, Video
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
 from semivideo.methods import Method
 from semivideo.run import build, training
+from semivideo.run.resolve import number_of_steps
+from semivideo.run.videos import warn_of_unreadable
 from semivideo.settings import NetworkSettings, Settings
+
+QUICK = {
+    **{"data.short_side": 32, "views.crop_size": 24, "evaluation.crop_size": 24},
+    **{"data.labeled_batch": 2, "data.unlabeled_batch": 2, "engine.steps": 2},
+}
 
 
 def steps(changes, **counts):
-    return training.number_of_steps(Settings().updated(changes), **counts)
+    return number_of_steps(Settings().updated(changes), **counts)
 
 
 def test_number_of_steps__counts_epochs_of_the_stream_that_is_asked_for():
@@ -60,6 +72,41 @@ def test_method_class__finds_a_users_method():
 def test_describe__names_every_method_network_and_section():
     kinds = {(kind, name) for kind, name, _ in build.describe()}
     assert {("method", "cmpl"), ("network", "r3d18"), ("settings", "views")} <= kinds
+
+
+def test_train__warns_of_each_video_that_a_scan_sorted_out(tmp_path, caplog):
+    render(tmp_path / "videos", videos_per_class=3, seed=0, classes=["wave", "squat"])
+    (tmp_path / "videos" / "wave" / "broken.mp4").write_bytes(b"not a video")
+    (tmp_path / "videos" / "wave" / "empty.mp4").write_bytes(b"")
+    run = semivideo.train(
+        tmp_path / "videos",
+        recipe="small-supervised",
+        settings=QUICK,
+        estimate=False,
+        out=tmp_path / "run",
+    )
+    assert caplog.text.count("left out: wave/broken.mp4: ") == 1
+    assert caplog.text.count("left out: wave/empty.mp4: ") == 1
+    assert set(run.summary["unreadable_videos"]) == {"wave/broken.mp4", "wave/empty.mp4"}
+    assert "2 unreadable" in repr(Manifest.read(run.folder.manifest_file))
+
+
+def test_warnings__of_unreadable_videos_are_counted_beyond_the_first_ones(caplog, tmp_path):
+    frames = FrameTable(np.zeros(0, np.int64), np.zeros(0, bool), Fraction(1), is_exact=False)
+    broken = [
+        Video(f"{n}.mp4", f"{n}.mp4", None, None, 0, 0, 0.0, 0, frames, "it is empty")
+        for n in range(33)
+    ]
+    found = warn_of_unreadable(Manifest.from_videos(broken, root=tmp_path))
+    assert len(found) == 33
+    assert caplog.text.count("it is empty") == 20
+    assert "left out: 13 more videos that cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize(("free", "memory_gb"), [(None, 2.0), (16.0, 2.0), (1.0, 0.5)])
+def test_frames_in_memory__leave_some_for_the_rest(monkeypatch, free, memory_gb):
+    monkeypatch.setattr(training, "free_memory_gb", lambda: free)
+    assert training._within_memory(Settings().data).memory_gb == memory_gb
 
 
 def test_train__begins_nothing_with_a_decoder_that_is_not_there(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from semivideo.base.errors import SplitError
 from semivideo.base.randomness import keys
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.splits.split_file import Split
+from semivideo.data.splits.split_file import Split, check_split
 
 LEAST_LABELS = 3
 """Labels that each class must have."""
@@ -65,6 +65,9 @@ def label_folds(manifest: Manifest, split: Split, *, num_folds: int = 3) -> list
                     test=tuple(test),
                 )
             )
+    if not split.shares_groups:
+        for fold in found:  # nothing may leak, whatever the table of videos says
+            check_split(fold, manifest)
     classes = {label_of[id] for fold in found for id in fold.test}
     if len(classes) < 2:
         raise SplitError("the labels of all classes but one are of one group each")

@@ -20,7 +20,7 @@ import numpy as np
 import simplejpeg
 from av.video.frame import VideoFrame
 
-from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.base.records import FrameTable
 from semivideo.data.video.container import EndOfFramesError, warn_once
 from semivideo.data.video.frame_names import FRAME_RATE, frame_files
@@ -55,7 +55,7 @@ def probe(folder: Path, *, frame_rate: float = FRAME_RATE) -> Probe:
         ConfigError: The rate is not above 0.
     """
     if not 0 < frame_rate < float("inf"):
-        raise ConfigError(f"frame_rate must be above 0, got {frame_rate}; 25 is usual")
+        raise ConfigError(f"{option('frame_rate')} must be above 0, got {frame_rate}; 25 is usual")
     names = frame_files(folder)
     first = _shown(folder, names, 0)
     for name in names:
