@@ -1,5 +1,6 @@
 """The six functions together, on rendered video: what holds for a user from scan to predict."""
 
+import logging
 import os
 import random
 import shutil
@@ -203,7 +204,7 @@ def test_train__a_folder_of_mostly_unlabeled_videos_needs_no_split(tmp_path):
     assert (len(split["labeled"]), len(split["unlabeled"])) == (2, 6)
 
 
-def test_train__on_segments_of_one_long_video_and_evaluate_and_predict(tmp_path):
+def test_train__on_segments_of_one_long_video_and_evaluate_and_predict(tmp_path, caplog):
     """As an annotation tool exports them: one file, a table of who does what from when to when."""
     folder = tmp_path / "videos"
     folder.mkdir()
@@ -227,6 +228,12 @@ def test_train__on_segments_of_one_long_video_and_evaluate_and_predict(tmp_path)
     assert found.ids == ("day2.mp4#0.000-2.000", "day2.mp4#2.000-4.000")
     [first, _] = semivideo.predict(run, [folder / "day2.mp4#0-2", folder / "day2.mp4#2-4"], top=1)
     assert first.probabilities[0] == pytest.approx(found.scores[0].max())
+    new = ["day1.mp4,a,2,3", "day1.mp4,b,14.5,15.5", "day2.mp4,b,1,3"]
+    (folder / "new.csv").write_text("\n".join(["path,label,start,end", *new]) + "\n")
+    with caplog.at_level(logging.WARNING):
+        other = semivideo.evaluate(run, videos=folder / "new.csv")
+    assert other.ids == ("day1.mp4#14.500-15.500", "day2.mp4#1.000-3.000")
+    assert "1 of these videos are from files that the run was trained on at other" in caplog.text
 
 
 @pytest.mark.parametrize(

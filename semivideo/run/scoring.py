@@ -95,6 +95,7 @@ def trained_on(folder: RunFolder, manifest: Manifest) -> dict[str, list[str]]:
     of_role = {"labeled": split.labeled, "unlabeled": split.unlabeled if uses_unlabeled else ()}
     role_of = {row: role for role, ids in of_role.items() for row in own.rows_of(ids).tolist()}
     found = same_videos(manifest, rows, own, list(role_of))
+    _tell_of_same_files(manifest, [row for row in rows if row not in found], own, list(role_of))
     known: dict[str, list[str]] = {
         role: [manifest.ids[row] for row in rows if role_of.get(found.get(row, -1)) == role]
         for role in of_role
@@ -106,3 +107,18 @@ def trained_on(folder: RunFolder, manifest: Manifest) -> dict[str, list[str]]:
             "score on them says nothing of new ones; name videos that it was not trained on"
         )
     return known
+
+
+def _tell_of_same_files(
+    manifest: Manifest, rows: list[int], own: Manifest, own_rows: list[int]
+) -> None:
+    """Warn of segments at other moments of files that a run was trained on."""
+    files = {own.absolute(row) for row in own_rows if own.is_segment[row]}
+    beside = [manifest.ids[row] for row in rows if manifest.absolute(row) in files]
+    if beside:
+        _LOG.warning(
+            "%d of these videos are from files that the run was trained on at other moments, such "
+            "as %s: they show the same scene, and their scores are likely too good",
+            len(beside),
+            beside[0],
+        )

@@ -267,6 +267,17 @@ class Manifest:
         return self._numpy(self.table["num_frames"]).astype(np.int64)
 
     @cached_property
+    def first_frames(self) -> NDArray[np.int64]:
+        """As ``Video.first_frame`` of each row: int64 (len,)."""
+        return self._numpy(self.table["first_frame"].fill_null(0)).astype(np.int64)
+
+    @cached_property
+    def file_frames(self) -> NDArray[np.int64]:
+        """Frames of the file of each row, of which a segment is a part: int64 (len,)."""
+        column = pc.coalesce(self.table["file_frames"], self.table["num_frames"])
+        return self._numpy(column).astype(np.int64)
+
+    @cached_property
     def durations_seconds(self) -> NDArray[np.float64]:
         """As ``Video.duration_seconds`` of each row: float64 (len,)."""
         chunks = self.table.select(["pts", "num_frames"]).to_batches()

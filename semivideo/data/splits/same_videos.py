@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.catalogue.segments import segment_named
 from semivideo.data.splits.fingerprint import same_bytes
 
 
@@ -25,6 +26,7 @@ def same_videos(
     Two rows are one video if they name one file; if their files have the same bytes; or, where a
     file cannot be read any more (it was moved, or its frames lie in a cache), if their tables of
     frame times are equal and so are their sizes in bytes or, where nobody knows these, their ids.
+    Segments of one file are one video if they have a frame in common.
 
     Args:
         ours: A manifest.
@@ -38,12 +40,29 @@ def same_videos(
     Raises:
         OSError: A file that is there cannot be read.
     """
-    by_place = {_place(others, row): row for row in other_rows}
-    found = {row: by_place[place] for row in rows if (place := _place(ours, row)) in by_place}
+    by_place: dict[str, list[int]] = defaultdict(list)
+    for row in other_rows:
+        by_place[_place(others, row)].append(row)
+    found: dict[int, int] = {}
+    for row in rows:
+        _add(found, ours, row, others, by_place.get(_place(ours, row), ()))
     left = [row for row in rows if row not in found]
     found |= _of_same_bytes(ours, left, others, other_rows)
     left = [row for row in left if row not in found]
     return found | _of_same_frames(ours, left, others, other_rows)
+
+
+def _add(
+    found: dict[int, int], ours: Manifest, row: int, others: Manifest, of_file: Iterable[int]
+) -> None:
+    """Note which row of the same file shows what a row of ours shows, if there is one."""
+    start, end = ours.first_frames[row], ours.first_frames[row] + ours.num_frames[row]
+    for other in of_file:
+        first = others.first_frames[other]
+        is_part = ours.is_segment[row] or others.is_segment[other]
+        if not is_part or max(start, first) < min(end, first + others.num_frames[other]):
+            found[row] = other
+            return
 
 
 def _place(manifest: Manifest, row: int) -> str:
@@ -68,16 +87,23 @@ def _of_same_bytes(
     """Pairs of readable files with the same content."""
     size, other_size = _sizes(ours, rows), _sizes(others, other_rows)
     both = set(size.values()) & set(other_size.values())
-    mine = [row for row in size if size[row] in both]
-    theirs = [row for row in other_size if other_size[row] in both]
-    files: list[Path] = [ours.absolute(row) for row in mine]
-    files += [others.absolute(row) for row in theirs]
+    mine = _by_file(ours, [row for row in size if size[row] in both])
+    theirs = _by_file(others, [row for row in other_size if other_size[row] in both])
+    sides, files = [*mine.values(), *theirs.values()], [*mine, *theirs]
     found: dict[int, int] = {}
     for group in same_bytes(files):
-        partners = [theirs[place - len(mine)] for place in group if place >= len(mine)]
-        if partners:
-            found |= {mine[place]: partners[0] for place in group if place < len(mine)}
+        partners = [row for place in group if place >= len(mine) for row in sides[place]]
+        for row in (row for place in group if place < len(mine) for row in sides[place]):
+            _add(found, ours, row, others, partners)
     return found
+
+
+def _by_file(manifest: Manifest, rows: Sequence[int]) -> dict[Path, list[int]]:
+    """Each file once, with its rows."""
+    files: dict[Path, list[int]] = {}
+    for row in rows:
+        files.setdefault(manifest.absolute(row), []).append(row)
+    return files
 
 
 def _of_same_frames(
@@ -87,14 +113,16 @@ def _of_same_frames(
     is_there, other_is_there = _sizes(ours, rows).keys(), _sizes(others, other_rows).keys()
     by_number: dict[int, list[int]] = defaultdict(list)
     for row in other_rows:
-        by_number[int(others.num_frames[row])].append(row)
+        by_number[int(others.file_frames[row])].append(row)
     found: dict[int, int] = {}
     for row in rows:
-        for other in by_number.get(int(ours.num_frames[row]), ()):
-            was_compared = row in is_there and other in other_is_there
-            if not was_compared and _looks_same(ours, row, others, other):
-                found[row] = other
-                break
+        alike = (
+            other
+            for other in by_number.get(int(ours.file_frames[row]), ())
+            if not (row in is_there and other in other_is_there)  # they were compared
+            and _looks_same(ours, row, others, other)
+        )
+        _add(found, ours, row, others, alike)
     return found
 
 
@@ -104,9 +132,15 @@ def _looks_same(ours: Manifest, row: int, others: Manifest, other: int) -> bool:
     if all(sizes):
         if sizes[0] != sizes[1]:
             return False
-    elif ours.ids[row] != others.ids[other]:
+    elif _file_of(ours.ids[row]) != _file_of(others.ids[other]):
         return False
     one, two = ours[row], others[other]
     shape = (one.width, one.height, one.frames.time_base)
     is_like = shape == (two.width, two.height, two.frames.time_base)
     return is_like and np.array_equal(one.frames.pts, two.frames.pts)
+
+
+def _file_of(id: str) -> str:
+    """Id of a video, or of the file that a segment is of."""
+    named = segment_named(id)
+    return id if named is None else named[0]

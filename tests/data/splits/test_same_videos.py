@@ -7,7 +7,9 @@ import pytest
 
 import semivideo
 from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.splits import fingerprint
 from semivideo.data.splits.same_videos import same_videos
+from semivideo.data.video.barcodes import barcode_video
 
 GIVEN = Path(__file__).parents[2] / "golden" / "run-of-0.1.0" / "videos"
 
@@ -64,3 +66,40 @@ def test_same_videos__without_sizes_and_files_are_told_by_id_and_frames(trained,
     for manifest in (ours, others):  # places differ, as of two caches
         manifest.root = tmp_path / str(id(manifest))
     assert found(ours, others) == {"b": "b"}
+
+
+def test_same_videos__segments_are_the_same_where_they_overlap(trained, tmp_path):
+    """In the file itself, in a copy of it, and after the file is gone."""
+    (tmp_path / "copy").mkdir()
+    for folder, times in (("trained", ["0,0.6", "0.6,1.2"]), ("copy", ["0,0.3", "1,1.2"])):
+        file = tmp_path / folder / "wave" / "g00_c00.mp4"
+        file.parent.mkdir(exist_ok=True)
+        if folder == "copy":
+            shutil.copy(tmp_path / "trained" / "wave" / "g00_c00.mp4", file)
+        rows = [f"wave/g00_c00.mp4,wave,{each}" for each in times]
+        table = tmp_path / folder / "parts.csv"
+        table.write_text("\n".join(["path,label,start,end", *rows]) + "\n")
+    theirs = semivideo.scan(tmp_path / "trained/parts.csv", out=tmp_path / "parts.parquet")
+    copy = semivideo.scan(tmp_path / "copy/parts.csv")
+    first, second = (f"wave/g00_c00.mp4#{times}" for times in ("0.000-0.600", "0.600-1.200"))
+    assert found(theirs, trained) == dict.fromkeys((first, second), "wave/g00_c00.mp4")
+    expected = {"wave/g00_c00.mp4#0.000-0.300": first, "wave/g00_c00.mp4#1.000-1.200": second}
+    assert found(copy, theirs) == expected
+    assert same_videos(copy, [1], theirs, [0]) == {}
+    shutil.rmtree(tmp_path / "trained")
+    gone = Manifest.read(tmp_path / "parts.parquet", videos_may_be_gone=True)
+    assert found(copy, gone) == expected
+    assert same_videos(copy, [1], gone, [0]) == {}
+
+
+def test_same_videos__reads_the_file_of_many_segments_once(tmp_path, monkeypatch):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        barcode_video(tmp_path / name / "x.mp4", 50)
+        rows = [f"x.mp4,{'uv'[i % 2]},{i / 100},{i / 100 + 0.5}" for i in range(100)]
+        (tmp_path / name / "labels.csv").write_text("\n".join(["path,label,start,end", *rows]))
+    read = []
+    real = fingerprint._digest
+    monkeypatch.setattr(fingerprint, "_digest", lambda file: read.append(file) or real(file))
+    assert len(found(semivideo.scan(tmp_path / "a"), semivideo.scan(tmp_path / "b"))) == 100
+    assert len(read) == 2
