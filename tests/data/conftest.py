@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -26,6 +27,47 @@ def hard_videos():
     if not HARD_VIDEOS.is_dir():
         pytest.skip("the folder of hard videos is not on this machine")
     return HARD_VIDEOS
+
+
+def rewritten(source: Path, target: Path, *, broken=(), dropped=()) -> Path:
+    """Copy a video packet by packet, without some of them and with others that are no picture.
+
+    Args:
+        source: The video.
+        target: Its ending says the container.
+        broken: Numbers of packets, in decoding order, that cannot be decoded.
+        dropped: Numbers of packets that are left out.
+    """
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = old.streams.video[0]
+        copy = new.add_stream_from_template(stream)
+        packets = (packet for packet in old.demux(stream) if packet.size)
+        for number, packet in enumerate(packets):
+            if number in dropped:
+                continue
+            if number in broken:
+                times = packet.pts, packet.dts, packet.time_base
+                packet = av.Packet(b"\0\0\0\4\x41\xff\xff\xff")
+                packet.pts, packet.dts, packet.time_base = times
+            packet.stream = copy
+            new.mux(packet)
+    return target
+
+
+@pytest.fixture(scope="session")
+def damaged(tmp_path_factory):
+    """100 frames; 9 packets in three places, among them a keyframe, cannot be decoded."""
+    folder = tmp_path_factory.mktemp("damaged")
+    whole = barcode_video(folder / "whole.mp4", 100, keyframe_every=20)
+    return rewritten(whole, folder / "damaged.mkv", broken=(30, 31, 32, 60, 61, 62, 85, 86, 87))
+
+
+@pytest.fixture(scope="session")
+def cut_short(tmp_path_factory):
+    """50 frames by its table; the last 22 packets cannot be decoded."""
+    folder = tmp_path_factory.mktemp("cut_short")
+    whole = barcode_video(folder / "whole.mp4", 50, codec="mpeg4")
+    return rewritten(whole, folder / "cut_short.mp4", broken=range(28, 50))
 
 
 @pytest.fixture

@@ -59,6 +59,9 @@ _ADDED: dict[str, Any] = dict.fromkeys(
 )
 """Columns since format 3, with what they say of a row they do not concern. A file leaves out those
 that say nothing else, and without any it is of format 2."""
+PROBE = 2
+"""Version of what a scan sees in a file: rows of an earlier one are right for most files, but not
+for all, so they are read as they are and looked at anew by the next scan."""
 _COUNTED = {"num_frames", "keyframes_repeat"}
 _PLAIN = pa.schema([field for field in SCHEMA if field.name not in _ADDED])  # format 2
 _EXPLICIT = pa.schema([field for field in _PLAIN if field.name not in _COUNTED])  # format 1
@@ -149,7 +152,8 @@ def write_table(path: Path, table: pa.Table, places: Places) -> None:
     folder = path.resolve().parent
     table = _shortened(table)
     number = 2 if table.schema.names == _PLAIN.names else FORMAT
-    header = {"format": number, "root": _seen_from(folder, str(places.root))}
+    header: dict[str, Any] = {"format": number, "probe": PROBE}
+    header["root"] = _seen_from(folder, str(places.root))
     for name in ("cache", "features"):
         if (place := getattr(places, name)) is not None:
             header[name] = _seen_from(folder, place)
@@ -169,7 +173,7 @@ def read_table(path: Path) -> tuple[pa.Table, Places]:
     )
     try:
         with pq.ParquetFile(path) as file:
-            header = json.loads((file.schema_arrow.metadata or {}).get(b"semivideo", "{}"))
+            header = _header(file.schema_arrow)
             known = _schema_of(header.get("format"), file.schema_arrow.names)
             if known is None or not file.schema_arrow.equals(known):
                 raise DataError(
@@ -191,6 +195,17 @@ def read_table(path: Path) -> tuple[pa.Table, Places]:
         header.get(name) and _found_from(folder, header[name]) for name in ("cache", "features")
     )
     return table, Places(folder / header["root"], cache, features)
+
+
+def is_probed_alike(path: Path) -> bool:
+    """Whether the rows of a manifest are what a scan of today would write."""
+    return bool(_header(pq.read_schema(path)).get("probe") == PROBE)
+
+
+def _header(schema: pa.Schema) -> dict[str, Any]:
+    """What the file says of itself; empty where it is no manifest."""
+    header: dict[str, Any] = json.loads((schema.metadata or {}).get(b"semivideo", "{}"))
+    return header
 
 
 def _schema_of(format: int | None, names: Sequence[str]) -> pa.Schema | None:

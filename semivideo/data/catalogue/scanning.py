@@ -30,7 +30,12 @@ from semivideo.base.jobs import num_cores
 from semivideo.base.progress import Progress
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.manifest import Manifest, row_of_video
-from semivideo.data.catalogue.manifest_file import SCHEMA, read_table, table_of_rows
+from semivideo.data.catalogue.manifest_file import (
+    SCHEMA,
+    is_probed_alike,
+    read_table,
+    table_of_rows,
+)
 from semivideo.data.catalogue.rows import rows_of_entries, rows_of_files
 from semivideo.data.catalogue.sources import find_videos, source_root
 from semivideo.data.video.endings import is_video
@@ -93,7 +98,7 @@ class ScanReport:
         num_classes: Distinct labels.
         num_labeled: Videos with a label.
         num_groups: Distinct groups.
-        hours: Total duration of the readable videos.
+        hours: Total duration of the readable videos, without gaps in their clocks.
         unreadable: Id and reason of each file that cannot be used.
         window_frames: The window that ``num_short`` is about.
         num_short: Readable videos with fewer frames than the window.
@@ -201,7 +206,7 @@ def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
         num_classes=len(manifest.classes),
         num_labeled=len(manifest) - table["label"].null_count,
         num_groups=len(pc.unique(table["group"].drop_null())),
-        hours=float(manifest.durations_seconds.sum()) / 3600,
+        hours=_hours(manifest),
         unreadable=tuple(zip(broken["id"].to_pylist(), broken["error"].to_pylist(), strict=True)),
         window_frames=window_frames,
         num_short=int(np.sum(manifest.usable & (manifest.num_frames < window_frames))),
@@ -210,6 +215,13 @@ def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
         classes=tuple(counts[name] for name in manifest.classes),
         unlabeled=counts.get(None, ClassCount("")),
     )
+
+
+def _hours(manifest: Manifest) -> float:
+    """Frames by frames per second: neither counts the days that a wrong clock leaves out."""
+    rate = np.asarray(manifest.table["frame_rate"].to_numpy())
+    seconds = np.divide(manifest.num_frames, rate, out=np.zeros(len(rate)), where=rate > 0)
+    return float(seconds.sum()) / 3600
 
 
 def _class_counts(manifest: Manifest) -> dict[str | None, ClassCount]:
@@ -335,7 +347,7 @@ def _is_close(rate: float, other: float) -> bool:
 
 
 def _earlier(file: Path, root: Path) -> pa.Table:
-    """Rows of a manifest, or none if it is of another folder."""
+    """Rows of a manifest; none if it is of another folder, or of an earlier version's scan."""
     try:
         table, places = read_table(file)
     except DataError:
@@ -344,7 +356,7 @@ def _earlier(file: Path, root: Path) -> pa.Table:
             "choose another name",
             path=str(file),
         ) from None
-    if places.root.resolve() != root:
+    if places.root.resolve() != root or not is_probed_alike(file):
         return SCHEMA.empty_table()
     return rows_of_files(table.replace_schema_metadata(None))
 

@@ -158,8 +158,8 @@ def _agreed(path: Path, frames: FrameTable, packets: _Packets) -> FrameTable:
         if start == frames.pts[: max(len(start), 1)].tolist():
             return frames
     times = [frame.pts for frame in sequential(path)]
-    pts = np.array([time for time in times if time is not None], dtype=np.int64)
-    if not frames.is_exact or len(pts) < len(times) or (np.diff(pts) <= 0).any():
+    pts = np.unique(np.array([time for time in times if time is not None], dtype=np.int64))
+    if not frames.is_exact or len(pts) < len(times):
         return counted(len(times), packets.rate)
     keyframes = [time for time, _, flag in packets.times if flag and time is not None]
     return FrameTable(pts, np.isin(pts, keyframes), packets.time_base)

@@ -236,19 +236,21 @@ def test_prepare__refuses_to_start_without_room(videos, tmp_path, monkeypatch):
     assert not (tmp_path / "cache").exists()
 
 
-def test_prepare__goes_on_past_broken_videos(manifest_of, bars, tmp_path, hard_videos):
+def test_prepare__goes_on_past_broken_videos(
+    manifest_of, bars, tmp_path, hard_videos, cut_short, damaged
+):
     gone = barcode_video(tmp_path / "gone.mp4", 20)
     changed = barcode_video(tmp_path / "changed.mp4", 20)
-    names = ("corrupted.mp4", "testsrc2_mpeg4.mp4")
-    manifest = manifest_of(gone, changed, *(hard_videos / name for name in names), bars[20])
+    single = hard_videos / "testsrc2_mpeg4.mp4"
+    manifest = manifest_of(gone, changed, cut_short, damaged, single, bars[20])
     gone.unlink()
     barcode_video(changed, 20, size=(64, 64))
     made = prepare(manifest, tmp_path / "cache", wanted={"short_side": 32, "format": "h264"})
-    assert made.cut_short == {"corrupted.mp4": 28}
+    assert made.cut_short == {"cut_short.mp4": 28}
     assert set(made.failed) == {"gone.mp4", "changed.mp4", "testsrc2_mpeg4.mp4"}
     assert made.failed["changed.mp4"].startswith("changed.mp4 has changed since it was scanned")
     assert made.failed["testsrc2_mpeg4.mp4"] == "it has 1 frame(s), and at least 2 are needed"
-    assert made.num_frames == 28 + 20
+    assert made.num_frames == 28 + 100 + 20
 
 
 def test_prepare__spills_long_videos_to_disk(videos, cache, tmp_path, monkeypatch):

@@ -1,4 +1,6 @@
 import logging
+import re
+import shutil
 from dataclasses import replace
 from itertools import chain
 
@@ -24,6 +26,14 @@ def shown(clip):
     frames = np.moveaxis(clip, -3, -1)
     flat = frames.reshape(-1, *frames.shape[-3:])
     return np.reshape([read_barcode(frame) for frame in flat], clip.shape[:-3])
+
+
+def number_of(frame):
+    """Number that a frame (C, H, W) shows, or None where it is not whole."""
+    try:
+        return read_barcode(np.moveaxis(frame, 0, -1))
+    except ValueError:
+        return None
 
 
 @pytest.fixture
@@ -156,23 +166,41 @@ def test_timeline__of_a_variable_rate_follows_the_clock(tmp_path):
     assert timeline.frame_rate == 2.0
 
 
-def test_training__uses_a_broken_file_up_to_the_break_and_warns_once(
-    reader_of, hard_videos, caplog
-):
-    reader = reader_of(hard_videos / "corrupted.mp4", specs={"a": ClipSpec(4, 6)}, short_side=32)
+def test_training__uses_a_file_up_to_its_end_and_warns_once(reader_of, cut_short, caplog):
+    copy = cut_short.with_name("training.mp4")
+    shutil.copy(cut_short, copy)
+    reader = reader_of(copy, specs={"a": ClipSpec(4, 6)}, short_side=32)
     with caplog.at_level(logging.WARNING, logger="semivideo"):
         clips = [reader.training(0, draw)["a"] for draw in range(6)]
-    assert all(clip.shape == (4, 3, 32, 57) for clip in clips)
+    assert all(clip.shape == (4, 3, 32, 52) for clip in clips)
     (message,) = [record.getMessage() for record in caplog.records]
-    assert "corrupted.mp4 (file ends at frame 28)" in message
+    assert "training.mp4 (file ends at frame 28)" in message
     assert "its first 28 frames are used" in message
 
 
-def test_testing_clips__of_a_broken_file_are_an_error(hard_videos):
-    path = hard_videos / "corrupted.mp4"
-    found, spec, settings = probe(path), ClipSpec(4, 6), DataSettings()
-    with pytest.raises(DataError, match="file ends at frame 28"):
-        testing_clips(path, found, spec=spec, settings=settings, num_clips=3)
+def test_training__goes_on_behind_what_is_broken_and_warns_once(reader_of, damaged, caplog):
+    copy = damaged.with_name("training.mkv")
+    shutil.copy(damaged, copy)
+    reader = reader_of(copy, specs={"a": ClipSpec(4, 1)})
+    with caplog.at_level(logging.WARNING, logger="semivideo"):
+        seen = np.concatenate([reader.training(0, d)["a"] for d in range(80)])
+    numbers = {number for frame in seen if (number := number_of(frame)) is not None}
+    assert all(numbers & set(sound) for sound in (range(30), range(40, 60), range(80, 85)))
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert re.search(
+        r"training.mkv is damaged: frame \d+ cannot be decoded; such frames show the one before$",
+        message,
+    )
+
+
+@pytest.mark.parametrize("kind", ["damaged", "cut_short"])
+def test_testing_clips__of_a_broken_file_are_those_of_the_reader(request, reader_of, kind):
+    path = request.getfixturevalue(kind)
+    spec, settings = ClipSpec(8, 2), DataSettings(short_side=32)
+    reader = reader_of(path, specs={"a": spec}, short_side=32)
+    expected = reader.testing(0, num_clips=5, stream="a")
+    given = {"spec": spec, "settings": settings, "num_clips": 5}
+    assert np.array_equal(testing_clips(path, probe(path), **given), expected)
 
 
 @pytest.mark.parametrize(

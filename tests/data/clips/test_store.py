@@ -52,6 +52,19 @@ def test_store__holds_what_a_gpus_decoder_gives(manifest_of, bars, torchcodec):
     assert torchcodec.asked == []
 
 
+@pytest.mark.parametrize("kind", ["damaged", "cut_short"])
+def test_store__changes_no_clip_of_a_broken_file(request, manifest_of, kind):
+    manifest = manifest_of(request.getfixturevalue(kind))
+    store = filled_store(manifest, [0], settings=SETTINGS)
+    assert (store.frames(0) is None) == (kind == "cut_short")  # which is left to the reader
+    readers = [
+        ClipReader(manifest, SPECS, settings=SETTINGS, store=store if is_stored else None)
+        for is_stored in (True, False)
+    ]
+    for draw in range(30):
+        assert np.array_equal(*(reader.training(0, draw)["a"] for reader in readers))
+
+
 def test_store__saves_reading_the_files(manifest_of, tmp_path):
     path = barcode_video(tmp_path / "bars.mp4", 20)
     manifest = manifest_of(path)
@@ -77,9 +90,9 @@ def test_fill__reports_each_video(manifest_of, bars):
     assert reports == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def test_fill__leaves_out_what_is_not_as_it_was_scanned(manifest_of, tmp_path, hard_videos):
+def test_fill__leaves_out_what_is_not_as_it_was_scanned(manifest_of, tmp_path, cut_short):
     paths = [barcode_video(tmp_path / f"{i}.mp4", 20 + i) for i in range(4)]
-    manifest = manifest_of(*paths, hard_videos / "corrupted.mp4")
+    manifest = manifest_of(*paths, cut_short)
     paths[0].unlink()
     paths[1].write_text("not a video any more")
     barcode_video(paths[2], 5)
@@ -89,7 +102,7 @@ def test_fill__leaves_out_what_is_not_as_it_was_scanned(manifest_of, tmp_path, h
     assert "0.mp4 does not exist" in store.failed[0]
     assert "it is no video file" in store.failed[1]
     assert store.failed[2] == "2.mp4 ends at frame 5 of 22"
-    assert store.failed[4] == "corrupted.mp4 ends at frame 28 of 50"
+    assert store.failed[4] == "cut_short.mp4 ends at frame 28 of 50"
 
 
 def test_fill__passes_on_what_is_no_fault_of_a_video(manifest_of, bars, monkeypatch):
