@@ -21,7 +21,8 @@ _CAUGHT = (signal.SIGINT, signal.SIGTERM)
 class StopSignals:
     """Catches the signals inside a ``with`` block; only the first one, so that a second one ends.
 
-    Python hears signals in its main thread alone: in another one nothing is caught.
+    Python hears signals in its main thread alone: in another one nothing is caught. Nor is a signal
+    that is ignored, as Ctrl-C is in a job that a shell runs in the background.
     """
 
     def __init__(self) -> None:
@@ -30,7 +31,8 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in _CAUGHT}
+            heard = [n for n in _CAUGHT if signal.getsignal(n) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._note) for number in heard}
         return self
 
     def __exit__(self, *_: object) -> None:

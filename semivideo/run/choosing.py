@@ -6,6 +6,7 @@ Nothing the program chooses may exhaust a machine, so each candidate is measured
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from semivideo.run import build
 from semivideo.run.default import candidates
 from semivideo.run.resolve import Wanted, number_of_steps
 from semivideo.run.trial import (
+    counted_gb,
     few_clips,
     free_on_device_gb,
     set_up,
@@ -88,7 +90,7 @@ def default_on_features(wanted: Wanted, split: Split) -> Settings:
 
 @dataclass(frozen=True)
 class _Choice:
-    """Settings that fit, and what a step of them takes."""
+    """Settings that fit, and what a step of them takes; NaN for the smallest that do not."""
 
     settings: Settings
     seconds: float
@@ -99,16 +101,20 @@ def _tried(
 ) -> _Choice | None:
     """Settings that fit in memory, with smaller batches if they may have them."""
     training = set_up(settings, manifest)
+    free = free_on_device_gb(training.runtime)
+    room = _ROOM * (math.inf if free is None else free)
+    if not may_shrink and counted_gb(settings, training.runtime) > room:
+        return None  # without trying even a few clips
     streams = build.build_streams(settings, manifest=manifest, split=split)
     batch = few_clips(training, manifest, streams, settings)
-    free, memory = free_on_device_gb(training.runtime), step_memory(training, batch)
-    data = settings.data
-    while free is not None and memory.least_gb(data, training.runtime) > _ROOM * free:
+    memory, data = step_memory(training, batch), settings.data
+    while memory.least_gb(data, training.runtime) > room:
         batches = (data.labeled_batch, data.unlabeled_batch)
         if not may_shrink:
             return None
         if max(batches) <= _SMALLEST_BATCH:
-            break  # what is too large even so is refused by the check that all settings get
+            # What is too large even so is refused by the check that all settings get.
+            return _Choice(settings.model_copy(update={"data": data}), math.nan)
         labeled, unlabeled = (max(_SMALLEST_BATCH, size // 2) for size in batches)
         data = data.model_copy(update={"labeled_batch": labeled, "unlabeled_batch": unlabeled})
     settings = settings.model_copy(update={"data": data})
@@ -131,6 +137,8 @@ def _words(wanted: Wanted, recipe: str | None, chosen: _Choice, split: Split) ->
             f"; all {len(split.labeled)} videos have a label, so no other method can learn more "
             f"from them, unless {option('labels_per_class')} hides labels"
         )
+    if math.isnan(chosen.seconds):
+        return
     num_steps = number_of_steps(
         settings, num_labeled=len(split.labeled), num_unlabeled=len(split.unlabeled)
     )

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from semivideo.base.errors import ConfigError, DataError, SemiVideoError, option
+from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.base.progress import Progress
 from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest
@@ -169,7 +169,7 @@ def _write(
         videos.write(run.manifest_file)
         parts.write(run.split_file)
         run.write_text(run.settings_file, settings.to_yaml())
-    except (SemiVideoError, KeyboardInterrupt):
+    except BaseException:
         shutil.rmtree(run.path)  # it was made empty by this call
         raise
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from semivideo import models
 from semivideo.base.errors import TrainingError, option
 from semivideo.base.records import Batch, LabeledClips
 from semivideo.data.catalogue.manifest import Manifest
@@ -23,9 +24,10 @@ from semivideo.data.clips.loader import Streams, training_loader
 from semivideo.engine.batch_size import is_out_of_memory
 from semivideo.engine.runtime import Runtime
 from semivideo.engine.trainer import Plan, Training
+from semivideo.models import NETWORKS
 from semivideo.run import build
 from semivideo.runfolder import RunFolder
-from semivideo.settings import DataSettings, Settings
+from semivideo.settings import DataSettings, NetworkSettings, Settings
 
 USUAL_STEPS = 1000
 """Length of the run that a trial belongs to, where its own is not known or short."""
@@ -144,6 +146,8 @@ def sentence_for_memory(settings: Settings) -> Iterator[None]:
 def check_memory(training: Training, batch: Batch, settings: Settings) -> None:
     """Refuse a step that cannot fit in the memory that is free.
 
+    What is far too large is found by counting, before a few of its clips fill the memory.
+
     Args:
         training: Takes some forward passes.
         batch: A few clips.
@@ -155,10 +159,55 @@ def check_memory(training: Training, batch: Batch, settings: Settings) -> None:
     free = free_on_device_gb(training.runtime)
     if free is None or not settings.engine.check_memory:
         return
-    least = step_memory(training, batch).least_gb(settings.data, training.runtime)
+    least = counted_gb(settings, training.runtime)
+    if least <= free:
+        with sentence_for_memory(settings):
+            least = step_memory(training, batch).least_gb(settings.data, training.runtime)
     if least > free:
         words = f"needs at least {least:.3g} GB of memory, and {free:.3g} GB are free"
         raise _does_not_fit(settings, words)
+
+
+def counted_gb(settings: Settings, runtime: Runtime) -> float:
+    """Count what the networks of this package keep in a step; it takes no memory and no video.
+
+    Args:
+        settings: Of the run.
+        runtime: Its precision, and its processes if each has a GPU of its own.
+
+    Returns:
+        Less than a step needs; 0.0 where that cannot be counted, as for a user's network.
+    """
+    cls, data, engine = build.method_class(settings.method.name), settings.data, settings.engine
+    networks = build.network_settings(settings, cls).values()
+    is_plain = engine.weak_graph and not engine.checkpoint_activations
+    if not is_plain or any(network.name not in NETWORKS for network in networks):
+        return 0.0
+    clips = data.labeled_batch * cls.passes.labeled
+    clips += data.unlabeled_batch * cls.passes.unlabeled if cls.uses_unlabeled else 0
+    share = runtime.world_size if runtime.device.type == "cuda" else 1
+    bytes_per_clip = sum(_kept_by_clip(network, settings.views.crop_size) for network in networks)
+    halved = 1 if runtime.precision == "fp32" else 2
+    return clips * bytes_per_clip / share / halved / 1e9
+
+
+def _kept_by_clip(network: NetworkSettings, side: int) -> float:
+    """Bytes that one more clip makes a network keep for the backward, in fp32."""
+    kept = []
+    with torch.device("meta"):
+        made = models.create(network.name, 2, **network.options).train()
+        for number in (2, 3):  # one alone may be too few for batch statistics
+            sizes: dict[int, int] = {}
+
+            def pack(tensor: Tensor, sizes: dict[int, int] = sizes) -> Tensor:
+                sizes[tensor.untyped_storage()._cdata] = tensor.untyped_storage().nbytes()
+                return tensor
+
+            with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+                result = made(torch.empty(number, 3, network.num_frames, side, side))
+            del result  # it keeps what was counted alive until here
+            kept.append(sum(sizes.values()))
+    return kept[1] - kept[0]
 
 
 @dataclass(frozen=True)

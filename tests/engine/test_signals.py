@@ -13,6 +13,17 @@ from semivideo.engine.log import TIMES
 from semivideo.engine.signals import StopSignals
 from semivideo.runfolder import RunFolder
 
+
+@pytest.fixture(autouse=True)
+def heard():
+    """Signals as in a terminal; where tests run in the background Ctrl-C is ignored."""
+    numbers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in numbers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 OPTIONS = {"ema": 0.9, "precise_bn": 5, "checkpoint_every": None, "checkpoint_minutes": 60}
 
 
@@ -62,6 +73,13 @@ def test_signals__the_second_one_is_not_caught():
 
     with pytest.raises(KeyboardInterrupt):
         interrupt_twice()
+
+
+def test_signals__that_are_ignored_stay_so():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with StopSignals() as signals:
+        os.kill(os.getpid(), signal.SIGINT)
+    assert not signals.came
 
 
 def test_signals__are_left_alone_outside_of_the_main_thread():

@@ -40,6 +40,8 @@ def test_train__stopped_by_a_signal_to_all_processes_leaves_a_state(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Where tests run in the background, Ctrl-C is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     end = time.monotonic() + 120
     while not run.metrics_file.is_file():

@@ -2,7 +2,9 @@ import pytest
 
 import semivideo
 from semivideo.base.errors import TrainingError
+from semivideo.engine import Runtime
 from semivideo.profile import bench
+from semivideo.recipes import RECIPES
 from semivideo.run import build, trial
 from semivideo.run.trial import few_clips, set_up, with_clips
 
@@ -23,6 +25,22 @@ def test_step_memory__of_few_clips_is_what_many_clips_keep(training_and_batch, s
     least = trial.step_memory(training, batch).least_gb(data)
     assert least == pytest.approx(trial.kept_gb(training, many), rel=0.01)
     assert least > 2 * trial.kept_gb(training, batch)
+
+
+@pytest.mark.parametrize("recipe", ["small-fixmatch", "small-cmpl", "small-ltg"])
+def test_counted_gb__is_a_little_less_than_what_a_step_keeps(manifest, split, settings, recipe):
+    chosen = settings(recipe, data__labeled_batch=12, data__unlabeled_batch=20, data__workers=0)
+    training = set_up(chosen, manifest)
+    streams = build.build_streams(chosen, manifest=manifest, split=split)
+    batch = few_clips(training, manifest, streams, chosen)
+    measured = trial.step_memory(training, batch).least_gb(chosen.data)
+    assert 0.4 * measured < trial.counted_gb(chosen, training.runtime) < 1.02 * measured
+
+
+def test_counted_gb__of_the_papers_size_is_more_than_small_machines_have():
+    paper, runtime = RECIPES["cmpl-ucf101-10-r50"].settings(), Runtime(cpu=True)
+    assert trial.counted_gb(paper, runtime) > 30
+    assert trial.counted_gb(paper.updated({"engine.weak_graph": False}), runtime) == 0
 
 
 def test_few_clips__are_two_labelled_ones_and_an_unlabelled_one(training_and_batch):
