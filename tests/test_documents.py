@@ -86,7 +86,7 @@ def is_there(name: str) -> bool:
     section, key, *_ = [*name.split("."), ""]
     if section in Settings.model_fields:
         kind = Settings.model_fields[section].annotation
-        if key in kind.model_fields:
+        if key in getattr(kind, "model_fields", {}):
             return True
     try:
         pkgutil.resolve_name(f"semivideo.{name}")

@@ -132,7 +132,7 @@ def test_layers__no_two_modules_have_one_name():
 
 
 def test_layers__a_room_has_about_a_dozen_entries():
-    for folder in {path.parent for path in FILES} - {ROOT}:
+    for folder in {path.parent for path in FILES} - {ROOT, ROOT / "cli"}:  # a command, a file
         entries = [e for e in folder.iterdir() if e.name not in ("__pycache__", "__init__.py")]
         assert len(entries) <= 16, f"{folder.relative_to(ROOT)} has {len(entries)} entries"
 

@@ -62,7 +62,7 @@ def bench(
     from semivideo.base.files import write_bytes
     from semivideo.profile import bench as measure
     from semivideo.profile.tables import as_json, as_markdown, headline, sheets
-    from semivideo.run.choosing import default_settings
+    from semivideo.run.choice.choosing import default_settings
     from semivideo.run.resolve import Wanted
     from semivideo.run.splitting import chosen_split
 

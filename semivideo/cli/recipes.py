@@ -26,8 +26,8 @@ def recipes(
 
     from semivideo.base.errors import ConfigError
     from semivideo.recipes import OWN_DATA, RECIPES
+    from semivideo.run.choice.default import candidates
     from semivideo.run.cost import TERAFLOPS, cost
-    from semivideo.run.default import candidates
 
     has_gpu = torch.accelerator.is_available()
     usual = [name for name in candidates(None, has_unlabeled=True, has_gpu=has_gpu) if name]

@@ -14,7 +14,7 @@ from semivideo.base.progress import duration
 from semivideo.cli.console import command, note, on_interrupt, percent, progress_bars, show
 
 if TYPE_CHECKING:
-    from semivideo.run.cross_validation import Estimate
+    from semivideo.run.choice.cross_validation import Estimate
     from semivideo.run.finished import Run
 
 MethodName = Annotated[

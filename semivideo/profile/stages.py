@@ -24,8 +24,7 @@ from semivideo.profile.rivals import compared
 from semivideo.profile.step import in_turn, learn, measured_step
 from semivideo.profile.whole import measured_loop, measured_testing, measured_variants
 from semivideo.run import build
-from semivideo.run.resolve import number_of_steps
-from semivideo.run.trial import (
+from semivideo.run.choice.trial import (
     USUAL_STEPS,
     check_memory,
     few_clips,
@@ -34,6 +33,7 @@ from semivideo.run.trial import (
     set_up,
     with_clips,
 )
+from semivideo.run.resolve import number_of_steps
 from semivideo.settings import Settings
 
 _MOST_TIMES = 16  # the batch of the settings, in search of the largest one

@@ -23,7 +23,7 @@ from semivideo.profile.reading import Source
 from semivideo.profile.step import SECONDS, in_turn, seconds_of, wait
 from semivideo.profile.stopwatch import paced
 from semivideo.run import build
-from semivideo.run.trial import set_up
+from semivideo.run.choice.trial import set_up
 from semivideo.settings import Settings
 
 _WARM_UP = 2  # steps

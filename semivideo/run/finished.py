@@ -10,7 +10,7 @@ from typing import Any
 from semivideo.base.progress import duration
 from semivideo.data.catalogue.manifest_file import read_table
 from semivideo.data.splits import Split
-from semivideo.run.cross_validation import Estimate, why_none
+from semivideo.run.choice.cross_validation import Estimate, why_none
 from semivideo.runfolder import RunFolder
 
 

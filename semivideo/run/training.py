@@ -23,16 +23,16 @@ from semivideo.engine.runtime import Runtime
 from semivideo.methods import Method
 from semivideo.models.weights import save_network
 from semivideo.run import build
-from semivideo.run.choosing import default_on_features, default_settings
+from semivideo.run.choice.choosing import default_on_features, default_settings
+from semivideo.run.choice.cross_validation import estimate as estimate_run
+from semivideo.run.choice.cross_validation import is_wanted
+from semivideo.run.choice.trial import check_memory, few_clips, free_memory_gb, set_up
 from semivideo.run.cost import warn_if_slow
-from semivideo.run.cross_validation import estimate as estimate_run
-from semivideo.run.cross_validation import is_wanted
 from semivideo.run.feature_runs import with_features
 from semivideo.run.finished import Run
 from semivideo.run.fitting import Job, fitted
 from semivideo.run.resolve import Wanted
 from semivideo.run.splitting import chosen_split
-from semivideo.run.trial import check_memory, few_clips, free_memory_gb, set_up
 from semivideo.run.videos import Videos, as_manifest, warn_of_unreadable
 from semivideo.runfolder import RunFolder
 from semivideo.settings import DataSettings, Settings
@@ -65,7 +65,7 @@ def train(
             without one, cmpl, and supervised where every video has a label.
         split: A split or its file.
         labels_per_class: Draw a split with that many labels, seeded by ``seed``.
-        recipe: A name of ``RECIPES`` to start from; None chooses, see ``run.default``.
+        recipe: A name of ``RECIPES`` to start from; None chooses, see ``run.choice.default``.
         steps: Iterations; None takes the recipe's.
         seed: Of everything random.
         settings: Dotted keys to change, e.g. ``{"method.threshold": 0.8}``, or whole settings.

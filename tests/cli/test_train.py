@@ -7,7 +7,7 @@ import pytest
 
 from semivideo.base.errors import ConfigError, Stopped
 from semivideo.cli.train import parse_settings
-from semivideo.run.cross_validation import Estimate
+from semivideo.run.choice.cross_validation import Estimate
 
 SUMMARY = {"steps": 7, "seconds": 90.0, "skipped_videos": {}}
 

@@ -17,7 +17,7 @@ from semivideo.profile import bench
 from semivideo.profile.reading import Source
 from semivideo.profile.stages import largest_of
 from semivideo.run import build, cost
-from semivideo.run.trial import set_up
+from semivideo.run.choice.trial import set_up
 
 
 @pytest.fixture(scope="module")

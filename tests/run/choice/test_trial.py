@@ -5,8 +5,9 @@ from semivideo.base.errors import TrainingError
 from semivideo.engine import Runtime
 from semivideo.profile import bench
 from semivideo.recipes import RECIPES
-from semivideo.run import build, trial
-from semivideo.run.trial import few_clips, set_up, with_clips
+from semivideo.run import build
+from semivideo.run.choice import trial
+from semivideo.run.choice.trial import few_clips, set_up, with_clips
 
 
 @pytest.fixture

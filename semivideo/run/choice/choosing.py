@@ -18,9 +18,8 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.recipes import RECIPES
 from semivideo.run import build
-from semivideo.run.default import candidates
-from semivideo.run.resolve import Wanted, number_of_steps
-from semivideo.run.trial import (
+from semivideo.run.choice.default import candidates
+from semivideo.run.choice.trial import (
     counted_gb,
     few_clips,
     free_on_device_gb,
@@ -28,6 +27,7 @@ from semivideo.run.trial import (
     step_memory,
     step_seconds,
 )
+from semivideo.run.resolve import Wanted, number_of_steps
 from semivideo.settings import Settings
 
 _LOG = logging.getLogger("semivideo")

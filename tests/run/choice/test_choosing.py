@@ -6,9 +6,9 @@ import pytest
 
 import semivideo
 from semivideo.base.errors import ConfigError, DataError
-from semivideo.run import choosing
-from semivideo.run.choosing import default_settings
-from semivideo.run.default import candidates
+from semivideo.run.choice import choosing
+from semivideo.run.choice.choosing import default_settings
+from semivideo.run.choice.default import candidates
 from semivideo.run.resolve import Wanted
 
 QUICK = {"data.short_side": 32, "views.crop_size": 24, "evaluation.crop_size": 24}

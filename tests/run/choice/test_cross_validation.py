@@ -9,8 +9,8 @@ import torch
 
 import semivideo
 from semivideo.base.errors import Stopped
-from semivideo.run import cross_validation
-from semivideo.run.cross_validation import Estimate
+from semivideo.run.choice import cross_validation
+from semivideo.run.choice.cross_validation import Estimate
 
 
 @pytest.fixture(scope="module")
