@@ -22,7 +22,7 @@ from semivideo.encoders.encoder import Encoder, League, Preprocessing
 FORM_FILE = "features.json"
 MANIFEST = "manifest.parquet"
 VERSION = 1
-_SHARD_BYTES = 64e6
+_SHARD_BYTES, _SHARD_VIDEOS = 64e6, 64
 _ROOM = 1.15  # of the canvas over the short side of a view: strong views look closer
 
 
@@ -133,8 +133,9 @@ def is_features(folder: Path) -> bool:
 
 
 def videos_per_shard(*, num_views: int, steps: int, dim: int) -> int:
-    """Videos in a file of about 64 MB, at least one."""
-    return max(1, int(_SHARD_BYTES / (2 * num_views * steps * dim)))
+    """Videos in a file: at most 64 and about 64 MB, so that a kill costs a minute or so."""
+    fitting = int(_SHARD_BYTES / (2 * num_views * steps * dim))
+    return max(1, min(_SHARD_VIDEOS, fitting))
 
 
 def shard_files(folder: Path, number: int) -> tuple[Path, Path]:
