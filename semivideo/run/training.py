@@ -235,11 +235,11 @@ def _check_parts(settings: Settings, split: Split) -> None:
 
 def _check_step(settings: Settings, manifest: Manifest, split: Split) -> None:
     """Refuse a step that does not fit in memory, and warn of one that takes minutes."""
-    warn_if_slow(settings)
     if settings.engine.check_memory:
         training = set_up(settings, manifest)
         streams = build.build_streams(settings, manifest=manifest, split=split)
         check_memory(training, few_clips(training, manifest, streams, settings), settings)
+    warn_if_slow(settings)
 
 
 def _check_resumed(run: RunFolder) -> None:
