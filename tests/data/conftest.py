@@ -29,7 +29,13 @@ def hard_videos():
     return HARD_VIDEOS
 
 
-def rewritten(source: Path, target: Path, *, broken=(), dropped=()) -> Path:
+@pytest.fixture(scope="session")
+def rewritten():
+    """The function."""
+    return copy_of
+
+
+def copy_of(source: Path, target: Path, *, broken=(), dropped=(), hidden=()) -> Path:
     """Copy a video packet by packet, without some of them and with others that are no picture.
 
     Args:
@@ -37,6 +43,7 @@ def rewritten(source: Path, target: Path, *, broken=(), dropped=()) -> Path:
         target: Its ending says the container.
         broken: Numbers of packets, in decoding order, that cannot be decoded.
         dropped: Numbers of packets that are left out.
+        hidden: Numbers of packets of VP8 that are to be decoded and not shown.
     """
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
         stream = old.streams.video[0]
@@ -45,9 +52,11 @@ def rewritten(source: Path, target: Path, *, broken=(), dropped=()) -> Path:
         for number, packet in enumerate(packets):
             if number in dropped:
                 continue
-            if number in broken:
+            if number in broken or number in hidden:
                 times = packet.pts, packet.dts, packet.time_base
-                packet = av.Packet(b"\0\0\0\4\x41\xff\xff\xff")
+                data = bytes(packet)
+                shown = bytes([data[0] & ~16]) + data[1:]
+                packet = av.Packet(shown if number in hidden else b"\0\0\0\4\x41\xff\xff\xff")
                 packet.pts, packet.dts, packet.time_base = times
             packet.stream = copy
             new.mux(packet)
@@ -59,7 +68,7 @@ def damaged(tmp_path_factory):
     """100 frames; 9 packets in three places, among them a keyframe, cannot be decoded."""
     folder = tmp_path_factory.mktemp("damaged")
     whole = barcode_video(folder / "whole.mp4", 100, keyframe_every=20)
-    return rewritten(whole, folder / "damaged.mkv", broken=(30, 31, 32, 60, 61, 62, 85, 86, 87))
+    return copy_of(whole, folder / "damaged.mkv", broken=(30, 31, 32, 60, 61, 62, 85, 86, 87))
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +76,7 @@ def cut_short(tmp_path_factory):
     """50 frames by its table; the last 22 packets cannot be decoded."""
     folder = tmp_path_factory.mktemp("cut_short")
     whole = barcode_video(folder / "whole.mp4", 50, codec="mpeg4")
-    return rewritten(whole, folder / "cut_short.mp4", broken=range(28, 50))
+    return copy_of(whole, folder / "cut_short.mp4", broken=range(28, 50))
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from semivideo.data.video.container import (
     packets_of,
     warn_once,
 )
-from semivideo.data.video.pictures import whole_pictures
+from semivideo.data.video.pictures import droppable, whole_pictures
 from semivideo.data.video.probing import Probe
 
 __all__ = [
@@ -195,20 +195,22 @@ def _needed_frames(
     starts = _starts(frames, wanted)
     start_at = {int(frames.pts[start]): start for start in starts if start >= 0}
     codec, decoder = stream.codec_context, Decoder(stream)
+    may_drop = droppable(codec)
     pending: set[int] = set()  # times of wanted packets still to come in this group of pictures
     position = begin = 0
-    is_first, is_headless = True, False
+    is_first, is_headless, is_skipping = True, False, False
 
-    def decoded(packet: Packet[VideoStream] | None) -> Iterator[VideoFrame]:
-        for frame in decoder.frames(packet):
+    def decoded(packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        found = decoder.frames(packet)
+        for frame in found:
             pts = frame.pts
             if frame.is_corrupt and pts is not None and pts >= begin:
                 raise _DamageError("a picture is incomplete")
             if pts == begin and not (frame.key_frame or is_headless):
                 raise _DamageError("a keyframe is none")  # an index was lost or lies
-            yield frame
         if decoder.fault:
             raise _DamageError(decoder.fault)
+        return found
 
     _seek_if_far(container, stream, frames=frames, position=0, target=min(starts))
     for packet, *further in whole_pictures(packets_of(container, stream), codec):
@@ -225,7 +227,10 @@ def _needed_frames(
         is_first = False
         if not pending:
             continue
-        codec.skip_frame = "DEFAULT" if packet.pts in pending else "NONREF"
+        is_unwanted = packet.pts not in pending and may_drop(packet)
+        if is_unwanted != is_skipping:
+            is_skipping = is_unwanted
+            codec.skip_frame = "NONREF" if is_skipping else "DEFAULT"
         pending.discard(packet.pts)
         for part in (packet, *further):
             yield from decoded(part)

@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 
 _SLICES, _SEQUENCE = {1, 2, 5}, 7  # kinds of H.264's units
 _HEADER_BYTES = 24  # of a slice; more than its first six values can take
+_BEGIN_BYTES = 256  # of a packet; more than what usually comes before its first slice
 # Profiles whose parameters begin with the format of colours.
 _HIGH = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
 
@@ -72,6 +73,38 @@ def whole_pictures(
         yield picture
 
 
+def droppable(codec: VideoCodecContext) -> Callable[[Packet[VideoStream]], bool]:
+    """Return a function that says whether the decoder may be told to skip a packet if it can.
+
+    Told so, FFmpeg's decoder of H.264 is silent about packets that it cannot decode. There the
+    packet itself says, by its first slice's ``nal_ref_idc``, whether others refer to it.
+
+    Args:
+        codec: Of the stream.
+    """
+    if codec.name != "h264":
+        return lambda packet: True
+    length_bytes = _length_bytes(codec.extradata or b"")
+
+    def is_not_referred_to(packet: Packet[VideoStream]) -> bool:
+        view = memoryview(packet)
+        if length_bytes and len(view) > length_bytes and view[length_bytes] & 31 in _SLICES:
+            return not view[length_bytes] >> 5 & 3  # as nearly all begin; the rest is slow
+        begin = bytes(view[:_BEGIN_BYTES])
+        for unit in _units(begin, length_bytes):
+            if unit and unit[0] & 31 in _SLICES:
+                return not unit[0] >> 5 & 3
+        return False
+
+    return is_not_referred_to
+
+
+def _length_bytes(extradata: bytes) -> int:
+    """Bytes of the length before each unit, as mp4 and Matroska have it; 0 for start codes."""
+    is_avcc = len(extradata) > 6 and extradata[0] == 1
+    return (extradata[4] & 3) + 1 if is_avcc else 0
+
+
 @functools.lru_cache(maxsize=256)
 def _may_have_fields(extradata: bytes) -> bool:
     """Whether a stream's parameters allow pictures of two fields; few differ between files."""
@@ -95,8 +128,7 @@ class _Fields:
     """
 
     def __init__(self, extradata: bytes) -> None:
-        # Of mp4 and Matroska: lengths in the place of start codes.
-        self._length_bytes = (extradata[4] & 3) + 1 if extradata[:1] == b"\1" else 0
+        self._length_bytes = _length_bytes(extradata)
         self._sequence = _Sequence(has_fields=False, num_bits=4, has_planes=False)
         units = _units_of_avcc(extradata) if self._length_bytes else _units(extradata, 0)
         for unit in units:
@@ -184,7 +216,7 @@ def _skip_order(bits: _Bits) -> None:
 def _units_of_avcc(extradata: bytes) -> Iterator[bytes]:
     """Sequence parameters of mp4's and Matroska's header."""
     place = 6
-    for _ in range(extradata[5] & 31 if len(extradata) > 5 else 0):
+    for _ in range(extradata[5] & 31):
         size = int.from_bytes(extradata[place : place + 2], "big")
         yield extradata[place + 2 : place + 2 + size]
         place += 2 + size

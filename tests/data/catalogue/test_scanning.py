@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from semivideo.base.errors import DataError, WriteError
+from semivideo.data.catalogue import manifest_file, scanning
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.scanning import ClassCount, report, scan
 from semivideo.data.video import decode
+from semivideo.data.video.barcodes import barcode_video
 
 HARD = Path(__file__).parents[3].parent / "shared" / "data" / "hard-videos"
 
@@ -99,6 +101,24 @@ def test_scan__second_time_opens_what_changed(videos, tmp_path, probed):
     assert again.num_frames.tolist() == [5, 5, 9, 0, 0, 70]
     np.testing.assert_array_equal(again[1].frames.pts, first[0].frames.pts)
     assert Manifest.read(out).table.equals(again.table)
+
+
+def test_scan__looks_anew_at_what_an_earlier_version_saw(videos, tmp_path, probed, monkeypatch):
+    out = tmp_path / "m.parquet"
+    monkeypatch.setattr(manifest_file, "PROBE", 1)
+    first = scan(videos, out=out)
+    monkeypatch.undo()
+    assert Manifest.read(out).table.equals(first.table)  # it is still read
+    with monkeypatch.context() as patch:
+        patch.setattr(scanning, "_probed", lambda *_, **__: pytest.fail("must look"))
+        with pytest.raises(pytest.fail.Exception, match="must look"):
+            scan(videos, out=out)
+
+
+def test_report__hours_leave_out_gaps_in_a_clock(tmp_path):
+    times = [*range(50), *range(10**6, 10**6 + 50)]
+    barcode_video(tmp_path / "a.mp4", 100, times=times, frame_rate=25)
+    assert report(scan(tmp_path)).hours == pytest.approx(4 / 3600)
 
 
 def test_scan__new_labels_need_no_new_look(videos, tmp_path, probed):

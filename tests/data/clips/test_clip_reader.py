@@ -166,6 +166,24 @@ def test_timeline__of_a_variable_rate_follows_the_clock(tmp_path):
     assert timeline.frame_rate == 2.0
 
 
+def test_timeline__passes_over_gaps_in_the_clock(tmp_path):
+    """Half a day between two recordings is no half a million copies of a frame."""
+    times = [*range(50), *range(10**6, 10**6 + 50)]
+    found = probe(barcode_video(tmp_path / "bars.mp4", 100, times=times, frame_rate=25))
+    timeline = timeline_of(found, frame_rate=5.0)
+    assert len(timeline.frame) == 20
+    assert np.diff(timeline.frame).tolist() == [5] * 19
+
+
+def test_timeline__keeps_pictures_that_stand_still(tmp_path):
+    """A screen that changes every 1.5 s, and a frame every 3 s, are no gaps."""
+    for steps, expected in ((15, 3), (30, 6)):
+        times = [steps * number for number in range(20)]
+        found = probe(barcode_video(tmp_path / "bars.mp4", 20, times=times, frame_rate=10))
+        counts = np.bincount(timeline_of(found, frame_rate=2.0).frame)
+        assert np.median(counts) == expected
+
+
 def test_training__uses_a_file_up_to_its_end_and_warns_once(reader_of, cut_short, caplog):
     copy = cut_short.with_name("training.mp4")
     shutil.copy(cut_short, copy)
