@@ -28,6 +28,7 @@ from semivideo.base.errors import ConfigError
 from semivideo.base.files import write_bytes
 from semivideo.base.progress import Progress
 from semivideo.cli.console import note, progress_bars, run_plainly
+from semivideo.engine.checkpoint import settings_hash
 from semivideo.evaluation.bootstrap import paired_difference
 from semivideo.methods import METHODS
 from semivideo.recipes.grids import GRIDS, Grid
@@ -198,12 +199,11 @@ def names() -> dict[tuple[str, str], str]:
 
 
 def identity(settings: Settings) -> str:
-    """Equal for settings that train alike, whether or not a default of the method is written."""
+    """Equal for settings that train and test alike, whether or not defaults are written."""
     name = settings.method.name
     options = build.method_options(build.method_class(name), settings.method.options)
-    return settings.model_copy(update={"method": MethodSettings(name=name)}).to_yaml() + str(
-        options
-    )
+    bare = settings.model_copy(update={"method": MethodSettings(name=name)})
+    return f"{settings_hash(bare)} {settings.evaluation} {options}"
 
 
 def document(records: Path) -> Iterator[str]:
