@@ -214,5 +214,5 @@ def test_find_videos__takes_groups_from_a_named_column(tmp_path):
     assert [entry.group for entry in found] == ["film", None, "film"]
     with pytest.raises(DataError, match=r"has the columns path, label, source and lacks film"):
         find_videos(tmp_path, lists=[clips], group_column="film")
-    with pytest.raises(ConfigError, match=r"group_column = 'source' needs a CSV file"):
+    with pytest.raises(ConfigError, match=r"group_column 'source' needs a CSV file"):
         find_videos(tmp_path, group_column="source")
