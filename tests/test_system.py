@@ -272,7 +272,7 @@ def test_train__bad_videos_leave_no_folder(tmp_path):
 
 
 def test_train__never_overwrites_a_run(data, trained):
-    with pytest.raises(CheckpointError, match="exists; continue that run with --resume"):
+    with pytest.raises(CheckpointError, match="exists; continue that run with resume="):
         train(data, trained.path)
 
 

@@ -16,6 +16,7 @@ from semivideo.base.errors import Sentence, option
 from semivideo.base.progress import duration
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
+from semivideo.engine.batch_size import is_out_of_memory
 from semivideo.recipes import RECIPES
 from semivideo.run import build
 from semivideo.run.choice.default import candidates
@@ -107,7 +108,13 @@ def _tried(
         return None  # without trying even a few clips
     streams = build.build_streams(settings, manifest=manifest, split=split)
     batch = few_clips(training, manifest, streams, settings)
-    memory, data = step_memory(training, batch), settings.data
+    data = settings.data
+    try:
+        memory = step_memory(training, batch)
+    except (MemoryError, RuntimeError, ValueError) as error:
+        if is_out_of_memory(error) and not may_shrink:
+            return None
+        return _Choice(settings, math.nan)  # the check that all settings get says what is wrong
     while memory.least_gb(data, training.runtime) > room:
         batches = (data.labeled_batch, data.unlabeled_batch)
         if not may_shrink:

@@ -93,3 +93,21 @@ def test_train__refuses_a_named_method_that_has_nothing_to_learn_from(manifest, 
     words = "all 12 are labelled; .* hide labels with labels_per_class, or use method='supervised'"
     with pytest.raises(DataError, match=words):
         semivideo.train(manifest, split=everything, method="fixmatch", out=tmp_path / "run")
+
+
+def test_default__is_the_smaller_one_where_a_few_clips_fill_the_memory(
+    manifest, split, monkeypatch
+):
+    monkeypatch.setattr(choosing.torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(choosing, "counted_gb", lambda *_: 0.0)
+    measured = choosing.step_memory
+
+    def fill(training, batch):
+        if batch.labeled.frames["primary"].shape[-1] > 100:
+            raise MemoryError
+        return measured(training, batch)
+
+    monkeypatch.setattr(choosing, "step_memory", fill)
+    sizes = {"networks.primary.options": {"width": 0.125}, "networks.primary.num_frames": 2}
+    found = default_settings(Wanted(settings=sizes), manifest, split)
+    assert (found.views.crop_size, found.method.name) == (48, "cmpl")

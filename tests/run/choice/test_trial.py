@@ -12,7 +12,7 @@ from semivideo.run.choice.trial import few_clips, set_up, with_clips
 
 @pytest.fixture
 def training_and_batch(manifest, split, settings):
-    """FixMatch, and 2 + 1 clips."""
+    """FixMatch, and 2 + 2 clips."""
     chosen = settings("small-fixmatch", data__workers=0)
     training = set_up(chosen, manifest, num_steps=10)
     streams = build.build_streams(chosen, manifest=manifest, split=split)
@@ -44,9 +44,9 @@ def test_counted_gb__of_the_papers_size_is_more_than_small_machines_have():
     assert trial.counted_gb(paper.updated({"engine.weak_graph": False}), runtime) == 0
 
 
-def test_few_clips__are_two_labelled_ones_and_an_unlabelled_one(training_and_batch):
+def test_few_clips__are_two_of_each_stream(training_and_batch):
     _, batch = training_and_batch
-    assert (len(batch.labeled), len(batch.unlabeled)) == (2, 1)
+    assert (len(batch.labeled), len(batch.unlabeled)) == (2, 2)
 
 
 def test_step_seconds__are_those_of_a_whole_step(training_and_batch, settings):
@@ -57,7 +57,7 @@ def test_step_seconds__are_those_of_a_whole_step(training_and_batch, settings):
 def test_with_clips__repeats_clips_of_one_stream(training_and_batch):
     _, batch = training_and_batch
     larger = with_clips(batch, 7, stream="unlabeled")
-    assert larger.unlabeled.video.tolist() == batch.unlabeled.video.tolist() * 7
+    assert larger.unlabeled.video.tolist() == (batch.unlabeled.video.tolist() * 4)[:7]
     assert len(larger.unlabeled.frames["primary"]) == 7
     labeled = with_clips(batch, 5, stream="labeled").labeled
     assert labeled.label.tolist() == (batch.labeled.label.tolist() * 3)[:5]
@@ -98,6 +98,17 @@ def test_train__refuses_a_step_before_it_fills_the_memory(
     with pytest.raises(TrainingError, match=WORDS):
         semivideo.train(manifest, split=split, settings=chosen, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_check_memory__lets_a_method_pass_that_wants_other_batches(
+    training_and_batch, settings, monkeypatch, caplog
+):
+    def refuse(*_):
+        raise ValueError("batches of 7 only")
+
+    monkeypatch.setattr(trial, "step_memory", refuse)
+    trial.check_memory(*training_and_batch, settings("small-fixmatch"))
+    assert "memory is not checked, for a step of few clips fails: batches of 7 only" in caplog.text
 
 
 def test_train__can_be_told_to_try_all_the_same(training_and_batch, settings, monkeypatch):
