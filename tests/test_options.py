@@ -315,5 +315,5 @@ def test_described_options__of_a_network_of_a_user(tmp_path, monkeypatch):
 
 
 def test_described_options__name_the_nearest():
-    with pytest.raises(ConfigError, match="no method or network 'fixmach'; did you mean 'fixmatch"):
+    with pytest.raises(ConfigError, match="section 'fixmach'; did you mean 'fixmatch"):
         build.described_options("fixmach")

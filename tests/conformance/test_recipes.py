@@ -41,7 +41,11 @@ def teacher(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", RECIPES)
+# Those on features are run in tests/run/test_feature_runs.py: they see no pixels.
+ON_PIXELS = [name for name in RECIPES if not name.startswith("features-")]
+
+
+@pytest.mark.parametrize("name", ON_PIXELS)
 def test_recipe__takes_two_steps(kit, name, teacher, monkeypatch):
     monkeypatch.chdir(teacher)
     settings = thin(RECIPES[name].settings())

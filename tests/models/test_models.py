@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from semivideo.base.errors import ConfigError
-from semivideo.models import FOREIGN, NETWORKS, Network, create, describe, options_of
+from semivideo.models import FOREIGN, HEADS, NETWORKS, Network, create, describe, options_of
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_create__does_not_call_what_is_no_network(own_module):
 
 def test_describe__has_one_line_for_every_network():
     lines = describe()
-    assert list(lines) == [*NETWORKS, *FOREIGN]
+    assert list(lines) == [*NETWORKS, *HEADS, *FOREIGN]
     assert lines["r3d18"].startswith("R3D of LTG")
     assert "33.4 M parameters; options: width, dropout, norm" in lines["r3d18"]
     assert not any("\n" in line or "depth" in line for line in lines.values())
