@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.base.files import replacing, write_bytes
 from semivideo.base.jobs import ALONE, Part, num_cores
 from semivideo.base.progress import Progress
@@ -128,7 +128,8 @@ def _begun(manifest: Manifest, out: Path, encoder: Encoder, wanted: Wanted | Non
     given = wanted or Wanted()
     if needed and given.num_frames not in (None, needed):
         raise ConfigError(
-            f"{encoder.name} takes {needed} frames, not {given.num_frames}; leave out --frames"
+            f"{encoder.name} takes {needed} frames, not {given.num_frames}; leave out "
+            f"{option('frames')}"
         )
     num_frames = given.num_frames or needed or 8
     steps = _steps(encoder, num_frames)
@@ -162,8 +163,9 @@ def _begun(manifest: Manifest, out: Path, encoder: Encoder, wanted: Wanted | Non
         ours, theirs = there.model_dump(), form.model_dump()
         name = next(name for name in ours if ours[name] != theirs[name])
         raise ConfigError(
-            f"{out} was begun with {name} = {ours[name]}, not {theirs[name]}; leave that out to go "
-            "on with it, or choose another folder"
+            f"{out} was begun with {option(name.removeprefix('num_'), ours[name])}; leave out "
+            f"{option(name.removeprefix('num_'), theirs[name])} to go on with it, or choose "
+            "another folder"
         )
     features = Manifest(manifest.table, root=manifest.root, features=str(out))
     features.write(out / MANIFEST)

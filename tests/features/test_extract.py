@@ -106,7 +106,7 @@ def test_extract__a_video_that_cannot_be_read_is_a_reason(manifest, grey, tmp_pa
 
 
 def test_extract__refuses_what_does_not_fit(cache, manifest, grey, tmp_path):
-    with pytest.raises(ConfigError, match="was begun with num_views = 4, not 2"):
+    with pytest.raises(ConfigError, match="was begun with views=4; leave out views=2 to go on"):
         extract(manifest, cache.folder, encoder=grey, wanted=Wanted(2, 3))
     fewer = Manifest(manifest.table.slice(0, 3), root=manifest.root)
     with pytest.raises(DataError, match="holds features of other videos; choose another folder"):
