@@ -251,6 +251,8 @@ def _with_value(parameter: Any, value: Any) -> str:
     flag = max(parameter.opts, key=len)
     if value is None or value is True:
         return str(flag)
+    if value is False and parameter.secondary_opts:
+        return str(max(parameter.secondary_opts, key=len))
     if isinstance(value, dict):
         return " ".join(
             f"{flag} {shlex.quote(f'{key}={_yaml(each)}')}" for key, each in value.items()

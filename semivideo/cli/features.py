@@ -25,8 +25,12 @@ def features(
         int | None, typer.Option(min=1, help="Frames of a view, spread over the video; 8.")
     ] = None,
     flip: Annotated[
-        bool, typer.Option(help="Mirror views; not where left and right are different classes.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--flip/--no-flip",
+            help="Mirror views, as usual; not where left and right are different classes.",
+        ),
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read what is there and repair what is damaged.")
     ] = False,

@@ -15,7 +15,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from semivideo.features.feature_cache import FeatureCache, Features
 from semivideo.features.feature_form import (
     MANIFEST,
     FeatureForm,
+    is_features,
     reading_settings,
     shard_files,
     videos_per_shard,
@@ -55,17 +56,20 @@ _AHEAD = 4  # videos decoded ahead of the encoder, a thread
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked of each video.
+    """What is asked of each video; None is as the cache was begun, or the usual.
 
     Attributes:
-        num_views: Views, >= 1.
-        num_frames: Frames of a view; None for the encoder's, or 8.
-        flip: Whether views may be mirrored: not where left and right are different classes.
+        num_views: Views, >= 1; 6.
+        num_frames: Frames of a view; the encoder's, or 8.
+        flip: Whether views may be mirrored: not where left and right are different classes; yes.
     """
 
-    num_views: int = 6
+    num_views: int | None = None
     num_frames: int | None = None
-    flip: bool = True
+    flip: bool | None = None
+
+
+USUAL = Wanted()
 
 
 def extract(
@@ -73,7 +77,7 @@ def extract(
     out: Path,
     *,
     encoder: Encoder,
-    wanted: Wanted | None = None,
+    wanted: Wanted = USUAL,
     part: Part = ALONE,
     verify: bool = False,
     progress: Progress | None = None,
@@ -84,7 +88,7 @@ def extract(
         manifest: The videos.
         out: The folder; new, empty, or one that was begun alike.
         encoder: On the device that computes.
-        wanted: Views and frames; None takes those of the cache, or the usual ones.
+        wanted: Views and frames.
         part: Number of this process, and how many share the shards.
         verify: Read every byte of what is there and make broken files again.
         progress: Called with ("features", videos done, videos in all, "") after each video.
@@ -122,54 +126,65 @@ def extract(
     return found
 
 
-def _begun(manifest: Manifest, out: Path, encoder: Encoder, wanted: Wanted | None) -> FeatureForm:
-    """The form of a cache that is there, if it fits, or of a new one."""
+def _begun(manifest: Manifest, out: Path, encoder: Encoder, wanted: Wanted) -> FeatureForm:
+    """The form of a cache that is there, if it is what is wanted, or of a new one."""
     needed = encoder.preprocessing.num_frames
-    given = wanted or Wanted()
-    if needed and given.num_frames not in (None, needed):
+    if needed and wanted.num_frames not in (None, needed):
         raise ConfigError(
-            f"{encoder.name} takes {needed} frames, not {given.num_frames}; leave out "
+            f"{encoder.name} takes {needed} frames, not {wanted.num_frames}; leave out "
             f"{option('frames')}"
         )
-    num_frames = given.num_frames or needed or 8
+    if is_features(out):
+        form = FeatureForm.read(out)
+        _check_begun(form, out, encoder, wanted)
+        if form.videos != digest_of(manifest):
+            raise DataError(
+                f"{out} holds features of other videos; choose another folder, or remove it",
+                path=str(out),
+            )
+    else:
+        form = _new_form(manifest, encoder, wanted, num_frames=wanted.num_frames or needed or 8)
+        (out / "shards").mkdir(parents=True, exist_ok=True)
+        form.write(out)
+    features = Manifest(manifest.table, root=manifest.root, features=str(out))
+    features.write(out / MANIFEST)
+    return form
+
+
+def _check_begun(form: FeatureForm, out: Path, encoder: Encoder, wanted: Wanted) -> None:
+    """Refuse to go on with a cache in another way than it was begun."""
+    form.check_encoder(encoder, folder=out)
+    for field in fields(wanted):
+        ours, theirs = getattr(form, field.name), getattr(wanted, field.name)
+        if theirs not in (None, ours):
+            name = field.name.removeprefix("num_")
+            raise ConfigError(
+                f"{out} was begun with {option(name, ours)}; leave out {option(name, theirs)} to "
+                "go on with it, or choose another folder"
+            )
+
+
+def _new_form(
+    manifest: Manifest, encoder: Encoder, wanted: Wanted, *, num_frames: int
+) -> FeatureForm:
+    num_views = 6 if wanted.num_views is None else wanted.num_views
     steps = _steps(encoder, num_frames)
-    form = FeatureForm(
+    return FeatureForm(
         encoder=encoder.name,
         weights_sha256=encoder.origin.sha256,
         preprocessing=encoder.preprocessing,
         pretrained_on=encoder.origin.pretrained_on,
         league=encoder.origin.league,
         licence=encoder.origin.licence,
-        num_views=given.num_views,
+        num_views=num_views,
         num_frames=num_frames,
-        flip=given.flip,
+        flip=wanted.flip is not False,
         steps=steps,
         dim=encoder.dim,
-        videos_per_shard=videos_per_shard(num_views=given.num_views, steps=steps, dim=encoder.dim),
+        videos_per_shard=videos_per_shard(num_views=num_views, steps=steps, dim=encoder.dim),
         num_videos=len(manifest),
         videos=digest_of(manifest),
     )
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "shards").mkdir(exist_ok=True)
-    form.write(out)
-    there = FeatureForm.read(out)
-    there.check_encoder(encoder, folder=out)
-    if there.videos != form.videos:
-        raise DataError(
-            f"{out} holds features of other videos; choose another folder, or remove it",
-            path=str(out),
-        )
-    if wanted is not None and there != form:
-        ours, theirs = there.model_dump(), form.model_dump()
-        name = next(name for name in ours if ours[name] != theirs[name])
-        raise ConfigError(
-            f"{out} was begun with {option(name.removeprefix('num_'), ours[name])}; leave out "
-            f"{option(name.removeprefix('num_'), theirs[name])} to go on with it, or choose "
-            "another folder"
-        )
-    features = Manifest(manifest.table, root=manifest.root, features=str(out))
-    features.write(out / MANIFEST)
-    return there
 
 
 def _steps(encoder: Encoder, num_frames: int) -> int:

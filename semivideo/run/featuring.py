@@ -25,7 +25,7 @@ def extract_features(
     encoder: str = "efficientnet_lite0",
     views: int | None = None,
     frames: int | None = None,
-    flip: bool = True,
+    flip: bool | None = None,
     verify: bool = False,
     progress: Progress | None = None,
 ) -> FeatureCache:
@@ -41,7 +41,8 @@ def extract_features(
         views: Views of each video: the first one plain, the second its mirror, the others cropped,
             coloured and of other frames; None for 6.
         frames: Frames of a view, spread over the video; None for the encoder's, or 8.
-        flip: Whether views may be mirrored: not where left and right are different classes.
+        flip: Whether views may be mirrored: not where left and right are different classes; None
+            for yes.
         verify: Read every byte of what is there and make broken files again.
         progress: See ``semivideo.api``.
 
@@ -56,13 +57,11 @@ def extract_features(
     network = load_encoder(encoder)
     device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
     manifest = as_manifest(videos, progress=progress)
-    is_usual = views is None and frames is None and flip
-    wanted = None if is_usual else Wanted(6 if views is None else views, frames, flip)
     found = extract(
         manifest,
         Path(out),
         encoder=network.to(device),
-        wanted=wanted,
+        wanted=Wanted(views, frames, flip),
         part=part_of_job(),
         verify=verify,
         progress=progress,

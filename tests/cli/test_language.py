@@ -92,3 +92,8 @@ def test_messages__name_no_option_but_by_option():
 )
 def test_command__can_be_pasted_whatever_the_path(path):
     assert shlex.split(command("semivideo", "evaluate", Path(path)))[2] == path
+
+
+def test_options__that_are_switched_off_are_typed_so():
+    assert spelled("features", f"leave out {option('flip', False)}") == "leave out --no-flip"
+    assert spelled("features", f"begun with {option('flip', True)}") == "begun with --flip"
