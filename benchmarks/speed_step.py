@@ -28,7 +28,7 @@ from torch.nn.functional import cross_entropy, interpolate
 from torch.profiler import ProfilerActivity, profile
 
 from semivideo.base.records import Batch, Clips, LabeledClips
-from semivideo.engine.optim import sgd
+from semivideo.engine.optim import make_optimizer
 from semivideo.engine.runtime import Runtime, native_precision
 from semivideo.engine.trainer import Plan, Training
 from semivideo.models import create
@@ -125,7 +125,7 @@ def stepper(
             parameter.data = parameter.data.bfloat16().float()
     runtime = Runtime(precision=settings.precision, cpu=True)
     runtime.place(network, channels_last=settings.channels_last)
-    optimizer = sgd(network, settings)
+    optimizer = make_optimizer(network, settings)
 
     def step(number: int) -> float:
         x, y = clips_of(number, num_clips=batch)

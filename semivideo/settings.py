@@ -8,7 +8,7 @@ network options that only one class has are checked against that class's constru
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -114,8 +114,36 @@ class ViewSettings(Section):
     """Deviation per channel of frames in [0, 1] that is divided by."""
 
 
+class Rates(Section):
+    """Peak learning rates of a network's parts, see docs/tuning.md."""
+
+    head: float | None = Field(None, gt=0)
+    """Of the head, which maps features to logits; None takes engine.learning_rate."""
+    body: float | None = Field(None, gt=0)
+    """Of the body, which is all before the head; None takes engine.learning_rate."""
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    """Factor from each part of the body to the one before it; transformers take 0.65 to 0.75."""
+
+
+class LoraSettings(Section):
+    """Low-rank updates beside frozen weights (Hu et al. 2021), merged at deployment."""
+
+    rank: int = Field(8, ge=1)
+    """Rank of the updates; 4 to 16 are usual."""
+    alpha: float | None = Field(None, gt=0)
+    """Updates are scaled by alpha / rank; None takes alpha = 2 rank."""
+    dropout: Proportion = 0.0
+    """Probability of dropping an input of the updates."""
+    targets: list[str] | None = Field(None, min_length=1)
+    """Last words of the names of layers that get updates; None: queries, keys and values."""
+
+
 class NetworkSettings(Section):
-    """One network and the clips it sees."""
+    """One network, the clips it sees and how it is tuned."""
+
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"rates", "freeze", "frozen_statistics", "drop_path", "lora"}
+    )
 
     name: str = "resnet3d50"
     """A name from `semivideo methods`, or module:Class."""
@@ -127,6 +155,16 @@ class NetworkSettings(Section):
     """The clip starts up to this many seconds away from the primary's (CMPL's t_s)."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Constructor arguments of the network, such as width or dropout."""
+    rates: Rates = Field(default_factory=Rates)
+    """Peak learning rates by part."""
+    freeze: list[str] = Field(default_factory=list)
+    """What is not trained: parts (body, head, stem, res2, ...) or beginnings of weights' names."""
+    frozen_statistics: bool = False
+    """Batch norms use the statistics they came with, and keep them; frozen parts do so anyway."""
+    drop_path: float = Field(0.0, ge=0, lt=1)
+    """Probability of leaving out the last residual block of a clip in training; less before it."""
+    lora: LoraSettings | None = None
+    """Low-rank updates of a frozen body (extra hf); None trains the weights themselves."""
 
 
 class NetworksSettings(Section):
@@ -157,19 +195,25 @@ class MethodSettings(BaseModel):
 class EngineSettings(Section):
     """The loop and the optimiser."""
 
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"optimizer", "label_smoothing", "mixup", "cutmix", "accumulate"}
+    )
+
     steps: int | None = Field(None, ge=1)
     """Number of iterations; None computes it from epochs."""
     epochs: float = Field(200, gt=0)
     """Passes over epoch_of's videos, used where steps is None."""
     epoch_of: Literal["unlabeled", "labeled"] = "unlabeled"
     """Which stream an epoch counts."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """sgd: as in the papers; adamw: for tuning pretrained networks."""
     learning_rate: float = Field(0.1, gt=0)
-    """Peak learning rate of SGD."""
+    """Peak learning rate of all that has none of its own (networks.primary.rates)."""
     momentum: float = Field(0.9, ge=0, lt=1)
-    """SGD momentum; Nesterov is off."""
+    """SGD's, without Nesterov; of AdamW the first beta, whose second is 0.999."""
     weight_decay: float = Field(1e-4, ge=0)
-    """L2 on every parameter, as in the papers."""
-    decay_exempt: list[Literal["norm", "bias"]] = Field(default_factory=list)
+    """L2 on every parameter, as in the papers; of AdamW the decoupled decay (usual: 0.05)."""
+    decay_exempt: list[Literal["norm", "bias", "head"]] = Field(default_factory=list)
     """Kinds of parameters without weight decay."""
     warmup: float = Field(0.0, ge=0, le=1)
     """Share of the steps over which the learning rate rises linearly from a tenth; then cosine."""
@@ -177,6 +221,14 @@ class EngineSettings(Section):
     """Largest gradient norm; None for no clipping."""
     ema: float | None = Field(None, ge=0, lt=1)
     """Decay of an average of the deployed network's weights that is deployed instead."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """Share of a label that is spread evenly over all classes; of labelled clips alone."""
+    mixup: float = Field(0.0, ge=0)
+    """Labelled clips are blended by shares from Beta(mixup, mixup); 0 for none, 0.2 to 0.8."""
+    cutmix: float = Field(0.0, ge=0)
+    """Labelled clips get a box of another, its share from Beta(cutmix, cutmix); 0 for none."""
+    accumulate: int = Field(1, ge=1)
+    """Parts of a step's clips that are computed in turn, to save memory; divides both batches."""
     precise_bn: int = Field(0, ge=0)
     """Steps of the training stream over which batch statistics are recomputed at the end."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -273,6 +325,8 @@ class ModelCard(Section):
 class Settings(Section):
     """Everything that defines a run, next to the videos and the split."""
 
+    later: ClassVar[frozenset[str]] = frozenset({"features"})
+
     data: DataSettings = Field(default_factory=DataSettings)
     """Clips and batches."""
     views: ViewSettings = Field(default_factory=ViewSettings)
@@ -293,14 +347,8 @@ class Settings(Section):
         return yaml.safe_dump(self.to_mapping(), sort_keys=False)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return the settings as ``from_mapping`` accepts them; without features, none are named.
-
-        So runs of versions that knew no features keep their digest.
-        """
-        mapping = self.model_dump(mode="json")
-        if self.features is None:
-            del mapping["features"]
-        return mapping
+        """Return the settings as ``from_mapping`` accepts them."""
+        return self.written()
 
     @classmethod
     def from_mapping(cls, mapping: dict[str, Any]) -> Settings:

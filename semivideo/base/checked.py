@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -35,11 +35,28 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys are errors, values are checked on assignment."""
+    """Base of all sections: unknown keys are errors, values are checked on assignment.
+
+    Attributes:
+        later: Fields that versions after the first release added. At their defaults they are not
+            written down, so that files and digests stay those of the versions without them.
+    """
 
     model_config = ConfigDict(
         extra="forbid", validate_assignment=True, use_attribute_docstrings=True, frozen=False
     )
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    def written(self) -> dict[str, Any]:
+        """Return the section as files have it: what JSON holds, without unused later fields."""
+        mapping = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if name in self.later and value == field.get_default(call_default_factory=True):
+                del mapping[name]
+            elif isinstance(value, Section):
+                mapping[name] = value.written()
+        return mapping
 
 
 def sentence(error: ValidationError, model: type[BaseModel], *, section: str = "") -> str:

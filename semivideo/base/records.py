@@ -197,11 +197,34 @@ class Clips:
         return len(self.video)
 
 
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How each labelled clip is mixed with another one of its batch.
+
+    Attributes:
+        partner: int64 (N,), the number of the other clip.
+        share: Weight of the clip itself and of its label, in [0, 1].
+        box: Top, left, height and width of what the other clip covers, as shares of the side of a
+            view; None where all pixels are blended by ``share``.
+    """
+
+    partner: Tensor
+    share: float
+    box: tuple[float, float, float, float] | None = None
+
+
 @dataclass(slots=True)
 class LabeledClips(Clips):
-    """Clips whose class the learner may know; ``label`` is int64 (N,) in [0, num_classes)."""
+    """Clips whose class the learner may know.
+
+    Attributes:
+        label: int64 (N,) in [0, num_classes); float (N, num_classes), rows of sum 1, where labels
+            are smoothed or mixed. Both are targets of ``cross_entropy``.
+        mix: How views of these clips are mixed, None where they are not.
+    """
 
     label: Tensor
+    mix: Mix | None = None
 
 
 @dataclass(slots=True)

@@ -66,9 +66,14 @@ class Checkpoint:
 
 def settings_hash(settings: Settings) -> str:
     """Return a digest of everything in the settings that changes the trained weights."""
-    # Runs of versions that knew no features keep their digest.
-    unused = {"features": True} if settings.features is None else {}
-    mapping = settings.model_dump(mode="json", exclude={**_WITHOUT_EFFECT, **unused})
+    mapping = settings.written()
+    for section, without_effect in _WITHOUT_EFFECT.items():
+        if without_effect is True:
+            del mapping[section]
+        else:
+            mapping[section] = {
+                key: value for key, value in mapping[section].items() if key not in without_effect
+            }
     return hashlib.sha256(json.dumps(mapping, sort_keys=True).encode()).hexdigest()
 
 

@@ -18,6 +18,7 @@ from semivideo.methods import METHODS, Method
 from semivideo.models.blocks.residual import ConvNorm, Residual
 from semivideo.models.contract import Network
 from semivideo.settings import EngineSettings
+from semivideo.transforms import Views
 
 Part = TypeVar("Part", ConvNorm, Residual)
 
@@ -46,6 +47,8 @@ def set_execution(method: Method, settings: EngineSettings, *, device: torch.dev
             block.is_recomputed = True
     if not settings.weak_graph:
         _check_weak_views(method)
+    if settings.mixup or settings.cutmix:
+        _check_mixing(method, "mixup" if settings.mixup else "cutmix")
     if settings.compile is not None:
         _check_compiler(settings.compile, device)
         compile_networks(method, mode=settings.compile)
@@ -98,6 +101,20 @@ def _check_weak_views(method: Method) -> None:
         raise ConfigError(
             f"engine.weak_graph = False needs a method whose weak views only make labels ({able});"
             f" {type(method).__name__} learns from every forward: leave the setting out"
+        )
+
+
+def _check_mixing(method: Method, setting: str) -> None:
+    """Refuse a method whose labelled views cannot be mixtures of two clips."""
+    if not isinstance(getattr(method, "views", None), Views):
+        raise ConfigError(
+            f"engine.{setting} mixes the pixels of labelled clips, and {type(method).__name__} "
+            "does not make its views of them by semivideo.transforms.Views; leave the setting out"
+        )
+    if not method.takes_mixed:
+        raise ConfigError(
+            f"engine.{setting} mixes two labelled clips, and {type(method).__name__} asks its "
+            "teacher about each video by itself; leave out the setting or method.teacher"
         )
 
 

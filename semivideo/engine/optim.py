@@ -1,4 +1,9 @@
-"""The optimiser of the papers: SGD without Nesterov, cosine to 0, optional linear warm-up."""
+"""The optimisers: SGD without Nesterov, as in the papers, or AdamW for pretrained networks.
+
+Rates follow a cosine to 0 after an optional linear warm-up; each part of a network has its own
+peak (``Network.rates``), and with layer decay d, part i of a body of n parts has d^(n - 1 - i) of
+the body's.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +15,11 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from semivideo.settings import EngineSettings
+from semivideo.models.contract import HEAD, Network
+from semivideo.settings import EngineSettings, Rates
 
+BETA_2 = 0.999
+"""AdamW's second beta; the first is ``engine.momentum``."""
 _FUSED = {"cpu", "cuda"}
 _NORMS = (_BatchNorm, _InstanceNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
@@ -40,7 +48,7 @@ def learning_rate(step: int, num_steps: int, settings: EngineSettings) -> float:
     return settings.learning_rate * 0.5 * (1.0 + math.cos(angle))
 
 
-def sgd(method: nn.Module, settings: EngineSettings) -> torch.optim.SGD:
+def make_optimizer(method: nn.Module, settings: EngineSettings) -> torch.optim.Optimizer:
     """Return the optimiser of every trainable parameter of a method.
 
     Where torch has one, the update of all parameters is one kernel: with 23 million of them half
@@ -49,52 +57,88 @@ def sgd(method: nn.Module, settings: EngineSettings) -> torch.optim.SGD:
     """
     groups = parameter_groups(method, settings)
     is_fused = all(p.device.type in _FUSED for group in groups for p in group["params"])
-    return torch.optim.SGD(
-        groups,
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        nesterov=False,
-        fused=is_fused or None,  # None: torch chooses between its loop and foreach
-    )
+    common: dict[str, Any] = {
+        "lr": settings.learning_rate,
+        "fused": is_fused or None,  # None: torch chooses between its loop and foreach
+    }
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(groups, betas=(settings.momentum, BETA_2), **common)
+    return torch.optim.SGD(groups, momentum=settings.momentum, nesterov=False, **common)
 
 
 def parameter_groups(method: nn.Module, settings: EngineSettings) -> list[dict[str, Any]]:
-    """Split the trainable parameters into those with and those without weight decay.
+    """Divide the trainable parameters by learning rate and by whether they have weight decay.
 
     The papers decay every parameter; ``decay_exempt`` spares those of normalisation layers
-    ("norm": their weight and bias) and all biases ("bias").
+    ("norm": their weight and bias), all biases ("bias") and the heads of networks ("head").
 
     Args:
         method: All its networks; a parameter that two of them share counts once.
-        settings: Gives ``weight_decay`` and ``decay_exempt``.
+        settings: Gives ``learning_rate``, ``weight_decay`` and ``decay_exempt``.
 
     Returns:
-        Groups for a torch optimiser; empty ones are left out.
+        Groups for a torch optimiser, those with decay before those without; each whose rate is not
+        ``learning_rate`` has a key ``rate_factor``, its rate divided by that.
     """
+    exempt, factors = _exempt(method, settings), _rate_factors(method, settings)
+    trainable = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for parameter in trainable:
+        which = (parameter in exempt, factors.get(parameter, 1.0))
+        groups.setdefault(which, []).append(parameter)
+    return [
+        {
+            "params": groups[is_exempt, factor],
+            "weight_decay": 0.0 if is_exempt else settings.weight_decay,
+            **({"rate_factor": factor} if factor != 1 else {}),
+        }
+        for is_exempt, factor in sorted(groups, key=lambda which: which[0])
+    ]
+
+
+def _exempt(method: nn.Module, settings: EngineSettings) -> set[nn.Parameter]:
+    """Parameters without weight decay."""
     exempt: set[nn.Parameter] = set()
     for module in method.modules():
         for name, parameter in module.named_parameters(recurse=False):
             is_norm = "norm" in settings.decay_exempt and isinstance(module, _NORMS)
-            if is_norm or ("bias" in settings.decay_exempt and name == "bias"):
+            is_bias = name == "bias" or name.endswith("_bias")
+            if is_norm or (is_bias and "bias" in settings.decay_exempt):
                 exempt.add(parameter)
-    trainable = [parameter for parameter in method.parameters() if parameter.requires_grad]
-    groups = [
-        {
-            "params": [parameter for parameter in trainable if parameter not in exempt],
-            "weight_decay": settings.weight_decay,
-        },
-        {
-            "params": [parameter for parameter in trainable if parameter in exempt],
-            "weight_decay": 0.0,
-        },
-    ]
-    return [group for group in groups if group["params"]]
+        if isinstance(module, Network) and "head" in settings.decay_exempt:
+            exempt.update(module.get_parameter(name) for name in module.parts()[HEAD])
+    return exempt
+
+
+def _rate_factors(method: nn.Module, settings: EngineSettings) -> dict[nn.Parameter, float]:
+    """Rate of each parameter of a network, relative to ``learning_rate``."""
+    factors: dict[nn.Parameter, float] = {}
+    for network in method.modules():
+        if isinstance(network, Network) and network.rates != Rates():
+            for part, rate in part_rates(network, settings).items():
+                for name in network.parts()[part]:
+                    factors[network.get_parameter(name)] = rate / settings.learning_rate
+    return factors
+
+
+def part_rates(network: Network, settings: EngineSettings) -> dict[str, float]:
+    """Return the peak learning rate of each part of a network, from the clip to the logits.
+
+    Args:
+        network: Gives ``parts`` and ``rates``.
+        settings: Gives ``learning_rate``, for parts without a rate of their own.
+    """
+    rates, parts = network.rates, list(network.parts())
+    body = settings.learning_rate if rates.body is None else rates.body
+    deepest = len(parts) - 2  # the head is no part of the body
+    found = {part: body * rates.layer_decay ** (deepest - i) for i, part in enumerate(parts)}
+    return {**found, HEAD: settings.learning_rate if rates.head is None else rates.head}
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every parameter group the same learning rate."""
+    """Give every parameter group the learning rate of a step, or its own multiple of it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("rate_factor", 1.0)
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:

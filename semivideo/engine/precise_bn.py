@@ -27,7 +27,8 @@ def recompute_batch_statistics(
     in evaluation mode.
 
     Args:
-        method: Its deployed network may have no batch norm; then nothing happens.
+        method: Its deployed network may have no batch norm, or only such as keep their statistics;
+            then nothing happens.
         batches: The steps to average over; means and (unbiased) variances count equally.
         runtime: Where to compute; statistics are averaged over its processes.
 
@@ -35,8 +36,12 @@ def recompute_batch_statistics(
         Number of steps used.
     """
     method.eval()
-    norms = [m for m in method.deployed.modules() if isinstance(m, _BatchNorm)]
-    norms = [norm for norm in norms if norm.track_running_stats]
+    kept = method.deployed.kept_statistics
+    norms = [
+        module
+        for name, module in method.deployed.named_modules()
+        if isinstance(module, _BatchNorm) and module.track_running_stats and name not in kept
+    ]
     if not norms:
         return 0
     momenta = [norm.momentum for norm in norms]

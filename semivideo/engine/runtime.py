@@ -9,7 +9,8 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,6 +93,17 @@ class Runtime:
         """Return what the loop calls in place of the method: it averages gradients of processes."""
         prepared: nn.Module = self._accelerator.prepare_model(method)
         return prepared
+
+    @contextmanager
+    def averaged(self, prepared: nn.Module, *, now: bool) -> Iterator[None]:
+        """Let a backward pass within average gradients over the processes, or leave it to a later.
+
+        Args:
+            prepared: What ``prepare`` returned.
+            now: False while parts of a step are to come, whose gradients add up.
+        """
+        with nullcontext() if now else self._accelerator.no_sync(prepared):
+            yield
 
     def autocast(self) -> torch.autocast:
         """Return a context in which forward passes compute in ``precision``."""

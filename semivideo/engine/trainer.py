@@ -14,11 +14,12 @@ from torch import nn
 
 from semivideo.base.errors import CheckpointError, TrainingError
 from semivideo.base.randomness import key
-from semivideo.base.records import Batch
+from semivideo.base.records import Batch, StepResult
+from semivideo.engine.accumulation import in_parts, joined
 from semivideo.engine.checkpoint import Checkpoint, Checkpoints
 from semivideo.engine.execution import begin_step, set_execution
 from semivideo.engine.log import MetricsLog
-from semivideo.engine.optim import learning_rate, load_optimizer, set_learning_rate, sgd
+from semivideo.engine.optim import learning_rate, load_optimizer, make_optimizer, set_learning_rate
 from semivideo.engine.precise_bn import recompute_batch_statistics
 from semivideo.engine.pseudo_log import PseudoLabelLog
 from semivideo.engine.rounds import Rounds
@@ -26,8 +27,10 @@ from semivideo.engine.runtime import Runtime
 from semivideo.engine.watch import CollapseWatch
 from semivideo.methods.base import Method
 from semivideo.methods.parts.ema import WeightAverage
+from semivideo.models.tuning import merge
 from semivideo.runfolder import RunFolder
 from semivideo.settings import EngineSettings
+from semivideo.transforms.labeled_mix import with_soft_labels
 
 _LOG = logging.getLogger("semivideo")
 
@@ -83,7 +86,7 @@ class Training:
         runtime.place(method, channels_last=settings.channels_last)
         set_execution(method, settings, device=runtime.device)
         self.method, self.plan, self.run, self.runtime = method, plan, run, runtime
-        self.optimizer = sgd(method, settings)
+        self.optimizer = make_optimizer(method, settings)
         self.average = self._new_average()
         self.stepper = runtime.prepare(method)
         self.checkpoints = Checkpoints(run, keep=settings.keep_checkpoints)
@@ -144,14 +147,11 @@ class Training:
         """Do one step."""
         settings, step = self.plan.settings, batch.step
         now = self.rounds.at(step)
-        batch = self.as_set(replace(batch, progress=(step - now.start) / now.num_steps))
-        begin_step(settings)
+        batch = replace(batch, progress=(step - now.start) / now.num_steps)
         torch.manual_seed(key(settings.seed, "step", step, self.runtime.rank))  # dropout
         set_learning_rate(self.optimizer, self.rate(step))
-        with self.runtime.autocast():
-            result = self.stepper(batch)
         self.optimizer.zero_grad()
-        self.runtime.backward(result.loss)
+        result = self._with_gradient(batch)
         self.runtime.step(self.optimizer, self.method.parameters(), clip=settings.clip_gradient)
         self.method.after_step()
         if self.average is not None:
@@ -161,8 +161,12 @@ class Training:
         self._note_skipped(batch)
 
     def as_set(self, batch: Batch) -> Batch:
-        """Return the batch with what the run's settings say of how it is computed."""
-        return replace(batch, weak_graph=self.plan.settings.weak_graph)
+        """Return the batch with what the run's settings say of its labels and its computation."""
+        settings, num_classes = self.plan.settings, self.method.deployed.num_classes
+        labeled = with_soft_labels(
+            batch.labeled, settings, num_classes=num_classes, step=batch.step
+        )
+        return replace(batch, labeled=labeled, weak_graph=settings.weak_graph)
 
     def write_line(self, done: int) -> None:
         """Log the steps since the last line."""
@@ -209,8 +213,13 @@ class Training:
         if settings.precise_bn:
             start = max(0, num_steps - settings.precise_bn)
             steps = timed(batches, range(start, num_steps))
-            last_steps = (self.as_set(batch) for batch, _ in steps)
+            last_steps = (
+                self.as_set(part)
+                for batch, _ in steps
+                for part in in_parts(batch, settings.accumulate)
+            )
             recompute_batch_statistics(self.method, last_steps, runtime=self.runtime)
+        merge(self.method.deployed)
         self.method.eval()
         self.pseudo_labels.merge()
 
@@ -235,6 +244,19 @@ class Training:
             self.run.write_json(self.run.summary_file, summary)
         self.runtime.wait_for_all()
         return summary
+
+    def _with_gradient(self, batch: Batch) -> StepResult:
+        """Compute the step, in parts if so set, and leave the gradient in the parameters."""
+        results = []
+        parts = in_parts(batch, self.plan.settings.accumulate)
+        for number, part in enumerate(parts, start=1):
+            begin_step(self.plan.settings)
+            with self.runtime.averaged(self.stepper, now=number == len(parts)):
+                with self.runtime.autocast():
+                    result = self.stepper(self.as_set(part))
+                self.runtime.backward(result.loss / len(parts))
+            results.append(replace(result, loss=result.loss.detach()))
+        return joined(results)
 
     def _load(self, state: dict[str, Any]) -> None:
         """Take over the state of a checkpoint."""

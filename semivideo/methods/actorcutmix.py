@@ -39,7 +39,8 @@ from semivideo.methods.parts.boxes import human_boxes
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, confident_labels
 from semivideo.transforms import Views
-from semivideo.transforms.mix import boxes_in_views, inside, motion_boxes, partners
+from semivideo.transforms.labeled_mix import partners
+from semivideo.transforms.mix import boxes_in_views, inside, motion_boxes
 
 
 class ActorCutMix(Method):

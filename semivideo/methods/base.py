@@ -56,6 +56,8 @@ class Method(nn.Module, ABC):
             ``Batch.weak_graph`` on to ``jointly``; False for a method that learns from every view.
         needs_pixels: Whether it makes something of frames that cached features do not have, such as
             rotated clips or another modality.
+        takes_mixed: Whether labelled clips may be mixtures of two (mixup, cutmix); False for what
+            asks somebody else about a video by its name.
     """
 
     clips: dict[str, ClipSpec]
@@ -64,6 +66,7 @@ class Method(nn.Module, ABC):
     num_rounds: int = 1
     weak_only_labels: bool = False
     needs_pixels: bool = False
+    takes_mixed: bool = True
 
     @abstractmethod
     def forward(self, batch: Batch) -> StepResult:
@@ -152,7 +155,7 @@ def supervised_loss(logits: dict[str, Tensor], y: Tensor) -> StepResult:
 
     Args:
         logits: Name of the term to logits (B, K).
-        y: int64 (B,), the labels.
+        y: int64 (B,), the labels; float (B, K) where they are soft.
     """
     terms = {name: cross_entropy(logits_BK.float(), y) for name, logits_BK in logits.items()}
     loss = torch.stack(list(terms.values())).sum()

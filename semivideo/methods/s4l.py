@@ -70,7 +70,7 @@ class S4L(Method):
         F_x = self.primary.classify(labeled.flatten(0, 1)).float()
         R_z = self.rotation(features).float()
         k = torch.arange(4, device=z.device).repeat_interleave(N)
-        L_s = cross_entropy(F_x, y.repeat(self.num_copies))
+        L_s = cross_entropy(F_x, torch.cat([y] * self.num_copies))
         L_r = cross_entropy(R_z, k)
 
         return StepResult(

@@ -81,6 +81,7 @@ class VideoSSL(Method):
         self.distillation_weight = distillation_weight
         self.supervised_warmup = supervised_warmup
         self.teacher = None
+        self.takes_mixed = teacher is None  # the teacher knows whole videos
         if teacher is not None:
             self.teacher = image_teacher(teacher, num_classes=image_classes)
             self.distilled = nn.Linear(primary.num_features, image_classes)

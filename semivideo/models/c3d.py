@@ -35,7 +35,7 @@ from semivideo.models.blocks.residual import (
     stem_channels,
 )
 from semivideo.models.blocks.staged import initialize
-from semivideo.models.contract import Network
+from semivideo.models.contract import HEAD, Network
 
 HIDDEN = 4096
 POOLED: Triple = (1, 4, 4)
@@ -95,6 +95,13 @@ class C3D(Network):
         hidden_ND: Tensor = self.fc7(self.dropout(features_ND)).relu()
         logits_NK: Tensor = self.classifier(self.dropout(hidden_ND))
         return logits_NK
+
+    def part_of(self, name: str) -> str:
+        """Name the part of a weight: conv1 to conv5, fc6, head (fc7 and the classifier)."""
+        first, _, rest = name.partition(".")
+        if first == "convolutions":
+            return f"conv{int(rest.partition('.')[0]) + 1}"
+        return first if first == "fc6" else HEAD
 
 
 class Bias(nn.Module):

@@ -32,7 +32,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from semivideo.base.checked import Proportion
 from semivideo.base.errors import CheckpointError, ConfigError, MissingExtraError
-from semivideo.models.contract import Network
+from semivideo.models.blocks.drop_path import DropPath
+from semivideo.models.contract import HEAD, Network
 from semivideo.models.tsm import TemporalShift
 
 MEAN, STD = 127 / 255, 128 / 255
@@ -142,6 +143,11 @@ class EfficientNetLite0(Network):
         logits_NK: Tensor = self.classifier(self.dropout(features_ND))
         return logits_NK
 
+    def part_of(self, name: str) -> str:
+        """Name the part of a weight: stem, res2 to res5, top (the last 1x1), head (classifier)."""
+        first = name.partition(".")[0]
+        return {"head": "top", "classifier": HEAD}.get(first, first)
+
     def check_clip(self, *, num_frames: int, size: int) -> None:
         """Refuse sides that five halvings do not divide."""
         if size % 32:
@@ -239,6 +245,8 @@ class Inverted(nn.Module):
         self.branch = nn.Sequential(*layers)
         self.is_residual = stride == 1 and in_channels == row.channels
         self.shift = TemporalShift(shift if self.is_residual else 0.0)
+        if self.is_residual:
+            self.drop_path = DropPath()
 
     def forward(self, x: Tensor, *, num_frames: int) -> Tensor:
         """Map (N * T, C, H, W) to (N * T, C', H', W')."""
@@ -247,7 +255,10 @@ class Inverted(nn.Module):
             clip = x.view(-1, num_frames, *x.shape[1:]).transpose(1, 2)
             moved = self.shift(clip).transpose(1, 2).reshape(x.shape)
         y: Tensor = self.branch(moved)
-        return x + y if self.is_residual else y
+        if not self.is_residual:
+            return y
+        factors = self.drop_path.factors(y, num_clips=len(y) // num_frames)
+        return x + y if factors is None else x + factors * y
 
 
 def published_file() -> Path:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from semivideo.base.checked import Proportion
-from semivideo.models.contract import Network
+from semivideo.models.contract import BODY, HEAD, Network
 
 
 class Standardize(nn.Module):
@@ -89,6 +89,10 @@ class Head(Network):
         """Map features (N, D) to logits (N, K), after dropout."""
         logits_NK: Tensor = self.classifier(self.drop(features_ND))
         return logits_NK
+
+    def part_of(self, name: str) -> str:
+        """Name the part of a weight: body is what makes the features, head the classifier."""
+        return HEAD if name.startswith("classifier.") else BODY
 
 
 class LinearHead(Head):

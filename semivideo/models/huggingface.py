@@ -25,7 +25,8 @@ from torch import Tensor, nn
 
 from semivideo.base.checked import Proportion
 from semivideo.base.errors import CheckpointError, ConfigError, MissingExtraError, nearest
-from semivideo.models.contract import Network
+from semivideo.models.blocks.drop_path import DropLayer, DropPath
+from semivideo.models.contract import HEAD, Network
 
 SHOWN = 5
 _LOG = logging.getLogger("semivideo")
@@ -35,6 +36,7 @@ class _Type(NamedTuple):
     """What must be known of a type of model: its classes, and which clips it takes."""
 
     classes: str
+    attention: tuple[str, ...] = ("query", "key", "value")
     frames: str = "num_frames"
     size: str = "image_size"
     any_frames: bool = False
@@ -43,10 +45,10 @@ class _Type(NamedTuple):
 TYPES: dict[str, _Type] = {
     "videomae": _Type("VideoMAE"),
     # Its embeddings interpolate positions, its layers still group tokens by the configured sizes.
-    "timesformer": _Type("Timesformer"),
-    "vivit": _Type("Vivit"),
+    "timesformer": _Type("Timesformer", ("qkv",)),
+    "vivit": _Type("Vivit", ("q_proj", "k_proj", "v_proj")),
     # Rotary positions: any length; rows of patches are counted with the configured size.
-    "vjepa2": _Type("VJEPA2", "frames_per_clip", "crop_size", any_frames=True),
+    "vjepa2": _Type("VJEPA2", frames="frames_per_clip", size="crop_size", any_frames=True),
 }
 # Parts that are taken out: in place of the first stands ours, the second would get no gradient.
 TAKEN_OUT = ("classifier", "vjepa2.predictor")
@@ -98,6 +100,15 @@ class HuggingFace(Network):
         self.classifier = nn.Linear(self.num_features, num_classes)
         nn.init.normal_(self.classifier.weight, std=0.01)
         nn.init.zeros_(self.classifier.bias)
+        self.attention = TYPES[self.model_type].attention
+        # The layers stand in the first list of modules; other lists are of decoders and poolers.
+        self._layers, layers = next(
+            (name, m) for name, m in self.model.named_modules() if isinstance(m, nn.ModuleList)
+        )
+        drop_paths = [DropPath() for _ in layers]
+        for layer, drop_path in zip(layers, drop_paths, strict=True):
+            layer.register_forward_hook(DropLayer(drop_path), with_kwargs=True)
+        self.drop_paths = nn.ModuleList(drop_paths)
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map clips (N, C, T, H, W) to what the model would classify, (N, D).
@@ -115,6 +126,18 @@ class HuggingFace(Network):
         """Map features (N, D) to logits (N, K), after dropout."""
         logits_NK: Tensor = self.classifier(self.dropout(features_ND))
         return logits_NK
+
+    def part_of(self, name: str) -> str:
+        """Name the part of a weight: embeddings, layer0, layer1, ..., top, head.
+
+        The top is what stands after the layers, such as a normalisation or a pooler.
+        """
+        if name.startswith("classifier."):
+            return HEAD
+        start = f"model.{self._layers}."
+        if name.startswith(start):
+            return f"layer{name.removeprefix(start).partition('.')[0]}"
+        return "embeddings" if "embeddings" in name.split(".") else "top"
 
     def check_clip(self, *, num_frames: int, size: int) -> None:
         """Refuse clips that the model's positions do not cover."""

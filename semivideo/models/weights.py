@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def save_network(folder: Path, network: Network, card: ModelCard) -> None:
         replacing(folder / WEIGHTS) as weights_file,
     ):
         weights_file.write_bytes(content)
-        card_file.write_bytes(card.model_dump_json(indent=2).encode())
+        card_file.write_bytes(json.dumps(card.written(), indent=2, ensure_ascii=False).encode())
 
 
 def load_network(folder: Path) -> tuple[Network, ModelCard]:

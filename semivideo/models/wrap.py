@@ -15,7 +15,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from semivideo.base.errors import ConfigError, nearest
-from semivideo.models.contract import Network
+from semivideo.models.contract import BODY, HEAD, Network
 
 Layout = Literal["NCTHW", "NTCHW"]
 """Order of the axes a module wants: channels first or frames first."""
@@ -130,6 +130,10 @@ class Wrapped(Network):
         """Map features (N, D) to logits (N, K), after dropout."""
         logits_NK: Tensor = self.classifier(features_ND)
         return logits_NK
+
+    def part_of(self, name: str) -> str:
+        """Name the part of a weight: body is the module, head the classifier."""
+        return HEAD if name.startswith("classifier.") else BODY
 
     def card_options(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return the factory's options as they must be once the weights are in the run folder."""

@@ -21,6 +21,7 @@ from semivideo.data.splits import Split
 from semivideo.evaluation.protocols import crop_side
 from semivideo.features.cached_views import FeatureViews
 from semivideo.methods import METHODS, Method
+from semivideo.models.tuning import PLAIN, tune
 from semivideo.options import REQUIRED, Option, Options
 from semivideo.settings import ModelCard, NetworkSettings, Settings
 from semivideo.transforms import Views
@@ -164,11 +165,28 @@ def build_method(
     }
     for role, built in networks.items():
         _check_clip(settings, built, num_frames=wanted[role].num_frames, role=role)
+        tune(built, wanted[role], owner=f"networks.{role}")
+    _check_accumulation(settings, cls)
     clips = {role: clip_spec(network) for role, network in wanted.items()}
     made: Any = Views(settings.views) if views is None else views
     method = cls(*networks.values(), views=made, clips=clips, **options)
     _check_first_stream(method, settings.method.name)
     return method
+
+
+def _check_accumulation(settings: Settings, cls: type[Method]) -> None:
+    """Refuse batches that cannot be computed in so many equal parts."""
+    parts, data = settings.engine.accumulate, settings.data
+    batches = {"labeled_batch": data.labeled_batch}
+    if cls.uses_unlabeled:
+        batches["unlabeled_batch"] = data.unlabeled_batch
+    for name, size in batches.items():
+        if size % parts:
+            raise ConfigError(
+                f"engine.accumulate = {parts} must divide data.{name} = {size}, so that all parts "
+                f"weigh the same; set data.{name} to {parts * max(1, round(size / parts))} or "
+                "engine.accumulate to a divisor"
+            )
 
 
 def _check_first_stream(method: Method, name: str) -> None:
@@ -219,7 +237,7 @@ def build_card(settings: Settings, *, network: models.Network, classes: list[str
     primary = settings.networks.primary
     options = network.card_options(primary.options)
     return ModelCard(
-        network=primary.model_copy(update={"options": options}),
+        network=primary.model_copy(update={**PLAIN, "options": options}),
         classes=classes,
         # Who has the network may have no such GPU: each use of it names its own decoder.
         data=settings.data.model_copy(update={"decoder": "software"}),

@@ -1,4 +1,4 @@
-"""Human-centred CutMix (Zou et al., arXiv 2103.16565): boxes around people, masks, partners.
+"""Human-centred CutMix (Zou et al., arXiv 2103.16565): boxes around people, and masks.
 
 Boxes are (top, left, height, width) in pixels of a view, as in ``spatial``; they may reach beyond
 the view, and a box without area says that nobody is seen. A clip has one box for all its frames.
@@ -71,27 +71,6 @@ def inside(boxes_N4: Tensor, *, side: int) -> Tensor:
     rows_NH = (center >= top) & (center < top + height)
     columns_NW = (center >= left) & (center < left + width)
     return rows_NH[:, None, None, :, None] & columns_NW[:, None, None, None, :]
-
-
-def partners(draw_N: Tensor, draw_M: Tensor, is_valid_M: Tensor) -> Tensor:
-    """Choose another clip for each clip: of the valid ones the next by draw key, in a circle.
-
-    Draw keys are random, so this is a random partner; and it depends neither on the order of the
-    clips nor on how they are shared by processes.
-
-    Args:
-        draw_N: int64 (N,), keys of the clips to find partners for.
-        draw_M: int64 (M,), keys of all clips of the batch.
-        is_valid_M: bool (M,), who may be a partner.
-
-    Returns:
-        int64 (N,), numbers of the partners among the M; a valid clip gets itself only where it is
-        the only one. Without meaning where no clip is valid.
-    """
-    after_all = torch.iinfo(draw_M.dtype).max
-    ascending, number = draw_M.masked_fill(~is_valid_M, after_all).sort()
-    following = torch.searchsorted(ascending, draw_N, right=True)
-    return number[following % is_valid_M.sum().clamp(min=1)]
 
 
 def _extent(is_set_NL: Tensor) -> tuple[Tensor, Tensor]:

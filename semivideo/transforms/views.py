@@ -21,9 +21,10 @@ from torch import Tensor
 from semivideo.base.devices import on_device
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.randomness import uniform
-from semivideo.base.records import Clips
+from semivideo.base.records import Clips, LabeledClips
 from semivideo.settings import ViewSettings
 from semivideo.transforms import modality, spatial
+from semivideo.transforms.labeled_mix import mixed
 from semivideo.transforms.pixels import GREY, by_frame
 from semivideo.transforms.randaugment import (
     GEOMETRIC_OPERATIONS,
@@ -84,8 +85,14 @@ class Views:
         self.settings = settings
 
     def standard(self, clips: Clips, stream: str) -> Tensor:
-        """Return the labelled view of one stream: float32 (N, C, T, crop, crop)."""
-        return self.apply(clips.frames[stream], self.sample("standard", clips, stream=stream))
+        """Return the labelled view of one stream: float32 (N, C, T, crop, crop).
+
+        Labelled clips that say so are mixed with each other, see ``transforms.labeled_mix``.
+        """
+        view = self.apply(clips.frames[stream], self.sample("standard", clips, stream=stream))
+        if isinstance(clips, LabeledClips) and clips.mix is not None:
+            return mixed(view, clips.mix)
+        return view
 
     def weak(self, clips: Clips, stream: str) -> Tensor:
         """Return the view that pseudo-labels are made of: float32 (N, C, T, crop, crop)."""

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from semivideo.data.splits.published import NUM_VIDEOS
-from semivideo.engine.optim import learning_rate, set_learning_rate, sgd
+from semivideo.engine.optim import learning_rate, make_optimizer, set_learning_rate
 from semivideo.methods import METHODS
 from semivideo.recipes import RECIPES
 from semivideo.run import build
@@ -52,7 +52,7 @@ def test_recipe__takes_two_steps(kit, name, teacher, monkeypatch):
     torch.manual_seed(0)
     method = build.build_method(settings, num_classes=kit.K)
     method.prepare([f"{row}.mp4" for row in range(300)])
-    optimizer = sgd(method, settings.engine)
+    optimizer = make_optimizer(method, settings.engine)
     before = [p.detach().clone() for p in method.deployed.parameters()]
     for step in range(2):
         set_learning_rate(optimizer, learning_rate(step, 2, settings.engine))

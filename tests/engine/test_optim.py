@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from semivideo.engine.optim import learning_rate, load_optimizer, parameter_groups, sgd
+from semivideo.engine.optim import learning_rate, load_optimizer, make_optimizer, parameter_groups
 from semivideo.settings import EngineSettings
 
 
@@ -58,7 +58,9 @@ def test_parameter_groups__leave_frozen_ones_out_and_count_shared_ones_once():
 def test_sgd__follows_the_written_out_update():
     weight = nn.Parameter(torch.tensor([2.0]))
     method = nn.ParameterList([weight])
-    optimizer = sgd(method, EngineSettings(learning_rate=0.1, momentum=0.5, weight_decay=0.1))
+    optimizer = make_optimizer(
+        method, EngineSettings(learning_rate=0.1, momentum=0.5, weight_decay=0.1)
+    )
     w, v = 2.0, 0.0
     for _ in range(3):
         optimizer.zero_grad()
@@ -72,7 +74,7 @@ def test_sgd__follows_the_written_out_update():
 def test_load_optimizer__takes_string_keys_and_keeps_the_memory_format():
     torch.manual_seed(0)
     layer = nn.Conv3d(2, 3, 3).to(memory_format=torch.channels_last_3d)
-    optimizers = [sgd(layer, EngineSettings()) for _ in range(2)]
+    optimizers = [make_optimizer(layer, EngineSettings()) for _ in range(2)]
     layer(torch.rand(1, 2, 3, 3, 3)).sum().backward()
     optimizers[0].step()
     state = optimizers[0].state_dict()
@@ -93,7 +95,10 @@ def test_sgd__in_one_kernel_equals_the_loop_over_parameters():
     method = method.to(memory_format=torch.channels_last_3d)
     settings = EngineSettings(learning_rate=0.1, decay_exempt=["norm"], weight_decay=0.01)
     plain = copy.deepcopy(method)
-    optimizers = [sgd(method, settings), torch.optim.SGD(parameter_groups(plain, settings), 0.1)]
+    optimizers = [
+        make_optimizer(method, settings),
+        torch.optim.SGD(parameter_groups(plain, settings), 0.1),
+    ]
     optimizers[1].param_groups[0]["momentum"] = optimizers[1].param_groups[1]["momentum"] = 0.9
     assert optimizers[0].defaults["fused"]
     assert not optimizers[1].defaults["fused"]
@@ -109,4 +114,6 @@ def test_sgd__in_one_kernel_equals_the_loop_over_parameters():
 
 
 def test_sgd__takes_the_ordinary_update_where_there_is_no_kernel():
-    assert sgd(nn.Linear(2, 2, device="meta"), EngineSettings()).defaults["fused"] is None
+    assert (
+        make_optimizer(nn.Linear(2, 2, device="meta"), EngineSettings()).defaults["fused"] is None
+    )

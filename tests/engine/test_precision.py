@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
-from semivideo.engine.optim import sgd
+from semivideo.engine.optim import make_optimizer
 from semivideo.engine.runtime import Runtime
 from semivideo.models import create
 from semivideo.settings import EngineSettings
@@ -24,7 +24,7 @@ def losses(settings: EngineSettings, *, is_rounded: bool = False) -> NDArray[np.
         network.load_state_dict({k: v.bfloat16().to(v) for k, v in network.state_dict().items()})
     runtime = Runtime(precision=settings.precision, cpu=True)
     runtime.place(network, channels_last=settings.channels_last)
-    optimizer = sgd(network, settings)
+    optimizer = make_optimizer(network, settings)
     pattern, found = torch.randn(5, 3, 4, 32, 32, generator=generator), []
     for _ in range(STEPS):
         y = torch.randint(5, (8,), generator=generator)

@@ -7,7 +7,8 @@ import torch
 from semivideo.base.records import Clips
 from semivideo.settings import ViewSettings
 from semivideo.transforms import Views
-from semivideo.transforms.mix import boxes_in_views, inside, motion_boxes, partners
+from semivideo.transforms.labeled_mix import partners
+from semivideo.transforms.mix import boxes_in_views, inside, motion_boxes
 
 SIDE = 48
 

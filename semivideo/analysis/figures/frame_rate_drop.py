@@ -30,6 +30,7 @@ from semivideo.evaluation import Evaluation, Recognizer, with_protocol
 from semivideo.evaluation.infer import STREAM
 from semivideo.evaluation.metrics import accuracy
 from semivideo.evaluation.protocols import protocol_name
+from semivideo.models.tuning import merge, tune
 
 STRIDES = (1, 2, 4, 8)
 
@@ -157,6 +158,7 @@ def _networks(trained: Trained, *, auxiliary: bool) -> dict[str, Recognizer]:
             "a supervised run with the auxiliary's network"
         )
     network = models.create(settings.name, len(deployed.card.classes), **settings.options)
+    tune(network, settings, owner="networks.auxiliary")
     start = "auxiliary."
     weights = {
         name.removeprefix(start): tensor
@@ -164,6 +166,7 @@ def _networks(trained: Trained, *, auxiliary: bool) -> dict[str, Recognizer]:
         if name.startswith(start)
     }
     network.load_state_dict(weights)
+    merge(network)
     card = deployed.card.model_copy(update={"network": settings})
     device = next(deployed.network.parameters()).device
     return {"primary": deployed, "auxiliary": Recognizer(network.to(device), card)}

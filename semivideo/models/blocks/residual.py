@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from semivideo.base.errors import ConfigError
+from semivideo.models.blocks.drop_path import DropPath
 from semivideo.models.blocks.factorized import convolved_by_planes
 from semivideo.models.blocks.pooling import MaxPool
 from semivideo.models.blocks.recomputed import recomputed
@@ -123,16 +124,22 @@ class Residual(nn.Module):
             projection = Layer(out_channels, (1, 1, 1), stride)
             self.shortcut = ConvNorm(in_channels, projection, normalize=normalize)
         self.relu = nn.ReLU(inplace=True)
+        self.drop_path = DropPath()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, T, H, W) to (N, C', T', H', W')."""
+        # Drawn before, so that what is computed twice drops the same clips.
+        computed = partial(self._computed, factors=self.drop_path.factors(x))
         if self.is_recomputed and torch.is_grad_enabled():
-            return recomputed(self, self._computed, x)
-        return self._computed(x)
+            return recomputed(self, computed, x)
+        return computed(x)
 
-    def _computed(self, x: Tensor) -> Tensor:
+    def _computed(self, x: Tensor, *, factors: Tensor | None) -> Tensor:
         """The sum of both ways."""
-        out: Tensor = self.relu(self.shortcut(x) + self.branch(x))
+        branch = self.branch(x)
+        if factors is not None:
+            branch = branch * factors.to(branch.dtype)
+        out: Tensor = self.relu(self.shortcut(x) + branch)
         return out
 
 

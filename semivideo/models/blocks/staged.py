@@ -24,7 +24,7 @@ from semivideo.models.blocks.residual import (
     stem,
     stem_channels,
 )
-from semivideo.models.contract import Network
+from semivideo.models.contract import HEAD, Network
 
 Depth = Literal[10, 18, 34, 50]
 BasicDepth = Literal[10, 18, 34]
@@ -114,6 +114,11 @@ class StagedNetwork(Network):
         """Map features (N, D) to logits (N, K), after dropout."""
         logits_NK: Tensor = self.classifier(self.drop(features_ND))
         return logits_NK
+
+    def part_of(self, name: str) -> str:
+        """Name the part of a weight: stem, res2 to res5, head."""
+        first = name.partition(".")[0]
+        return HEAD if first == "classifier" else first
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

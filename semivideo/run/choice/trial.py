@@ -25,7 +25,7 @@ from semivideo.data.clips.loader import Streams, training_loader
 from semivideo.engine.batch_size import is_out_of_memory
 from semivideo.engine.runtime import Runtime
 from semivideo.engine.trainer import Plan, Training
-from semivideo.models import NETWORKS
+from semivideo.models import NETWORKS, tuning
 from semivideo.run import build
 from semivideo.runfolder import RunFolder
 from semivideo.settings import DataSettings, NetworkSettings, Settings
@@ -165,7 +165,10 @@ def check_memory(training: Training, batch: Batch, settings: Settings) -> None:
     if least <= free:
         try:
             with sentence_for_memory(settings):
-                least = step_memory(training, batch).least_gb(settings.data, training.runtime)
+                parts = settings.engine.accumulate
+                least = step_memory(training, batch).least_gb(
+                    settings.data, training.runtime, parts=parts
+                )
         except TrainingError:
             raise
         except (RuntimeError, ValueError) as error:  # a user's method that wants other batches
@@ -187,7 +190,8 @@ def counted_gb(settings: Settings, runtime: Runtime) -> float:
     """
     cls, data, engine = build.method_class(settings.method.name), settings.data, settings.engine
     networks = build.network_settings(settings, cls).values()
-    is_plain = engine.weak_graph and not engine.checkpoint_activations
+    is_plain = engine.weak_graph and not engine.checkpoint_activations and engine.accumulate == 1
+    is_plain = is_plain and all(tuning.is_plain(network) for network in networks)
     if not is_plain or any(network.name not in NETWORKS for network in networks):
         return 0.0
     clips = data.labeled_batch * cls.passes.labeled
@@ -231,14 +235,18 @@ class StepMemory:
     base_gb: float
     per_clip_gb: Mapping[str, float]
 
-    def least_gb(self, data: DataSettings, runtime: Runtime | None = None) -> float:
+    def least_gb(
+        self, data: DataSettings, runtime: Runtime | None = None, *, parts: int = 1
+    ) -> float:
         """Return what a step with the batches of these settings needs at least.
 
         Args:
             data: Says how many clips.
             runtime: Its processes share a batch, each with a GPU of its own; None for one process.
+            parts: That are computed one after the other, ``engine.accumulate``.
         """
         share = runtime.world_size if runtime and runtime.device.type == "cuda" else 1
+        share *= parts
         least = self.base_gb
         for stream, more in self.per_clip_gb.items():
             wanted = getattr(data, f"{stream}_batch") / share
