@@ -141,7 +141,7 @@ def main(
             folder, labels=labels, num_seeds=1 if quick else seeds, progress=progress
         )
         grid = Grid("", {name: {"recipe": f"small-{name}"} for name in names})
-        cells = grid_cells(grid, splits, steps=steps, settings=chosen.settings)
+        cells = grid_cells(grid, splits, manifest, steps=steps, settings=chosen.settings)
         done = sweep(cells, manifest, out=folder, progress=progress)
     done.sort(key=lambda run: names.index(run.name.rpartition("-")[0]))
     report(done, title=f"{dataset}, {labels or 'all'} labels per class", folder=folder)

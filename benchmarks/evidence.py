@@ -160,7 +160,7 @@ def do(part: Part, runs: Path, records: Path, *, progress: Progress | None) -> N
     manifest, splits = dataset.splits(
         runs, labels=part.labels, num_seeds=NUM_SEEDS, progress=progress
     )
-    for cell in grid_cells(part.variants, splits, settings=dataset.settings):
+    for cell in grid_cells(part.variants, splits, manifest, settings=dataset.settings):
         variant = cell.name.removesuffix(f"-{cell.seed}")
         record = record_of(part, variant, cell.seed, records)
         if record.is_file() and Result.read(record).split == cell.split:

@@ -60,7 +60,7 @@ class DataSettings(Section):
     unlabeled_includes_labeled: bool = True
     """Whether labelled videos are also drawn, without label, as unlabelled ones."""
     balanced: bool = False
-    """Draw labelled clips class by class instead of video by video (CMPL Table A3)."""
+    """Draw labelled clips class by class instead of video by video."""
     workers: int | Literal["auto"] = "auto"
     """Loader processes; auto: none if frames fit in memory, 2 for hardware, else 1 a core to 8."""
     memory_gb: float = Field(2.0, ge=0)
@@ -100,6 +100,8 @@ class ViewSettings(Section):
     """Random horizontal flip; switch off where left and right are different classes."""
     randaugment_ops: int = Field(2, ge=0)
     """RandAugment N: operations per clip in the strong view."""
+    randaugment_pool: Literal["fixmatch", "imgaug"] = "fixmatch"
+    """Operations of the strong view: FixMatch's 14, or the 15 of LTG's published code."""
     randaugment_magnitude: float = Field(10, ge=0, le=30)
     """RandAugment M, of 30."""
     randaugment_random_magnitude: bool = False

@@ -48,9 +48,10 @@ def sweep(
     from semivideo.run.cells import grid_cells
     from semivideo.run.cells import sweep as sweep_cells
 
-    cells = grid_cells(chosen, split, steps=steps)
+    videos = as_manifest(manifest)
+    cells = grid_cells(chosen, split, videos, steps=steps)
     with on_interrupt(lambda: "run the same command again to go on"), progress_bars() as progress:
-        done = sweep_cells(cells, as_manifest(manifest), out=out, progress=progress)
+        done = sweep_cells(cells, videos, out=out, progress=progress)
     if done:
         show_comparison(sorted(done, key=lambda run: run.name.rpartition("-")[0]))
     if left := len(cells) - len(done):

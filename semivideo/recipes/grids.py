@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -24,7 +24,7 @@ from semivideo.recipes import RECIPES
 from semivideo.settings import read_yaml
 
 Changes = dict[str, Any]
-_RECIPE = "recipe"
+_RECIPE, _LABELS = "recipe", "labels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Grid:
 
     Attributes:
         recipe: Where every variant starts.
-        variants: Name to the settings it changes; ``recipe`` among them starts elsewhere.
+        variants: Name to the settings it changes; ``recipe`` among them starts elsewhere, and
+            ``labels`` (balanced, by_frequency) draws the labelled videos of the split anew.
         source: Table or figure.
     """
 
@@ -44,7 +45,12 @@ class Grid:
     def cell(self, variant: str) -> tuple[str, Changes]:
         """Return the recipe and the changed settings of a variant."""
         changes = dict(self.variants[variant])
+        changes.pop(_LABELS, None)
         return changes.pop(_RECIPE, self.recipe), changes
+
+    def labels(self, variant: str) -> Literal["balanced", "by_frequency"] | None:
+        """Return how a variant draws the labelled videos anew; None leaves the split as it is."""
+        return self.variants[variant].get(_LABELS)
 
 
 def _values(key: str, *values: Any) -> dict[str, Changes]:
@@ -56,8 +62,11 @@ _P, _A = "networks.primary", "networks.auxiliary"
 _SAME_CLIP = {f"{_A}.num_frames": 8, f"{_A}.stride_frames": 8}
 _TWICE = {f"{_A}.num_frames": 16, f"{_A}.stride_frames": 4}
 _FIXMATCH = {"fixmatch": {_RECIPE: "small-fixmatch"}}
+_NO_WARMUP = {"method.supervised_warmup": 0.0}
+_PLAIN_BN, _PRECISE_BN = {"engine.precise_bn": 0}, {"engine.precise_bn": 200}
 _UNALIGNED = {"method.alignment.weight": 0.0}
 _UNCONTRASTED = {"method.contrast.weight": 0.0}
+_ABLATION = {**_PRECISE_BN, **_UNCONTRASTED}  # LTG Table 3: with PreciseBN, without contrast
 
 GRIDS: dict[str, Grid] = {
     "cmpl-fig1": Grid(
@@ -101,8 +110,11 @@ GRIDS: dict[str, Grid] = {
     ),
     "cmpl-table5": Grid(
         "small-cmpl",
-        _values(f"{_A}.offset_seconds", 0.0, 1.0, 2.0, 5.0, 10.0),
-        "CMPL Table 5: temporal offset; where clips span the video any offset draws them apart",
+        {
+            name: {"data.sampling": "window", **change}
+            for name, change in _values(f"{_A}.offset_seconds", 0.0, 1.0, 2.0, 5.0, 10.0).items()
+        },
+        "CMPL Table 5: temporal offset between clips that are windows of the video",
     ),
     "cmpl-table6": Grid(
         "small-cmpl",
@@ -126,8 +138,8 @@ GRIDS: dict[str, Grid] = {
     ),
     "cmpl-table-a3": Grid(
         "small-cmpl",
-        _values("data.balanced", False, True),
-        "CMPL Table A3: labelled clips drawn by class",
+        {name: {_LABELS: name} for name in ("balanced", "by_frequency")},
+        "CMPL Table A3: labelled videos drawn anew, as many of each class or by its size",
     ),
     "cmpl-fig4-threshold": Grid(
         "small-cmpl", _values("method.threshold", 0.5, 0.7, 0.8, 0.9, 0.95), "CMPL Fig. 4a"
@@ -150,15 +162,18 @@ GRIDS: dict[str, Grid] = {
     ),
     "ltg-table3a": Grid(
         "small-ltg",
-        _values("method.streams.gradient", "fast", "slow"),
+        {
+            name: {**change, **_ABLATION}
+            for name, change in _values("method.streams.gradient", "fast", "slow").items()
+        },
         "LTG Table 3a: fast and slow temporal gradient",
     ),
     "ltg-table3b": Grid(
         "small-ltg",
         {
-            "none": {**_UNALIGNED, **_UNCONTRASTED},
+            "none": {**_UNALIGNED, **_ABLATION},
             **{
-                name: {"method.alignment.distance": name, **_UNCONTRASTED}
+                name: {"method.alignment.distance": name, **_ABLATION}
                 for name in ("l1", "l2", "cosine")
             },
         },
@@ -167,7 +182,7 @@ GRIDS: dict[str, Grid] = {
     "ltg-table3c": Grid(
         "small-ltg",
         {
-            f"stop-gradient-{on}": {"method.alignment.stop_gradient": on, **_UNCONTRASTED}
+            f"stop-gradient-{on}": {"method.alignment.stop_gradient": on, **_ABLATION}
             for on in (False, True)
         },
         "LTG Table 3c: stop-gradient",
@@ -175,7 +190,7 @@ GRIDS: dict[str, Grid] = {
     "ltg-table3d": Grid(
         "small-ltg",
         {
-            name: {"method.streams.labels": name, **_UNCONTRASTED}
+            name: {"method.streams.labels": name, **_ABLATION}
             for name in ("rgb", "temporal", "own", "average", "average_logits")
         },
         "LTG Table 3d: who labels",
@@ -183,7 +198,7 @@ GRIDS: dict[str, Grid] = {
     "ltg-table3e": Grid(
         "small-ltg",
         {
-            "-".join(blocks): {"method.alignment.blocks": list(blocks), **_UNCONTRASTED}
+            "-".join(blocks): {"method.alignment.blocks": list(blocks), **_ABLATION}
             for blocks in (
                 ("res5",),
                 ("res4", "res5"),
@@ -196,15 +211,19 @@ GRIDS: dict[str, Grid] = {
     "ltg-table3f": Grid(
         "small-ltg",
         {
-            "plain": {"method.supervised_warmup": 0.0, **_UNCONTRASTED},
-            "supervised-warmup": _UNCONTRASTED,
-            "precise-bn": {"engine.precise_bn": 200, **_UNCONTRASTED},
+            "plain": {**_NO_WARMUP, "engine.warmup": 0.0, **_PLAIN_BN, **_UNCONTRASTED},
+            "rate-warmup": {**_NO_WARMUP, **_PLAIN_BN, **_UNCONTRASTED},
+            "supervised-warmup": {**_PLAIN_BN, **_UNCONTRASTED},
+            "precise-bn": _ABLATION,
         },
-        "LTG Table 3f: supervised warm-up and PreciseBN",
+        "LTG Table 3f: warm-up of the rate, supervised warm-up, PreciseBN, one after the other",
     ),
     "ltg-table3g": Grid(
         "small-ltg",
-        _values("method.contrast.temperature", 0.1, 0.2, 0.5, 1.0),
+        {
+            name: {**change, **_PRECISE_BN}
+            for name, change in _values("method.contrast.temperature", 0.1, 0.2, 0.5, 1.0).items()
+        },
         "LTG Table 3g: temperature of the contrast",
     ),
 }

@@ -9,13 +9,15 @@ over the last 200 steps (there: every fifth epoch), and 10 x 3 views at test who
 averaged. An epoch is a pass over all training videos, the labelled ones among them. Both warm-ups,
 of the learning rate and the supervised one, take 30 of 180 epochs on UCF-101, 60 of 360 on HMDB-51,
 10 of 45 on Kinetics-400 at 1 % and 15 of 90 at 10 %. For Kinetics-400 the paper says 5 + 5 clips a
-process, its code 8 + 8: the paper's are here. Strong views take the weak view's crop; imgaug's 15
-operations at magnitude 9 of 10 become FixMatch's 14 at 27 of 30, its Cutout of 0.18.
+process, its code 8 + 8: the paper's are here. Strong views take the weak view's crop and two of
+imgaug's 15 operations at magnitude 9 of 10, Cutout among them (``transforms.randaugment``).
 
 Where a row's own paper or code states otherwise, that is taken: ActorCutMix, MvPL, TCL, VideoSSL
-(reconstructed). Nobody printed how Pseudo-Label, Mean Teacher, S4L and UPS were run on R3D-18:
-theirs are the options of their own papers on this schedule. The numbers of these rows were copied
-from paper to paper, and those on Kinetics-400 were measured on another network (TSM-ResNet-18).
+(reconstructed). Each of UPS's 20 rounds is a whole training, as in its code, so it costs 20 times
+as much as the others. TCL's number is that without fine-tuning. Nobody printed how Pseudo-Label,
+Mean Teacher, S4L and UPS were run on R3D-18: theirs are the options of their own papers on this
+schedule. The numbers of these rows were copied from paper to paper, and those on Kinetics-400 were
+measured on another network (TSM-ResNet-18).
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "ups": {"weight": 1.0, "rounds": 20},
     "fixmatch": {"threshold": 0.3, "weight": 1.0},
     "videossl": {"teacher": "image_logits.npz", "distillation_weight": 1.0},
-    "tcl": {"weight": 9.0, "group_weight": 1.0, "finetune": 0.125},
+    "tcl": {"weight": 9.0, "group_weight": 1.0, "finetune": 0.0},
     "actorcutmix": {"threshold": 0.95, "weight": 1.0, "mix_probability": 0.5},
     "mvpl": {"threshold": 0.3, "weight": 1.0, "supervised_warmup": 30 / 240, "fusion": "logits"},
     "ltg": {"threshold": 0.3, "weight": 1.0},
@@ -103,8 +105,9 @@ def paper_settings(method: str, *, data: str, percent: int) -> Settings:
                 "standard": "resized",
                 "weak": "standard",
                 "strong_crop": "weak",
+                "randaugment_pool": "imgaug",
                 "randaugment_magnitude": 27,
-                "cutout": 0.18,
+                "cutout": 0.0,
                 **_IMAGENET,
             },
             "networks": {"primary": {"name": "r3d18", "num_frames": 8, "stride_frames": 8}},
@@ -121,6 +124,8 @@ def paper_settings(method: str, *, data: str, percent: int) -> Settings:
         }
     )
     own = _OWN.get(method, {}) | _OWN_EPOCHS.get((method, data), {})
+    if method == "ups":  # every round is a training of that length, with a schedule of its own
+        own = {"engine.epochs": options["rounds"] * epochs}
     if method == "supervised":
         own = {"engine.steps": equal_steps(data, epochs=epochs, unlabeled_batch=40)}
     return common.updated(own)
@@ -131,6 +136,7 @@ _OWN: dict[str, dict[str, Any]] = {
     # Code: no warm-up, FixMatch's pool at 10 of 30, clips changed in time too.
     "actorcutmix": {
         "networks.primary.name": "r2plus1d34",
+        "views.randaugment_pool": "fixmatch",
         "views.randaugment_magnitude": 10,
         "views.cutout": 0.5,
         "views.temporal_augment": True,
@@ -146,6 +152,7 @@ _OWN: dict[str, dict[str, Any]] = {
         "views.standard": "jitter",
         "views.strong_crop": "own",
         "views.shared_crop": False,
+        "views.randaugment_pool": "fixmatch",
         "views.randaugment_magnitude": 10,
         "views.randaugment_random_magnitude": True,
         "views.cutout": 4 / 7,

@@ -17,7 +17,7 @@ from typing import Any
 from semivideo.base.files import not_written
 from semivideo.base.progress import Progress, prefixed
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.splits import Split
+from semivideo.data.splits import Split, redrawn
 from semivideo.recipes.grids import Grid
 from semivideo.run.scoring import evaluate
 from semivideo.run.training import train
@@ -47,6 +47,7 @@ class Cell:
 def grid_cells(
     grid: Grid,
     splits: Sequence[Split | Path],
+    manifest: Manifest | None,
     *,
     steps: int | None = None,
     settings: dict[str, Any] | None = None,
@@ -59,15 +60,21 @@ def grid_cells(
     Args:
         grid: Recipe and variants.
         splits: Splits or their files, one a seed.
+        manifest: The videos; None where no variant draws the labelled ones anew.
         steps: Iterations of every run; None for the recipe's.
         settings: Dotted keys that differ from the recipe in every run.
     """
-    return [
-        Cell(f"{variant}-{seed}", recipe, split, seed, {**(settings or {}), **changes}, steps)
-        for seed, split in enumerate(splits)
-        for variant in grid.variants
-        for recipe, changes in [grid.cell(variant)]
-    ]
+    found = []
+    for seed, split in enumerate(splits):
+        for variant in grid.variants:
+            recipe, changes = grid.cell(variant)
+            own, labels = split, grid.labels(variant)
+            if labels is not None and manifest is not None:
+                known = split if isinstance(split, Split) else Split.read(split)
+                own = redrawn(manifest, known, labels=labels)
+            changes = {**(settings or {}), **changes}
+            found.append(Cell(f"{variant}-{seed}", recipe, own, seed, changes, steps))
+    return found
 
 
 def sweep(

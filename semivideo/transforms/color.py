@@ -14,6 +14,7 @@ brightness      factor        ImageEnhance.Brightness
 color           factor        ImageEnhance.Color
 contrast        factor        ImageEnhance.Contrast
 equalize        none          ImageOps.equalize, each channel by itself
+invert          none          ImageOps.invert
 posterize       bits, 1 to 8  ImageOps.posterize
 sharpness       factor        ImageEnhance.Sharpness
 solarize        threshold     ImageOps.solarize
@@ -83,6 +84,11 @@ def equalize(clips: Tensor, value: Tensor) -> Tensor:
     stored = _as_stored(clips)
     stored.copy_(table.to(clips.dtype).flatten().index_select(0, level).view_as(stored))
     return clips
+
+
+def invert(clips: Tensor, value: Tensor) -> Tensor:
+    """Turn light to dark and dark to light in clips (M, T, 3, H, W)."""
+    return clips.neg_().add_(255)
 
 
 def posterize(clips: Tensor, value: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
-"""RandAugment (Cubuk et al., 2020) over FixMatch's pool of 14 operations, for whole batches.
+"""RandAugment (Cubuk et al., 2020) for whole batches, over one of two pools of operations.
 
-Each clip draws N operations (with replacement) and their signs. The magnitude M of 30 sets the
-level m = M / 30; ranges are those of FixMatch (Sohn et al., 2020, table 12), strongest at m = 1:
+Each clip draws N operations and their signs. The magnitude M of 30 sets the level m = M / 30.
+
+``fixmatch``: the 14 operations of FixMatch (Sohn et al., 2020, table 12), drawn with replacement
+and applied as drawn, strongest at m = 1:
 
 ======================================  ================================  =========
 operations                              value                             at M = 10
@@ -15,15 +17,33 @@ Solarize                                threshold 256 (1 - m)             170.7
 TranslateX, TranslateY                  +-0.3 m of the side, random sign  +-0.1
 ======================================  ================================  =========
 
-One deviation from the sequence on paper: the geometric operations of a clip are composed into its
+``imgaug``: the 15 operations of LTG's published code, two different ones a clip, applied in this
+order; its magnitude 9 of 10 is M = 27. Colours become stronger with m, where FixMatch's fade:
+
+======================================  ================================  =========
+operations                              value                             at M = 27
+======================================  ================================  =========
+ShearX, ShearY                          +-tan(17.19 m degrees)            +-0.277
+TranslateX, TranslateY                  +-0.2 m of the side               +-0.18
+Rotate                                  +-30 m degrees                    +-27
+Posterize                               max(1, floor(4 m)) bits           3
+Solarize                                threshold 256 m                   230.4
+Color, Contrast, Brightness, Sharpness  factor 0.1 + 1.8 m                1.72
+AutoContrast, Equalize, Invert          none                              none
+Cutout                                  square of 0.2 m of the side       0.18
+======================================  ================================  =========
+
+Deviations from the sequences on paper: the geometric operations of a clip are composed into its
 crop and so come first (each pixel is interpolated once, and content that one operation pushes out
-and the next brings back survives); colour operations follow in the drawn order. Translations are
-rounded to whole pixels, as in FixMatch. What comes from outside the crop is grey.
+and the next brings back survives); colour operations follow in order. Translations are rounded to
+whole pixels, as in FixMatch. What comes from outside the crop is grey, in LTG's code black. That
+code draws signs once a process, here every clip draws its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from torch import Tensor
@@ -36,11 +56,14 @@ from semivideo.transforms.color import (
     color,
     contrast,
     equalize,
+    invert,
     posterize,
     sharpness,
     solarize,
 )
 from semivideo.transforms.spatial import Floats, Integers
+
+Pool = Literal["fixmatch", "imgaug"]
 
 OPERATIONS = (
     "AutoContrast",
@@ -57,8 +80,32 @@ OPERATIONS = (
     "Solarize",
     "TranslateX",
     "TranslateY",
+    "Invert",
+    "Cutout",
 )
 """Names in the order of the numbers that parameters hold."""
+
+POOLS: dict[Pool, tuple[str, ...]] = {
+    "fixmatch": OPERATIONS[:14],
+    "imgaug": (
+        "ShearX",
+        "ShearY",
+        "TranslateX",
+        "TranslateY",
+        "Rotate",
+        "Posterize",
+        "Solarize",
+        "Color",
+        "Contrast",
+        "Brightness",
+        "Sharpness",
+        "AutoContrast",
+        "Equalize",
+        "Invert",
+        "Cutout",
+    ),
+}
+"""Operations of each pool; of ``imgaug`` in the order in which they are applied."""
 
 COLOR_OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "AutoContrast": auto_contrast,
@@ -66,11 +113,12 @@ COLOR_OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "Color": color,
     "Contrast": contrast,
     "Equalize": equalize,
+    "Invert": invert,
     "Posterize": posterize,
     "Sharpness": sharpness,
     "Solarize": solarize,
 }
-"""Operations on levels; the others move pixels or do nothing."""
+"""Operations on levels; the others move pixels, hide some (``Cutout``) or do nothing."""
 
 GEOMETRIC_OPERATIONS = ("Rotate", "ShearX", "ShearY", "TranslateX", "TranslateY")
 """Operations that move pixels; they are part of a clip's one affine map."""
@@ -79,26 +127,37 @@ _SIGNED = np.isin(OPERATIONS, GEOMETRIC_OPERATIONS)
 
 
 def sample_operations(
-    keys: Integers, *, stream: str, num_ops: int, magnitude: float, random_magnitude: bool = False
+    keys: Integers,
+    *,
+    stream: str,
+    num_ops: int,
+    magnitude: float,
+    random_magnitude: bool = False,
+    pool: Pool = "fixmatch",
 ) -> tuple[Integers, Floats]:
     """Draw the operations of each clip and their values.
 
     Args:
         keys: (N,), the clips' draw keys.
         stream: Name of the stream; streams draw independently.
-        num_ops: S, operations per clip, >= 0.
+        num_ops: S, operations per clip, >= 0; of ``imgaug`` at most 15.
         magnitude: M in [0, 30].
         random_magnitude: Draw each magnitude uniformly from [0, M].
+        pool: Which operations there are.
 
     Returns:
         Operation numbers (N, S) into ``OPERATIONS``, and values (N, S) in the table's units.
     """
     draws = uniform(keys, "randaugment", stream, size=3 * num_ops).reshape(len(keys), num_ops, 3)
-    operation = (draws[..., 0] * len(OPERATIONS)).astype(np.int64)
+    place = _without_replacement(draws[..., 0]) if pool == "imgaug" else None
+    if place is None:
+        place = (draws[..., 0] * len(POOLS[pool])).astype(np.int64)
+    operation = np.array([OPERATIONS.index(name) for name in POOLS[pool]])[place]
     level = np.full(operation.shape, magnitude / 30)
     if random_magnitude:
         level *= draws[..., 1]
-    value = np.choose(operation, [_value(name, level) for name in OPERATIONS])
+    value_of = _value if pool == "fixmatch" else _imgaug_value
+    value = np.choose(place, [value_of(name, level) for name in POOLS[pool]])
     is_negative = _SIGNED[operation] & (draws[..., 2] < 0.5)
     return operation, np.where(is_negative, -value, value)
 
@@ -153,7 +212,7 @@ def apply_colors(clips_NTCHW: Tensor, operation: Integers, value: Floats) -> Ten
 
 
 def _value(name: str, level: Floats) -> Floats:
-    """Value of an operation at ``level`` in [0, 1], without sign: the module's table."""
+    """Value of an operation at ``level`` in [0, 1], without sign: the module's first table."""
     if name in ("Brightness", "Color", "Contrast", "Sharpness"):
         return 0.95 - 0.90 * level
     if name == "Posterize":
@@ -163,6 +222,34 @@ def _value(name: str, level: Floats) -> Floats:
     if name == "Solarize":
         return 256 * (1 - level)
     return 0.3 * level if name in GEOMETRIC_OPERATIONS else np.zeros_like(level)
+
+
+def _imgaug_value(name: str, level: Floats) -> Floats:
+    """The same of the second table."""
+    if name in ("Brightness", "Color", "Contrast", "Sharpness"):
+        return 0.1 + 1.8 * level
+    if name == "Posterize":
+        return np.maximum(1, np.floor(4 * level))
+    if name == "Rotate":
+        return 30 * level
+    if name == "Solarize":
+        return 256 * level
+    if name in ("ShearX", "ShearY"):
+        return np.tan(np.deg2rad(17.19 * level))
+    is_sized = name in ("TranslateX", "TranslateY", "Cutout")
+    return 0.2 * level if is_sized else np.zeros_like(level)
+
+
+def _without_replacement(uniform_NS: Floats) -> Integers:
+    """(N, S): S different places of 15 for each clip, in rising order, all sets equally likely."""
+    N, S = uniform_NS.shape
+    size = len(POOLS["imgaug"])
+    left = np.tile(np.arange(size), (N, 1))
+    clip = np.arange(N)
+    for slot in range(S):  # Fisher and Yates: exchange with one of those that are left
+        other = slot + (uniform_NS[:, slot] * (size - slot)).astype(np.int64)
+        left[clip, slot], left[clip, other] = left[clip, other], left[clip, slot]
+    return np.sort(left[:, :S], axis=1)
 
 
 def _inverse_of_one(operation: Integers, value: Floats, *, side: int) -> Floats:

@@ -121,18 +121,18 @@ def long_side_boxes(size: Integers, *, side: int, num_crops: int, scale: float =
     return np.stack(boxes, axis=1)
 
 
-def cutout_box(uniform: Floats, *, side: int, largest: float) -> Integers:
+def cutout_box(uniform: Floats, *, side: int, largest: float | Floats) -> Integers:
     """Choose the square of the view that Cutout greys (DeVries and Taylor, arXiv 1708.04552).
 
     Args:
-        uniform: (N, 3) in [0, 1): side, vertical and horizontal centre.
+        uniform: (N, 3) in [0, 1]: side, vertical and horizontal centre.
         side: Side of the view in pixels.
-        largest: Largest side of the square as a share of ``side``, in [0, 1].
+        largest: Largest side of the square as a share of ``side``, in [0, 1]; of all or (N,).
 
     Returns:
         Boxes (N, 4) in whole view pixels; the part of a square outside the view is cut off.
     """
-    square = np.rint(uniform[:, :1] * largest * side)
+    square = np.rint(uniform[:, :1] * np.reshape(largest, (-1, 1)) * side)
     start = np.rint(uniform[:, 1:] * side - square / 2)
     end = np.clip(start + square, 0, side)
     start = np.clip(start, 0, side)

@@ -120,12 +120,9 @@ class Views:
             num_ops=num_ops,
             magnitude=s.randaugment_magnitude,
             random_magnitude=s.randaugment_random_magnitude,
+            pool=s.randaugment_pool,
         )
-        cutout = spatial.cutout_box(
-            uniform(keys, "cutout", stream, size=3),
-            side=s.crop_size,
-            largest=s.cutout if kind == "strong" else 0.0,
-        )
+        cutout = self._hidden(kind, keys, stream=stream, operation=operation, value=value)
         is_reordered = kind == "strong" and s.temporal_augment
         num_frames = clips.frames[stream].shape[1] if is_reordered else 0
         place: Kind = "weak" if kind == "strong" and s.strong_crop == "weak" else kind
@@ -220,6 +217,18 @@ class Views:
             made_NTCKHW = by_frame(made).view(-1, T, C, num_crops, crop_size, crop_size)
             self._normalize(made_NTCKHW.permute(0, 3, 1, 2, 4, 5), out=crops[part].transpose(2, 3))
         return crops
+
+    def _hidden(
+        self, kind: Kind, keys: Integers, *, stream: str, operation: Integers, value: Floats
+    ) -> Integers:
+        """(N, 4): the grey square of each clip, by ``cutout`` or an operation of its own."""
+        s, draws = self.settings, uniform(keys, "cutout", stream, size=3)
+        largest = np.full(len(keys), s.cutout if kind == "strong" else 0.0)
+        is_cutout = operation == OPERATIONS.index("Cutout")
+        is_drawn = is_cutout.any(axis=1)
+        largest[is_drawn] = value[is_cutout]
+        draws[is_drawn, 0] = 1.0  # its size is given, only the place is drawn
+        return spatial.cutout_box(draws, side=s.crop_size, largest=largest)
 
     def _box(self, kind: Kind, size: Integers, keys: Integers, *, salt: tuple[str, ...]) -> Floats:
         """(N, 4): the crop of each clip."""

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from semivideo.base.errors import ConfigError, DataError
+from semivideo.data.splits import Split
 from semivideo.recipes import RECIPES
 from semivideo.recipes.grids import GRIDS, Grid, find_grid
 from semivideo.run import cells
@@ -38,7 +40,7 @@ def work(monkeypatch):
 
 
 def test_grid_cells__go_seed_by_seed():
-    cells = grid_cells(GRID, ["s0", "s1"], steps=7)
+    cells = grid_cells(GRID, ["s0", "s1"], None, steps=7)
     assert [(c.name, c.recipe, c.seed, c.split) for c in cells] == [
         ("a-0", "small-cmpl", 0, "s0"),
         ("b-0", "small-fixmatch", 0, "s0"),
@@ -49,8 +51,21 @@ def test_grid_cells__go_seed_by_seed():
     assert cells[0].settings == {"method.weight": 2.0}
 
 
+def test_grid_cells__of_table_a3_draw_the_labelled_videos_anew(monkeypatch):
+    split = Split(name="s", seed=0, labeled=("a", "b"), unlabeled=("c",), test=())
+    monkeypatch.setattr(
+        cells, "redrawn", lambda manifest, split, labels: replace(split, name=labels)
+    )
+    found = grid_cells(GRIDS["cmpl-table-a3"], [split], object())
+    assert {cell.name: cell.split.name for cell in found} == {
+        "balanced-0": "balanced",
+        "by_frequency-0": "by_frequency",
+    }
+    assert all(cell.settings == {} for cell in found)
+
+
 def test_sweep__goes_on_after_a_stop_and_does_nothing_twice(work, tmp_path):
-    cells = grid_cells(GRID, ["s0", "s1"])
+    cells = grid_cells(GRID, ["s0", "s1"], None)
     with pytest.raises(DataError):
         sweep(cells, None, out=tmp_path)
     assert [call[:2] for call in work] == [("train", "a-0"), ("train", "b-0")]
@@ -71,7 +86,7 @@ def test_sweep__leaves_cells_that_another_process_is_at(work, tmp_path):
         "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); "
         "print('held', flush=True); sys.stdin.read()"
     )
-    cells = grid_cells(GRID, ["s0"])[:1]
+    cells = grid_cells(GRID, ["s0"], None)[:1]
     other = subprocess.Popen(
         [sys.executable, "-c", holder, str(tmp_path / "a-0.lock")],
         stdin=subprocess.PIPE,

@@ -14,20 +14,22 @@ PILLOW: dict[str, Callable[[Image.Image, float], Image.Image]] = {
     "Color": lambda image, factor: ImageEnhance.Color(image).enhance(factor),
     "Contrast": lambda image, factor: ImageEnhance.Contrast(image).enhance(factor),
     "Equalize": lambda image, _: ImageOps.equalize(image),
+    "Invert": lambda image, _: ImageOps.invert(image),
     "Posterize": lambda image, bits: ImageOps.posterize(image, int(bits)),
     "Sharpness": lambda image, factor: ImageEnhance.Sharpness(image).enhance(factor),
     "Solarize": lambda image, threshold: ImageOps.solarize(image, threshold),
 }
-FACTORS = [0.05, 0.65, 0.95, 1.6]
+FACTORS = [0.05, 0.65, 0.95, 1.6, 1.72]
 VALUES = {
     "AutoContrast": [0.0],
     "Brightness": FACTORS,
     "Color": FACTORS,
     "Contrast": FACTORS,
     "Equalize": [0.0],
-    "Posterize": [4, 7, 8],
+    "Invert": [0.0],
+    "Posterize": [3, 4, 7, 8],
     "Sharpness": FACTORS,
-    "Solarize": [0.0, 170.7, 256.0],
+    "Solarize": [0.0, 170.7, 230.4, 256.0],
 }
 
 

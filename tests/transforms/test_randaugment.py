@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,7 @@ from semivideo.transforms.randaugment import (
     COLOR_OPERATIONS,
     GEOMETRIC_OPERATIONS,
     OPERATIONS,
+    POOLS,
     apply_colors,
     inverse_affine,
     sample_operations,
@@ -47,9 +49,13 @@ def warped(frames_THWC: NDArray[np.uint8], name: str, value: float) -> NDArray[n
     return views[0].permute(0, 2, 3, 1).numpy()
 
 
-def test_operations__are_fixmatchs_pool_of_14() -> None:
-    assert len(set(OPERATIONS)) == 14
-    assert {*COLOR_OPERATIONS, *GEOMETRIC_OPERATIONS, "Identity"} == set(OPERATIONS)
+def test_operations__each_is_done_somewhere_and_of_a_pool() -> None:
+    assert {*COLOR_OPERATIONS, *GEOMETRIC_OPERATIONS, "Identity", "Cutout"} == set(OPERATIONS)
+    assert {pool: len(set(names)) for pool, names in POOLS.items()} == {
+        "fixmatch": 14,
+        "imgaug": 15,
+    }
+    assert {name for names in POOLS.values() for name in names} == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("value", [-30, -10, 3, 30])
@@ -97,8 +103,35 @@ def test_sample_operations__values_at_magnitude_10_are_those_of_the_table() -> N
         "Sharpness": {0.65}, "ShearX": {-0.1, 0.1}, "ShearY": {-0.1, 0.1}, "Solarize": {170.667},
         "TranslateX": {-0.1, 0.1}, "TranslateY": {-0.1, 0.1},
     }  # fmt: skip
-    for number, name in enumerate(OPERATIONS):
-        assert set(value[operation == number].round(3)) == expected[name], name
+    for name in POOLS["fixmatch"]:
+        found = set(value[operation == OPERATIONS.index(name)].round(3))
+        assert found == expected[name], name
+
+
+def test_sample_operations__imgaugs_values_at_magnitude_27_are_those_of_ltgs_code() -> None:
+    operation, value = sample_operations(
+        KEYS, stream="primary", num_ops=2, magnitude=27, pool="imgaug"
+    )
+    shear = round(math.tan(math.radians(17.19 * 0.9)), 3)  # imgaug's shear is an angle
+    expected = {
+        "AutoContrast": {0}, "Brightness": {1.72}, "Color": {1.72}, "Contrast": {1.72},
+        "Cutout": {0.18}, "Equalize": {0}, "Invert": {0}, "Posterize": {3}, "Rotate": {-27, 27},
+        "Sharpness": {1.72}, "ShearX": {-shear, shear}, "ShearY": {-shear, shear},
+        "Solarize": {230.4}, "TranslateX": {-0.18, 0.18}, "TranslateY": {-0.18, 0.18},
+    }  # fmt: skip
+    for name in POOLS["imgaug"]:
+        found = set(value[operation == OPERATIONS.index(name)].round(3))
+        assert found == expected[name], name
+
+
+def test_sample_operations__of_imgaug_are_two_different_ones_in_the_order_of_the_pool() -> None:
+    operation, _ = sample_operations(KEYS, stream="primary", num_ops=2, magnitude=27, pool="imgaug")
+    order = {OPERATIONS.index(name): place for place, name in enumerate(POOLS["imgaug"])}
+    place = np.vectorize(order.__getitem__)(operation)
+    assert (place[:, 0] < place[:, 1]).all()
+    pairs, counts = np.unique(place, axis=0, return_counts=True)
+    assert len(pairs) == 15 * 14 / 2
+    assert abs(counts / len(place) * len(pairs) - 1).max() < 0.65  # four deviations of 38 a pair
 
 
 def test_sample_operations__draws_each_operation_equally_often() -> None:

@@ -174,6 +174,18 @@ def test_standard_and_weak__have_no_operations_and_no_cutout(views: Views) -> No
         assert not parameters.cutout[:, 2:].any()
 
 
+def test_strong__of_imgaugs_pool_hides_a_square_of_given_size_where_cutout_was_drawn(
+    clips_of: MakeClips,
+) -> None:
+    views = Views(ViewSettings(crop_size=50, cutout=0.0, randaugment_pool="imgaug"))
+    p = views.sample("strong", clips_of([(60, 60)] * 400, num_frames=1), stream="primary")
+    is_cutout = (p.operation == OPERATIONS.index("Cutout")).any(axis=1)
+    assert 0.09 < is_cutout.mean() < 0.18  # 2 of 15 operations
+    is_hidden = p.cutout[:, 2:].all(axis=1)
+    assert not is_hidden[~is_cutout].any()
+    assert p.cutout[is_cutout, 2:].max() == round(0.2 * 10 / 30 * 50)  # M = 10 by default
+
+
 def test_apply__greys_the_cutout_square_and_nothing_else(views: Views, clips_of: MakeClips) -> None:
     clips = clips_of([(64, 85)] * 2)
     parameters = drawn_for(views, "weak", num_clips=2)

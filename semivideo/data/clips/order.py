@@ -53,7 +53,7 @@ class Line:
 
 
 class BalancedLine:
-    """An endless line in which each class has the same share (CMPL Table A3: category-wise).
+    """An endless line in which each class has the same share.
 
     One place for each class, in shuffled order, then again; within a class, its own line::
 

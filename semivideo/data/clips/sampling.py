@@ -104,20 +104,22 @@ def uniform_starts(num_available: int, window_frames: int, *, num_clips: int) ->
 
 
 def shifted_start(start: int, *, max_frames: int, last_start: int, uniform: float) -> int:
-    """Move a start by up to ``max_frames`` either way, all shifts equally likely, then clamp.
+    """Move a start by up to ``max_frames`` either way, all starts in the video equally likely.
 
     max_frames = 2, start = 1, last_start = 9::
 
         shift    -2 -1  0  1  2
-        start     0  0  1  2  3      -1 is before the video: clamped to 0
+        start     .  0  1  2  3      -1 would be before the video: it is not drawn
 
     CMPL's temporal offset: the paper gives t_s in seconds and no distribution (methods.md A.1).
+    Clamping would put 30 % of Kinetics' clips of a 10-s offset at the first frame and 30 % at the
+    last window.
 
-    >>> [shifted_start(1, max_frames=2, last_start=9, uniform=u) for u in (0.0, 0.2, 0.5, 0.99)]
-    [0, 0, 1, 3]
+    >>> [shifted_start(1, max_frames=2, last_start=9, uniform=u) for u in (0.0, 0.3, 0.5, 0.99)]
+    [0, 1, 2, 3]
     """
-    shift = math.floor(uniform * (2 * max_frames + 1)) - max_frames
-    return min(max(start + shift, 0), last_start)
+    first, last = max(start - max_frames, 0), min(start + max_frames, last_start)
+    return first + math.floor(uniform * (max(last - first, 0) + 1))
 
 
 def resampled(seconds: ArrayLike, *, duration_seconds: float, frame_rate: float) -> Indices:

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -24,7 +26,7 @@ from semivideo.base.randomness import keys
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits.split_file import Split, check_split, require_apart
 
-__all__ = ["Split", "check_split", "draw_split", "practical_split"]
+__all__ = ["Split", "check_split", "draw_split", "practical_split", "redrawn"]
 
 
 def draw_split(
@@ -83,6 +85,45 @@ def draw_split(
         labeled=_ids(manifest, labeled),
         unlabeled=_ids(manifest, set(train) - labeled),
         test=_ids(manifest, test),
+    )
+
+
+def redrawn(
+    manifest: Manifest, split: Split, *, labels: Literal["balanced", "by_frequency"]
+) -> Split:
+    """Draw the labelled videos of a split anew, as many and from the same training videos.
+
+    Args:
+        manifest: The videos.
+        split: Its training videos with a known class are drawn from; its test side stays.
+        labels: As many of each class, or in proportion to the sizes of the classes (CMPL Table A3).
+
+    Raises:
+        SplitError: The labels do not divide evenly among the classes, or a class is too small.
+    """
+    train = manifest.rows_of([*split.labeled, *split.unlabeled]).tolist()
+    by_class = _by_class(manifest, train, [], allow_fewer=True)
+    num_labels, num_classes = len(split.labeled), len(by_class)
+    if labels == "balanced":
+        if num_labels % num_classes:
+            raise SplitError(
+                f"{num_labels} labels do not divide evenly among {num_classes} classes; draw a "
+                f"split with {option('labels_per_class')}"
+            )
+        wanted = _balanced(by_class, num_labels // num_classes, allow_fewer=False)
+    else:
+        num_known = sum(map(len, by_class.values()))
+        wanted = _proportional(by_class, num_labels / num_known)
+    labeled = {
+        row
+        for label, members in by_class.items()
+        for row in _drawn_order(manifest, members, split.seed)[: wanted[label]]
+    }
+    return replace(
+        split,
+        name=f"{split.name}-{labels}",
+        labeled=_ids(manifest, labeled),
+        unlabeled=_ids(manifest, set(train) - labeled),
     )
 
 

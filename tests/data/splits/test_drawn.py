@@ -1,11 +1,12 @@
 """Drawn splits are balanced, disjoint, free of leaks and the same everywhere."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from semivideo.base.errors import SplitError
-from semivideo.data.splits import check_split, draw_split, practical_split
+from semivideo.data.splits import check_split, draw_split, practical_split, redrawn
 
 
 @pytest.fixture(scope="session")
@@ -208,3 +209,29 @@ def test_practical_split__takes_all_labels(make_manifest):
     assert (split.labeled, split.unlabeled, split.test) == (("1", "3", "5"), ("2",), ())
     official = practical_split(make_manifest([*rows, ("6", "b", None, "test")]))
     assert (official.labeled, official.test) == (("1", "3", "5"), ("6",))
+
+
+def test_redrawn__has_as_many_labels_of_the_same_training_videos(make_manifest):
+    sizes = {"a": 40, "b": 10, "c": 10}
+    manifest = make_manifest([(f"{c}/{i}.mp4", c) for c, n in sizes.items() for i in range(n)])
+    split = draw_split(manifest, labels_per_class=4, seed=2, test_fraction=0.2)
+    for labels, expected in (
+        ("balanced", {"a": 4, "b": 4, "c": 4}),
+        ("by_frequency", {"a": 8, "b": 2, "c": 2}),
+    ):
+        found = redrawn(manifest, split, labels=labels)
+        assert side(found.labeled, manifest, "labels") == expected
+        assert found.test == split.test
+        assert {*found.labeled, *found.unlabeled} == {*split.labeled, *split.unlabeled}
+        check_split(found, manifest)
+
+
+def test_redrawn__names_labels_that_do_not_divide(make_manifest):
+    manifest = make_manifest([(f"{c}/{i}.mp4", c) for c in "abc" for i in range(9)])
+    split = draw_split(manifest, labeled_fraction=0.4, seed=0)
+    split = replace(
+        split, labeled=split.labeled[1:], unlabeled=(*split.unlabeled, split.labeled[0])
+    )
+    sentence = "10 labels do not divide evenly among 3 classes; draw a split with labels_per_class"
+    with pytest.raises(SplitError, match=f"^{sentence}$"):
+        redrawn(manifest, split, labels="balanced")
