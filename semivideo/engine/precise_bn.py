@@ -22,8 +22,7 @@ def recompute_batch_statistics(
 ) -> int:
     """Set the deployed network's batch statistics to their mean over ``batches``.
 
-    The batches go through ``method.forward``, so the network sees the same mix of views as in
-    training. Weights, and all other networks of the method, stay as they are; the method is left
+    What the network is shown of each batch is ``method.calibrate``'s. Weights, and all other networks of the method, stay as they are; the method is left
     in evaluation mode.
 
     Args:
@@ -52,7 +51,7 @@ def recompute_batch_statistics(
     num_steps = 0
     for batch in batches:
         with runtime.autocast():
-            method(batch.to(runtime.device))
+            method.calibrate(batch.to(runtime.device))
         num_steps += 1
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

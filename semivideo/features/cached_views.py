@@ -65,6 +65,10 @@ class FeatureViews:
         """Return the view that pseudo-labels are made of: float32 (N, D', T', 1, 1)."""
         return self._of(clips, np.zeros(len(clips), dtype=np.int64))
 
+    def center(self, clips: Clips, stream: str) -> Tensor:
+        """Return the view of the middle of the frame, which is the weak one."""
+        return self.weak(clips, stream)
+
     def strong(self, clips: Clips, stream: str) -> Tensor:
         """Return the view that pseudo-labels are learned on: float32 (N, D', T', 1, 1).
 

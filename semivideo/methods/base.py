@@ -99,6 +99,23 @@ class Method(nn.Module, ABC):
                 pass's last batch some videos may come twice.
         """
 
+    def calibrate(self, batch: Batch) -> None:
+        """Show the deployed network what its batch statistics for testing are taken of.
+
+        As in LTG's published code: centre crops of labelled and unlabelled clips, together. A
+        method without ``views`` shows what its training step does.
+
+        Args:
+            batch: Of a step.
+        """
+        views = getattr(self, "views", None)
+        if views is None:
+            self(batch)
+            return
+        stream = next(iter(self.clips))
+        streams = [clips for clips in (batch.labeled, batch.unlabeled) if clips is not None]
+        self.deployed(torch.cat([views.center(clips, stream) for clips in streams]))
+
     def after_step(self) -> None:
         """Update state that follows the weights, such as a teacher; called after each step."""
 

@@ -36,7 +36,7 @@ from semivideo.transforms.randaugment import (
 from semivideo.transforms.spatial import Floats, Integers
 from semivideo.transforms.temporal import reordered, sample_frame_order
 
-Kind = Literal["standard", "weak", "strong"]
+Kind = Literal["standard", "weak", "strong", "center"]
 _PART_LEVELS = 2**22  # levels of the canvas, 16 MB as float: smaller than a processor's cache
 
 
@@ -102,6 +102,10 @@ class Views:
         """Return the view that pseudo-labels are learned on: float32 (N, C, T, crop, crop)."""
         return self.apply(clips.frames[stream], self.sample("strong", clips, stream=stream))
 
+    def center(self, clips: Clips, stream: str) -> Tensor:
+        """Return the centre crop, as networks are tested: float32 (N, C, T, crop, crop)."""
+        return self.apply(clips.frames[stream], self.sample("center", clips, stream=stream))
+
     def sample(self, kind: Kind, clips: Clips, *, stream: str) -> ViewParameters:
         """Draw the parameters of one view of each clip.
 
@@ -126,7 +130,7 @@ class Views:
         is_reordered = kind == "strong" and s.temporal_augment
         num_frames = clips.frames[stream].shape[1] if is_reordered else 0
         place: Kind = "weak" if kind == "strong" and s.strong_crop == "weak" else kind
-        is_centered = place == "weak" and s.weak == "center"
+        is_centered = place == "center" or (place == "weak" and s.weak == "center")
         is_flipped = s.flip and not is_centered
         salt: tuple[str, ...] = (place,) if s.shared_crop else (place, stream)
         return ViewParameters(
@@ -233,7 +237,7 @@ class Views:
     def _box(self, kind: Kind, size: Integers, keys: Integers, *, salt: tuple[str, ...]) -> Floats:
         """(N, 4): the crop of each clip."""
         s = self.settings
-        if kind == "weak" and s.weak == "center":
+        if kind == "center" or (kind == "weak" and s.weak == "center"):
             return spatial.center_box(size, side=s.crop_size, scale=s.weak_scale)
         if kind != "strong" and s.standard == "resized":
             draws = uniform(keys, "crop", *salt, size=22)

@@ -228,3 +228,20 @@ def test_method__repeats_its_golden_losses(kit, name):
     # millionths; then pseudo-labels tip over, and contrasts tear trajectories apart (5 % seen).
     assert losses[:10] == pytest.approx(golden[:10], rel=2e-4)
     assert losses[10:] == pytest.approx(golden[10:], rel=0.1)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_method__shows_centre_crops_to_what_is_tested(kit, name):
+    """Batch statistics for testing are those of centre crops, no strong view among them."""
+    method = kit.method(name)
+    batch, seen = kit.batch(method), []
+    method.deployed.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    method.calibrate(batch)
+    stream = next(iter(method.clips))
+    clips = [each for each in (batch.labeled, batch.unlabeled) if each is not None]
+    expected = torch.cat([method.views.center(each, stream) for each in clips])
+    assert len(seen) == 1
+    assert torch.equal(seen[0], expected)
+    (box,) = {tuple(b) for b in method.views.sample("center", clips[0], stream=stream).box}
+    top, left, height, width = box
+    assert (top + height / 2, left + width / 2) == pytest.approx((10, 13), abs=0.5)  # of 20 x 26
