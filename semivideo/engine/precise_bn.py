@@ -22,8 +22,8 @@ def recompute_batch_statistics(
 ) -> int:
     """Set the deployed network's batch statistics to their mean over ``batches``.
 
-    What the network is shown of each batch is ``method.calibrate``'s. Weights, and all other networks of the method, stay as they are; the method is left
-    in evaluation mode.
+    What the network is shown of each batch is ``method.calibrate``'s. Weights, and all other
+    networks of the method, stay as they are; the method is left in evaluation mode.
 
     Args:
         method: Its deployed network may have no batch norm, or only such as keep their statistics;
