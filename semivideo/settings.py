@@ -72,6 +72,8 @@ class DataSettings(Section):
 class ViewSettings(Section):
     """How raw clips become the views that networks see."""
 
+    later: ClassVar[frozenset[str]] = frozenset({"randaugment_pool"})
+
     crop_size: int = Field(224, ge=8)
     """Side of the square crop in pixels."""
     standard: Literal["jitter", "resized"] = "jitter"
