@@ -301,6 +301,8 @@ class FeatureSettings(Section):
     """Numbers a step of the encoder."""
     descriptor: Literal["mean", "motion", "steps"] = "motion"
     """What a head sees: the mean over frames; mean, change and trend; or every step."""
+    mirror: bool = False
+    """Scores are the mean over a clip and its mirror, as over both cached weak views."""
 
 
 class ModelCard(Section):

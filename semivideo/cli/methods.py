@@ -34,12 +34,13 @@ def methods(
 
 def _show_settings(name: str) -> None:
     """One row a setting, as it is written after --set."""
+    from semivideo.features.classifiers import CLASSIFIERS
     from semivideo.methods import METHODS
     from semivideo.options import REQUIRED
     from semivideo.run import build
     from semivideo.settings import Settings
 
-    prefix = "method." if name in METHODS else "networks.primary.options."
+    prefix = "method." if name in {**METHODS, **CLASSIFIERS} else "networks.primary.options."
     table = Table("--set", "what it does", "default", "allowed")
     rows = build.described_options(name)
     for row in rows:

@@ -105,6 +105,11 @@ class FeatureViews:
         """Return one view of some rows: float32 (N, D', T', 1, 1)."""
         return self._clip(self.table[torch.from_numpy(self._place[rows]), view])
 
+    def weak_means(self, rows: NDArray[np.int64]) -> Tensor:
+        """Return the mean over steps of each weak view of some rows: float32 (N, W, D')."""
+        places = torch.from_numpy(self._place[rows])
+        return self.table[places, : self.num_weak].mean(dim=2)
+
     def _drawn(self, clips: Clips, salt: str, first: int, end: int) -> NDArray[np.int64]:
         """One of the views [first, end) for each clip."""
         shares = uniform(clips.draw.numpy(), salt)[:, 0]

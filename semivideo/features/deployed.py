@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from semivideo.base.errors import CheckpointError
@@ -32,6 +33,15 @@ class OnFeatures(Network):
         nn.Module.train(self, mode)
         self.encoder.eval()
         return self
+
+    def forward(self, clip_NCTHW: Tensor) -> Tensor:
+        """Map clips to logits; of the mean over a clip and its mirror where the settings say so."""
+        logits_NK: Tensor = super().forward(clip_NCTHW)
+        if not self.settings.mirror:
+            return logits_NK
+        mirrored_NK: Tensor = super().forward(clip_NCTHW.flip(-1))
+        shares_NK = (logits_NK.softmax(dim=1) + mirrored_NK.softmax(dim=1)) / 2
+        return shares_NK.clamp_min(torch.finfo(shares_NK.dtype).tiny).log()
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map normalised clips (N, 3, T, H, W) to the head's features (N, D)."""

@@ -16,6 +16,7 @@ from semivideo.models.contract import Network
 from semivideo.models.efficientnet_lite import EfficientNetLite0
 from semivideo.models.heads import AttentiveHead, LinearHead, MLPHead, TemporalConvHead
 from semivideo.models.huggingface import HuggingFace
+from semivideo.models.lookup import Neighbours
 from semivideo.models.r2plus1d import R2Plus1D, r2plus1d18, r2plus1d34
 from semivideo.models.resnet3d import (
     R3D,
@@ -69,6 +70,8 @@ HEADS: dict[str, Callable[..., Network]] = {
     "temporal_conv": TemporalConvHead,
 }
 """Those that take features of a pretrained network in the place of pixels."""
+LOOKUPS: dict[str, Callable[..., Network]] = {"neighbours": Neighbours}
+"""Heads that are filled at once and learn nothing by steps."""
 # Those that other libraries build, from options that have no default.
 FOREIGN: dict[str, Callable[..., Network]] = {"huggingface": HuggingFace}
 
@@ -76,6 +79,7 @@ __all__ = [
     "C3D",
     "FOREIGN",
     "HEADS",
+    "LOOKUPS",
     "NETWORKS",
     "R3D",
     "S3D",
@@ -155,7 +159,7 @@ def _options(factory: Callable[..., Network]) -> Options:
 
 def _factory(name: str) -> Callable[..., Network]:
     """What builds the network of that name."""
-    return {**NETWORKS, **HEADS, **FOREIGN}.get(name) or _own_factory(name)
+    return {**NETWORKS, **HEADS, **LOOKUPS, **FOREIGN}.get(name) or _own_factory(name)
 
 
 def _own_factory(name: str) -> Callable[..., Network]:

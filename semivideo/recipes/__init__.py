@@ -83,6 +83,9 @@ RECIPES: dict[str, Recipe] = {
             method, "features of a pretrained network", purpose, settings, "2 cores, seconds"
         )
         for method, purpose, settings in (
+            ("probe", "baseline", on_features.probe),
+            ("knn", "baseline", on_features.knn),
+            ("propagate", "starting point", on_features.propagate),
             ("supervised", "baseline", on_features.supervised),
             ("pseudo_label", "baseline", on_features.pseudo_label),
             ("mean_teacher", "baseline", on_features.mean_teacher),

@@ -14,6 +14,22 @@ from typing import Any
 from semivideo.settings import Settings
 
 
+def probe() -> Settings:
+    """Return logistic regression on the labelled videos, computed at once."""
+    return _settings({"name": "probe"})
+
+
+def knn() -> Settings:
+    """Return votes of the nearest labelled videos, computed at once."""
+    primary = {"name": "neighbours", "options": {"dim": 1}}
+    return _settings({"name": "knn"}).updated({"networks.primary": primary})
+
+
+def propagate() -> Settings:
+    """Return labels that flow to neighbours and are learned there, computed at once."""
+    return _settings({"name": "propagate"})
+
+
 def supervised() -> Settings:
     """Return a linear head on the labelled videos alone: the probe of this league."""
     return _settings({"name": "supervised"})

@@ -20,6 +20,8 @@ from semivideo.data.clips.loader import Streams
 from semivideo.data.splits import Split
 from semivideo.evaluation.protocols import crop_side
 from semivideo.features.cached_views import FeatureViews
+from semivideo.features.classifiers import CLASSIFIERS
+from semivideo.features.closed_form import ClosedForm
 from semivideo.methods import METHODS, Method
 from semivideo.models.tuning import PLAIN, tune
 from semivideo.options import REQUIRED, Option, Options
@@ -30,16 +32,17 @@ GIVEN = {"views", "clips"}
 
 
 def method_class(name: str) -> type[Method]:
-    """Find a method by its name in the table or as ``module:Class``.
+    """Find a method or classifier by its name in the tables or as ``module:Class``.
 
     Raises:
         ConfigError: No such name, module or class.
     """
-    if name in METHODS:
-        return METHODS[name]
+    tables = {**METHODS, **CLASSIFIERS}
+    if name in tables:
+        return tables[name]
     if ":" not in name:
         raise ConfigError(
-            f"no method {name!r}{nearest(name, METHODS)} [known: {', '.join(METHODS)}; "
+            f"no method {name!r}{nearest(name, tables)} [known: {', '.join(tables)}; "
             "or module:Class]"
         )
     module, _, attribute = name.partition(":")
@@ -80,13 +83,14 @@ def described_options(name: str) -> list[Option]:
     Raises:
         ConfigError: There is nothing of that name.
     """
-    if name in METHODS:
-        return options_of(METHODS[name]).rows()
+    tables = {**METHODS, **CLASSIFIERS}
+    if name in tables:
+        return options_of(tables[name]).rows()
     sections = {key: _section(field.annotation) for key, field in Settings.model_fields.items()}
     if name in sections and name != "method":
         section = Option(name, sections[name], REQUIRED, "")
         return Options({name: section}, (), {}, False).rows()
-    known = [*METHODS, *models.NETWORKS, *models.FOREIGN, *sections]
+    known = [*tables, *models.NETWORKS, *models.FOREIGN, *sections]
     if name not in known and ":" not in name:
         raise ConfigError(
             f"no method, network or section {name!r}{nearest(name, known)}; "
@@ -159,6 +163,11 @@ def build_method(
     cls = method_class(settings.method.name)
     options = method_options(cls, settings.method.options)
     wanted = network_settings(settings, cls)
+    if issubclass(cls, ClosedForm) and (head := wanted["primary"].name) != cls.head:
+        raise ConfigError(
+            f"method {settings.method.name!r} fills a head {cls.head!r}, not {head!r}; leave out "
+            "networks.primary.name"
+        )
     networks = {
         role: models.create(network.name, num_classes, **network.options)
         for role, network in wanted.items()
@@ -254,6 +263,10 @@ def describe() -> list[tuple[str, str, str]]:
     rows = [
         ("method", name, (cls.__doc__ or "").strip().partition("\n")[0])
         for name, cls in METHODS.items()
+    ]
+    rows += [
+        ("on features", name, (cls.__doc__ or "").strip().partition("\n")[0])
+        for name, cls in CLASSIFIERS.items()
     ]
     rows += [("network", name, line) for name, line in models.describe().items()]
     for name, field in Settings.model_fields.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from semivideo.base.errors import ConfigError, DataError
@@ -15,12 +16,14 @@ from semivideo.data.clips.loader import Streams
 from semivideo.data.splits import Split
 from semivideo.evaluation import Evaluation
 from semivideo.features.cached_views import FeatureViews
+from semivideo.features.closed_form import ClosedForm, Known
 from semivideo.features.descriptor import described_dim
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import reading_settings, view_settings
 from semivideo.methods import Method
-from semivideo.models import HEADS
+from semivideo.models import HEADS, LOOKUPS
 from semivideo.models.heads import Head
+from semivideo.models.lookup import Neighbours
 from semivideo.run import build
 from semivideo.settings import FeatureSettings, NetworkSettings, Settings
 
@@ -55,6 +58,7 @@ def with_features(settings: Settings, manifest: Manifest) -> Settings:
         licence=form.licence,
         dim=form.dim,
         descriptor=descriptor,
+        mirror=form.flip and form.num_views > 1,
     )
 
     def fitted(network: NetworkSettings) -> NetworkSettings:
@@ -89,7 +93,7 @@ def with_features(settings: Settings, manifest: Manifest) -> Settings:
 def _refuse_heads(settings: Settings) -> None:
     """A head sees features, and there are none."""
     name = settings.networks.primary.name
-    if name in HEADS:
+    if name in HEADS or name in LOOKUPS:
         raise ConfigError(
             f"networks.primary.name = {name} is a head on features, and these are videos; make "
             "features with `semivideo features VIDEOS --out FEATURES` and train on those"
@@ -98,13 +102,18 @@ def _refuse_heads(settings: Settings) -> None:
 
 def _refuse_pixels(settings: Settings, folder: str) -> None:
     """Networks and methods that look at frames have none here."""
-    name = settings.networks.primary.name
-    if name not in HEADS:
+    name, cls = settings.networks.primary.name, build.method_class(settings.method.name)
+    if name in LOOKUPS and not issubclass(cls, ClosedForm):
+        raise ConfigError(
+            f"networks.primary.name = {name} has nothing that {settings.method.name!r} could "
+            f"train; take a head ({', '.join(HEADS)})"
+        )
+    if name not in HEADS and name not in LOOKUPS:
         raise ConfigError(
             f"{folder} holds features, and networks.primary.name = {name} sees pixels; take a head "
             f"({', '.join(HEADS)}), a recipe such as features-fixmatch, or train on the videos"
         )
-    if build.method_class(settings.method.name).needs_pixels:
+    if cls.needs_pixels:
         raise ConfigError(
             f"method {settings.method.name!r} makes views that cached features do not have; train "
             "it on the videos, or take fixmatch, cmpl or another method on features"
@@ -143,12 +152,44 @@ def standardized(method: Method, views: FeatureViews, streams: Streams) -> None:
     Args:
         method: Its heads are changed in place.
         views: The features, fresh; changed in place.
-        streams: The training videos.
+        streams: The training videos, unlabelled ones too where the method learns nothing else of
+            them: mean and deviation of a few labelled videos say little of the others.
     """
     done = views.standardized(np.unique([*streams.labeled, *streams.unlabeled]))
     for module in method.modules():
-        if isinstance(module, Head):
+        if isinstance(module, Head | Neighbours):
             module.standardize = copy.deepcopy(done)
+
+
+def known(views: FeatureViews, streams: Streams, manifest: Manifest, *, seed: int) -> Known:
+    """Return what a classifier is computed from: standardised weak views, labels and groups.
+
+    Args:
+        views: Standardised.
+        streams: The training videos.
+        manifest: Says what belongs together.
+        seed: Of the run.
+    """
+    labeled = np.array(streams.labeled, dtype=np.int64)
+    unlabeled = np.setdiff1d(np.array(streams.unlabeled, dtype=np.int64), labeled)
+    return Known(
+        labeled=views.weak_means(labeled),
+        labels=np.array(streams.labels, dtype=np.int64),
+        groups=_groups(manifest, labeled),
+        unlabeled=views.weak_means(unlabeled),
+        unlabeled_groups=_groups(manifest, unlabeled),
+        num_classes=len(manifest.classes),
+        seed=seed,
+    )
+
+
+def _groups(manifest: Manifest, rows: NDArray[np.int64]) -> NDArray[np.str_]:
+    """Group of each row; a video without one is a group of its own."""
+    names = [
+        f"group {manifest.groups[row]}" if manifest.groups[row] else f"video {manifest.ids[row]}"
+        for row in rows.tolist()
+    ]
+    return np.array(names, dtype=np.str_)
 
 
 def readable(streams: Streams, views: FeatureViews) -> Streams:

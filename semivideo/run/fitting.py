@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,7 +15,7 @@ from semivideo.base.progress import Progress
 from semivideo.base.records import Batch
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.clip_reader import ClipReader
-from semivideo.data.clips.loader import training_loader
+from semivideo.data.clips.loader import Streams, training_loader
 from semivideo.data.clips.store import FrameStore
 from semivideo.data.splits import Split
 from semivideo.engine.checkpoint import settings_hash
@@ -24,6 +25,7 @@ from semivideo.engine.trainer import Plan
 from semivideo.evaluation import Evaluation, Recognizer
 from semivideo.evaluation import evaluate as evaluate_videos
 from semivideo.features.cached_views import FeatureViews
+from semivideo.features.closed_form import ClosedForm
 from semivideo.features.feature_loader import FeatureLoader
 from semivideo.models import Network
 from semivideo.run import build, feature_runs
@@ -106,12 +108,17 @@ def fitted(
     loader: Callable[..., Iterable[Batch]]
     if job.features is not None:
         streams = feature_runs.readable(streams, job.features)
-        feature_runs.standardized(method, job.features, streams)
+        training = feature_runs.readable(Streams.of(manifest, job.split), job.features)
+        feature_runs.standardized(method, job.features, training)
         loader = partial(FeatureLoader, streams, settings.data, **share)
     else:
         reader = ClipReader(manifest, method.clips, settings=settings.data, store=job.store)
         loader = partial(training_loader, reader, streams, **share)
     steps_of_pass = math.ceil(len(streams.unlabeled) / settings.data.unlabeled_batch)
+    if isinstance(method, ClosedForm):
+        _compute(method, job, streams, run)
+        network = method.deployed.eval()
+        return network, build.build_card(settings, network=network, classes=manifest.classes)
     card = build.build_card(settings, network=method.deployed, classes=manifest.classes)
 
     def quick(network: nn.Module) -> dict[str, float]:
@@ -130,3 +137,27 @@ def fitted(
         progress=progress,
     )
     return found.network, card
+
+
+def _compute(method: ClosedForm, job: Job, streams: Streams, run: RunFolder) -> None:
+    """Fill the head of a classifier that has no steps, and write what came of it."""
+    start, runtime = time.monotonic(), job.runtime
+    assert job.features is not None  # _refuse_heads
+    seed = job.settings.engine.seed
+    chosen = method.compute(feature_runs.known(job.features, streams, job.manifest, seed=seed))
+    summary = {
+        "steps": 0,
+        "seconds": round(time.monotonic() - start, 2),
+        "waiting": 0.0,
+        "peak_memory_mb": round(runtime.peak_memory_mb(), 1),
+        "device": "cpu",
+        "machine": runtime.machine(),
+        "precision": "fp32",
+        "processes": runtime.world_size,
+        "skipped_videos": {},
+        "warnings": [],
+        "last": chosen,
+    }
+    if runtime.is_main:
+        run.write_json(run.summary_file, summary)
+    runtime.wait_for_all()

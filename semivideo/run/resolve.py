@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from semivideo.base.errors import ConfigError, nearest
+from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.methods import Method
 from semivideo.recipes import RECIPES
 from semivideo.run import build
@@ -55,6 +56,8 @@ class Wanted:
         Raises:
             ConfigError: A name, key or value that does not exist or is not allowed.
         """
+        if self.method_name in CLASSIFIERS:
+            recipe = f"features-{self.method_name}"
         return resolve_settings(
             recipe=self.recipe or recipe,
             method=self.method_name or method,

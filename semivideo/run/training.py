@@ -20,6 +20,7 @@ from semivideo.data.clips.clip_reader import hardware_of
 from semivideo.data.clips.store import filled_store
 from semivideo.data.splits import Split
 from semivideo.engine.runtime import Runtime
+from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.methods import Method
 from semivideo.models.weights import save_network
 from semivideo.run import build
@@ -178,7 +179,7 @@ def _chosen(wanted: Wanted, videos: Manifest, parts: Split) -> Settings:
     """The settings that the user named, or those that suit the videos and the machine."""
     if not wanted.is_open:
         return wanted.resolved()
-    if videos.features is not None:
+    if videos.features is not None or wanted.method_name in CLASSIFIERS:
         return default_on_features(wanted, parts)
     return default_settings(wanted, videos, parts)
 

@@ -1,0 +1,77 @@
+"""The head of k nearest neighbours: its weights are the labelled examples themselves.
+
+votes_k(x) = sum over the nearest examples j of class k of exp(cos(x, f_j) / temperature)
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import normalize, one_hot
+
+from semivideo.models.contract import Network
+from semivideo.models.heads import Standardize
+
+_LEAST = 1e-6
+"""Share of a class that no neighbour is of: logits stay finite."""
+
+
+class Neighbours(Network):
+    """Votes of the nearest labelled examples, weighed by cosine.
+
+    Args:
+        num_classes: K >= 1.
+        dim: D, numbers a step.
+        num_examples: Labelled examples, >= 1.
+        nearest: How many of them vote, >= 1.
+        temperature: Of the votes, > 0; small lets the nearest ones decide.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        dim: int,
+        num_examples: Annotated[int, Field(ge=1)] = 1,
+        nearest: Annotated[int, Field(ge=1)] = 20,
+        temperature: Annotated[float, Field(gt=0)] = 0.07,
+    ) -> None:
+        super().__init__()
+        self.num_classes, self.num_features = num_classes, dim
+        self.nearest, self.temperature = nearest, temperature
+        self.standardize = Standardize(dim)
+        self.examples: Tensor
+        self.labels: Tensor
+        self.register_buffer("examples", torch.zeros(num_examples, dim))
+        self.register_buffer("labels", torch.zeros(num_examples, dtype=torch.int64))
+
+    def remember(self, examples_ND: Tensor, labels_N: Tensor, *, nearest: int) -> None:
+        """Take over labelled examples.
+
+        Args:
+            examples_ND: float32 (N, D), standardised; only their directions count.
+            labels_N: int64 (N,) in [0, K).
+            nearest: How many vote, >= 1.
+        """
+        self.examples, self.labels = normalize(examples_ND, dim=1), labels_N
+        self.nearest = nearest
+
+    def features(self, clip_NCTHW: Tensor) -> Tensor:
+        """Map (N, D, T, 1, 1) to the mean over T, (N, D)."""
+        steps_NDT: Tensor = self.standardize(clip_NCTHW)
+        return steps_NDT.mean(dim=2)
+
+    def classify(self, features_ND: Tensor) -> Tensor:
+        """Map features (N, D) to the logarithm of each class's share of the votes, (N, K)."""
+        cosines_NE = normalize(features_ND, dim=1) @ self.examples.T
+        best_Nk, places_Nk = cosines_NE.topk(min(self.nearest, cosines_NE.shape[1]), dim=1)
+        votes_Nk = (best_Nk / self.temperature).softmax(dim=1)
+        of_class_NkK = one_hot(self.labels[places_Nk], self.num_classes).to(votes_Nk.dtype)
+        return torch.einsum("nj,njk->nk", votes_Nk, of_class_NkK).clamp_min(_LEAST).log()
+
+    def card_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the options with the number of examples, and how many of them vote."""
+        return {**options, "num_examples": len(self.examples), "nearest": self.nearest}
