@@ -45,8 +45,14 @@ def read_yaml(text: str) -> Any:
 class DataSettings(Section):
     """How clips are cut from videos and put into batches."""
 
+    later: ClassVar[frozenset[str]] = frozenset({"resize", "keep_ratio"})
+
     short_side: int = Field(256, ge=16)
     """Short side of the canvas frames are resized to after decoding, in pixels."""
+    resize: Literal["area", "bilinear", "bicubic"] = "area"
+    """area: shrunk to short_side at most; others: to it exactly, as pretrained weights want it."""
+    keep_ratio: bool = True
+    """Off squeezes whole frames into squares of short_side, where resize is not area."""
     sampling: Literal["window", "segments"] = "window"
     """window: num_frames x stride_frames from a random start; segments: spread over the video."""
     past_end: Literal["loop", "repeat_last"] = "loop"

@@ -26,7 +26,7 @@ LAYERS = (
 INSIDE = {
     "base": (
         {"errors", "progress", "devices", "processes", "randomness", "records"},
-        {"checked", "files", "jobs", "places"},
+        {"checked", "files", "jobs", "places", "user_folders"},
     ),
     "data": ({"video"}, {"catalogue"}, {"splits", "cache", "synthetic"}, {"clips"}),
     "models": ({"contract"}, {"blocks"}),

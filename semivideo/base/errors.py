@@ -132,7 +132,7 @@ class CheckpointError(SemiVideoError):
 
 
 class MissingExtraError(SemiVideoError, ImportError):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed, or the weights of a network are not here."""
 
     exit_code = 1
 

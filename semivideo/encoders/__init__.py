@@ -5,6 +5,13 @@ Not here: the networks (``models``), and what is done with their output (``featu
 """
 
 from semivideo.encoders.encoder import Encoder, Preprocessing
-from semivideo.encoders.known import ENCODERS, load_encoder
+from semivideo.encoders.known import ENCODERS, add_encoder, all_encoders, load_encoder
 
-__all__ = ["ENCODERS", "Encoder", "Preprocessing", "load_encoder"]
+__all__ = [
+    "ENCODERS",
+    "Encoder",
+    "Preprocessing",
+    "add_encoder",
+    "all_encoders",
+    "load_encoder",
+]

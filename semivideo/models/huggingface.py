@@ -11,24 +11,26 @@ only when such a network is built.
 from __future__ import annotations
 
 import functools
-import importlib
-import json
 import logging
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import safetensors
-import torch
 from torch import Tensor, nn
 
 from semivideo.base.checked import Proportion
-from semivideo.base.errors import CheckpointError, ConfigError, MissingExtraError, nearest
+from semivideo.base.errors import CheckpointError, ConfigError, nearest
 from semivideo.models.blocks.drop_path import DropLayer, DropPath
 from semivideo.models.contract import HEAD, Network
+from semivideo.models.hf_folder import (
+    config_from,
+    filled_from,
+    listed,
+    quiet,
+    side_of,
+    stored_config,
+    transformers_library,
+)
 
-SHOWN = 5
 _LOG = logging.getLogger("semivideo")
 
 
@@ -80,14 +82,14 @@ class HuggingFace(Network):
         dropout: Proportion = 0.0,
     ) -> None:
         super().__init__()
-        transformers = _transformers()
+        transformers = transformers_library()
         folder = None if model in TYPES else Path(model).expanduser()
         stored = {"model_type": model} if folder is None else _stored_config(folder)
         self.model_type = stored["model_type"]
         self.config = _config(transformers, stored, changed=config or {})
         classes = TYPES[self.model_type].classes
         architecture = getattr(transformers, f"{classes}ForVideoClassification")
-        with _quiet(transformers):
+        with quiet(transformers):
             if folder is None:
                 self.model = _fresh(architecture, self.config)
             else:
@@ -142,7 +144,7 @@ class HuggingFace(Network):
     def check_clip(self, *, num_frames: int, size: int) -> None:
         """Refuse clips that the model's positions do not cover."""
         kind, (tubelet, patch) = TYPES[self.model_type], self._tubelet()
-        frames, side = getattr(self.config, kind.frames), _side(getattr(self.config, kind.size))
+        frames, side = getattr(self.config, kind.frames), side_of(getattr(self.config, kind.size))
         if size != side or not (kind.any_frames or num_frames == frames):
             raise ConfigError(
                 f"{self.model_type} was made for {frames} frames of {side} pixels, the settings "
@@ -165,34 +167,7 @@ class HuggingFace(Network):
         size = getattr(self.config, "tubelet_size", 1)
         if not isinstance(size, int):  # ViViT's has all three sides
             return size[0], size[1]
-        return size, _side(self.config.patch_size)
-
-
-def _transformers() -> Any:
-    """Import the library, or say how to get it."""
-    try:
-        return importlib.import_module("transformers")
-    except ModuleNotFoundError as error:
-        if error.name != "transformers":
-            raise
-        raise MissingExtraError(
-            "Hugging Face networks need the 'transformers' package: pip install semivideo[hf]"
-        ) from None
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Keep the library from writing bars and reports; what matters of them we say ourselves."""
-    log = transformers.utils.logging
-    verbosity, has_bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity(log.CRITICAL)
-    log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.set_verbosity(verbosity)
-        if has_bars:
-            log.enable_progress_bar()
+        return size, side_of(self.config.patch_size)
 
 
 def _stored_config(folder: Path) -> dict[str, Any]:
@@ -203,22 +178,14 @@ def _stored_config(folder: Path) -> dict[str, Any]:
             f"{nearest(str(folder), TYPES)}; nothing is downloaded: give a folder with config.json "
             "and model.safetensors"
         )
-    file = folder / "config.json"
-    try:
-        stored = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        raise ConfigError(
-            f"there is no {file}; give a folder of a transformers model, or write save_pretrained"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read {file}: {error}; copy the folder again") from None
-    found = stored.get("model_type") if isinstance(stored, dict) else None
+    stored = stored_config(folder)
+    found = stored.get("model_type")
     if found not in TYPES:
         raise ConfigError(
-            f"{file} is of model_type {found!r}; supported are {', '.join(TYPES)}; others can be "
-            "wrapped with semivideo.models.wrap"
+            f"{folder / 'config.json'} is of model_type {found!r}; supported are "
+            f"{', '.join(TYPES)}; others can be wrapped with semivideo.models.wrap"
         )
-    return dict(stored)
+    return stored
 
 
 def _own_keys(config_class: Any) -> list[str]:
@@ -237,13 +204,7 @@ def _config(transformers: Any, stored: dict[str, Any], *, changed: dict[str, Any
                 f"config of {type_} has no key {key!r}{nearest(key, known)} "
                 f"[accepts: {', '.join(known)}]"
             )
-    # Values are checked by yet another library.
-    fault = importlib.import_module("huggingface_hub.errors").StrictDataclassError
-    try:
-        config = config_class.from_dict({**stored, **changed})
-    except (fault, TypeError, ValueError) as error:
-        reason = str(error.__cause__ or error).partition("\n")[0]
-        raise ConfigError(f"config of {type_} is not allowed: {reason}; change it") from None
+    config = config_from(config_class, {**stored, **changed})
     if config.hidden_size % max(config.num_attention_heads, 1):
         raise ConfigError(
             f"config of {type_}: hidden_size = {config.hidden_size} cannot be shared by "
@@ -265,36 +226,20 @@ def _fresh(architecture: Any, config: Any) -> Any:
 
 def _pretrained(architecture: Any, folder: Path, config: Any) -> Any:
     """Build a model with the weights of a folder; its classifier may be missing, nothing else."""
-    try:
-        model, report = architecture.from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            local_files_only=True,
-            ignore_mismatched_sizes=True,  # reported below, all at once
-            output_loading_info=True,
-        )
-    except (OSError, KeyError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise CheckpointError(f"cannot load {folder}: {reason}; copy the folder again") from None
-    missing = {name for name in report["missing_keys"] if not name.startswith(TAKEN_OUT)}
-    misshapen = {
-        f"{name} {tuple(found)} in the file, {tuple(own)} here"
-        for name, found, own in report["mismatched_keys"]
-        if not name.startswith(TAKEN_OUT)
-    }
+    model, report = filled_from(architecture, folder, config)
+    missing = {name for name in report.missing if not name.startswith(TAKEN_OUT)}
+    misshapen = {told for name, told in report.misshapen.items() if not name.startswith(TAKEN_OUT)}
     backbone = {name for name in missing if name.startswith(f"{model.base_model_prefix}.")}
     if backbone or misshapen:
         raise CheckpointError(
             f"the weights in {folder} are not those of its {config.model_type}: "
-            f"{_listed({'missing': backbone, 'of other shape': misshapen})}; copy the folder "
+            f"{listed({'missing': backbone, 'of other shape': misshapen})}; copy the folder "
             "again, or undo what options.config changes"
         )
     # What is beside the backbone, such as the last normalisation, may be new.
-    left = report["unexpected_keys"]
-    beside = {"new, not in the folder": missing, "of the folder not used": left}
+    beside = {"new, not in the folder": missing, "of the folder not used": report.unused}
     if any(beside.values()):
-        _warn_once(f"{folder}: weights {_listed(beside)}")
+        _warn_once(f"{folder}: weights {listed(beside)}")
     return model
 
 
@@ -302,18 +247,3 @@ def _pretrained(architecture: Any, folder: Path, config: Any) -> Any:
 def _warn_once(sentence: str) -> None:
     """Warn; settings are checked by building the network, so that it is built twice."""
     _LOG.warning("%s", sentence)
-
-
-def _listed(weights: Mapping[str, Collection[str]]) -> str:
-    """``"2 missing (a, b); 1 of other shape (c)"``; kinds without names are left out."""
-    return "; ".join(
-        f"{len(names)} {kind} ({', '.join(sorted(names)[:SHOWN])}"
-        f"{', ...' if len(names) > SHOWN else ''})"
-        for kind, names in weights.items()
-        if names
-    )
-
-
-def _side(size: Any) -> int:
-    """A side of a square that may be given by both its sides."""
-    return size if isinstance(size, int) else int(size[0])

@@ -19,6 +19,7 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.clip_reader import hardware_of
 from semivideo.data.clips.store import filled_store
 from semivideo.data.splits import Split
+from semivideo.data.video.canvas import frame_size
 from semivideo.engine.runtime import Runtime
 from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.methods import Method
@@ -251,7 +252,7 @@ def _check_resumed(run: RunFolder) -> None:
 
 def _check_reading(settings: Settings, manifest: Manifest) -> None:
     """Refuse a decoder that is not there, and a cache that is not finished or leaves out frames."""
-    cache = opened_cache(manifest, short_side=settings.data.short_side)
+    cache = opened_cache(manifest, short_side=frame_size(settings.data))
     hardware_of(settings.data, is_cached=cache is not None)
     if cache is not None and cache.form.every > 1:
         method = build.build_method(settings, num_classes=len(manifest.classes))

@@ -33,8 +33,8 @@ from semivideo.data.cache.form import (
 from semivideo.data.cache.index import ShardIndex
 from semivideo.data.cache.remote import RemoteCache, RemoteShard, is_url
 from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.video.canvas import Image, Resizing, canvas_size, resized, scaled_size
 from semivideo.data.video.container import EndOfFramesError
-from semivideo.data.video.decode import Image, canvas_size
 from semivideo.settings import DataSettings
 
 log = logging.getLogger("semivideo")
@@ -61,7 +61,7 @@ def cached_manifest(place: Path | str) -> Manifest:
     return Manifest.read(folder / MANIFEST)
 
 
-def opened_cache(manifest: Manifest, *, short_side: int) -> Cache | None:
+def opened_cache(manifest: Manifest, *, short_side: int | Resizing) -> Cache | None:
     """Open the cache of a manifest, or return None if it has none; as ``Cache``."""
     return None if manifest.cache is None else Cache(manifest, short_side=short_side)
 
@@ -71,7 +71,8 @@ class Cache:
 
     Args:
         manifest: The videos; its attribute ``cache`` names the folder, or the address of it.
-        short_side: Short side of the canvas in pixels; frames are shrunk to it, never enlarged.
+        short_side: Short side of the canvas in pixels; frames are shrunk to it, never enlarged. Or
+            how the stored frames are resized.
 
     Attributes:
         form: What is stored.
@@ -80,10 +81,11 @@ class Cache:
         DataError: The cache is missing, not finished, or one of other videos.
     """
 
-    def __init__(self, manifest: Manifest, *, short_side: int) -> None:
+    def __init__(self, manifest: Manifest, *, short_side: int | Resizing) -> None:
         self.place = manifest.cache or ""
         self.manifest = manifest
-        self.short_side = short_side
+        self.resizing = short_side if isinstance(short_side, Resizing) else None
+        self.short_side = short_side.side if isinstance(short_side, Resizing) else short_side
         self._remote = RemoteCache(self.place) if is_url(self.place) else None
         if self._remote is None:
             self.form = CacheForm.read(Path(self.place))
@@ -202,9 +204,11 @@ class CachedImages:
         pieces, num_stored = self.shard.index.pieces_of(video), int(video["num_stored"])
         self.pieces = pieces[num_stored:] if is_flow else pieces[:num_stored]
         self.num_frames = int(video["num_frames"])
-        shape = int(video["width"]), int(video["height"])
+        self.shape = shape = int(video["width"]), int(video["height"])
         self.stored = canvas_size(*shape, cache.form.short_side)
         self.size = canvas_size(*shape, min(cache.short_side, cache.form.short_side))
+        if cache.resizing is not None:
+            self.size = self.stored
         if canvas_size(*shape, max(cache.short_side, cache.form.short_side)) != self.stored:
             cache.told_once()
 
@@ -235,6 +239,13 @@ class CachedImages:
         return images if np.array_equal(wanted, numbers) else images[places]
 
     def _frames(self, wanted: Indices) -> Image:
+        images, resizing = self._stored_frames(wanted), self.cache.resizing
+        if resizing is None:
+            return images
+        size = scaled_size(*self.shape, resizing)
+        return np.stack([resized(image, size=size, resizing=resizing) for image in images])
+
+    def _stored_frames(self, wanted: Indices) -> Image:
         kind = self.cache.form.format
         needed = pieces_of_frames(wanted, kind)
         pieces = self._read(needed)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ import fsspec
 
 from semivideo.base.errors import ConfigError, DataError, MissingExtraError, SemiVideoError
 from semivideo.base.files import write_bytes
+from semivideo.base.user_folders import user_cache
 from semivideo.data.cache.coding import Bytes
 from semivideo.data.cache.form import FORM_FILE, CacheForm, num_missing, shard_files
 from semivideo.data.cache.index import ShardIndex
@@ -65,7 +65,7 @@ class RemoteCache:
         content = self._whole(FORM_FILE)
         # A cache that was made anew with other settings or videos gets another folder.
         digest = hashlib.sha256(self.url.encode() + content).hexdigest()[:16]
-        self.folder = _fetched_caches() / digest
+        self.folder = user_cache() / digest
         write_bytes(self.folder / FORM_FILE, content)
         try:
             self.form = CacheForm.read(self.folder)
@@ -226,9 +226,3 @@ def _file_system(url: str) -> tuple[Any, str]:
             "such as s3://, gs://, az://, https:// and file://"
         ) from None
     return fs, str(path).rstrip("/")
-
-
-def _fetched_caches() -> Path:
-    """Folder of all local copies."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "semivideo"

@@ -18,6 +18,7 @@ from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest, why_unusable
 from semivideo.data.catalogue.segments import video_id
 from semivideo.data.clips.plan import Timeline, testing_indices, timeline_of, training_indices
+from semivideo.data.video.canvas import frame_size
 from semivideo.data.video.container import EndOfFramesError, unusable, warn_once
 from semivideo.data.video.decode import Image, read_frames
 from semivideo.data.video.flow import flow_of_pairs
@@ -72,7 +73,7 @@ class ClipReader:
         self.specs = dict(specs)
         self.settings = settings
         self.store = store
-        self.cache = opened_cache(manifest, short_side=settings.short_side)
+        self.cache = opened_cache(manifest, short_side=frame_size(settings))
         if self.cache is not None:
             self.cache.check(specs, settings)
         self.hardware = hardware_of(settings, is_cached=self.cache is not None)
@@ -265,7 +266,7 @@ def _reader(
                 first + indices,
                 frames=video.frames,
                 rotation=video.rotation,
-                short_side=settings.short_side,
+                short_side=frame_size(settings),
             )
         except EndOfFramesError as end:
             num_frames = max(0, end.num_frames - first)

@@ -20,7 +20,8 @@ from semivideo.base.records import Video
 from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest, why_unusable
 from semivideo.data.clips.clip_reader import hardware_of
-from semivideo.data.video.decode import Image, canvas_size, iterate_frames
+from semivideo.data.video.canvas import Resizing, canvas_size, frame_size
+from semivideo.data.video.decode import Image, iterate_frames
 from semivideo.data.video.in_turn import frames_in_turn
 from semivideo.settings import DataSettings
 
@@ -70,10 +71,10 @@ class FrameStore:
 
     def __init__(self, manifest: Manifest, rows: Sequence[int], *, settings: DataSettings) -> None:
         self.manifest = manifest
-        self.short_side = settings.short_side
-        self._cache = opened_cache(manifest, short_side=settings.short_side)
-        if self._cache is not None:  # it may hold smaller frames
-            self.short_side = min(self.short_side, self._cache.form.short_side)
+        self.short_side = frame_size(settings)
+        self._cache = opened_cache(manifest, short_side=self.short_side)
+        if self._cache is not None and not isinstance(self.short_side, Resizing):
+            self.short_side = min(self.short_side, self._cache.form.short_side)  # maybe smaller
         self._hardware = hardware_of(settings, is_cached=self._cache is not None)
         self.fits = True
         self.num_bytes = 0

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from semivideo.base.records import FrameTable
 from semivideo.data.video import frame_folder, probing
-from semivideo.data.video.canvas import Developer, Image, canvas_size
+from semivideo.data.video.canvas import Developer, FrameSize, Image, canvas_size
 from semivideo.data.video.container import (
     Decoder,
     EndOfFramesError,
@@ -71,7 +71,7 @@ def read_frames(
     *,
     frames: FrameTable,
     rotation: int = 0,
-    short_side: int | None = None,
+    short_side: FrameSize = None,
 ) -> Image:
     """Decode the frames with these numbers.
 
@@ -111,7 +111,7 @@ def iterate_frames(
     *,
     frames: FrameTable | None = None,
     rotation: int = 0,
-    short_side: int | None = None,
+    short_side: FrameSize = None,
 ) -> Iterator[Image]:
     """Decode a whole file in order: the frames that ``read_frames`` gives for 0, 1, 2 ...
 

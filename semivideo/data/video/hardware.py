@@ -29,7 +29,14 @@ from torch import Tensor
 from semivideo.base.errors import ConfigError, DataError, MissingExtraError
 from semivideo.base.records import FrameTable, Indices
 from semivideo.data.video.barcodes import barcode_video
-from semivideo.data.video.canvas import Image, canvas_size, scaled_size
+from semivideo.data.video.canvas import (
+    FrameSize,
+    Image,
+    Resizing,
+    canvas_size,
+    resized,
+    scaled_size,
+)
 from semivideo.data.video.container import opened
 from semivideo.data.video.decode import read_frames
 from semivideo.data.video.depth import is_deep
@@ -68,7 +75,7 @@ class HardwareDecoder:
         *,
         frames: FrameTable,
         rotation: int = 0,
-        short_side: int | None = None,
+        short_side: FrameSize = None,
     ) -> Image:
         """Decode the frames with these numbers; arguments, result and errors as ``read_frames``.
 
@@ -92,7 +99,7 @@ class HardwareDecoder:
         *,
         frames: FrameTable,
         rotation: int = 0,
-        short_side: int | None = None,
+        short_side: FrameSize = None,
     ) -> Image:
         """Decode as ``read_frames``, on this device or not at all.
 
@@ -252,7 +259,7 @@ def _frames_at(decoder: Any, wanted: Indices, *, frames: FrameTable) -> Tensor:
     return whole
 
 
-def _canvas(frames_NHWC: Tensor, *, rotation: int, short_side: int | None) -> Image:
+def _canvas(frames_NHWC: Tensor, *, rotation: int, short_side: FrameSize) -> Image:
     """Shrink and cut frames as ``decode`` does, and copy them to the CPU.
 
     Args:
@@ -263,6 +270,10 @@ def _canvas(frames_NHWC: Tensor, *, rotation: int, short_side: int | None) -> Im
     Returns:
         uint8 (N, height, width, 3), upright.
     """
+    if isinstance(short_side, Resizing):
+        size = scaled_size(frames_NHWC.shape[2], frames_NHWC.shape[1], short_side)
+        every = frames_NHWC.cpu().numpy()
+        return np.stack([resized(image, size=size, resizing=short_side) for image in every])
     # Turned back first: the middle of an odd number of pixels is then the same pixel.
     frames_NHWC = frames_NHWC.rot90(rotation // 90, dims=(1, 2))
     height, width = frames_NHWC.shape[1:3]

@@ -20,6 +20,7 @@ import numpy as np
 
 from semivideo.base.errors import DataError
 from semivideo.base.records import FrameTable, Indices
+from semivideo.data.video.canvas import FrameSize
 from semivideo.data.video.container import EndOfFramesError, opened
 from semivideo.data.video.decode import Image, iterate_frames, read_frames
 
@@ -55,7 +56,7 @@ def frames_in_turn(
     *,
     frames: FrameTable,
     rotation: int = 0,
-    short_side: int | None = None,
+    short_side: FrameSize = None,
 ) -> Iterator[tuple[int, Image]]:
     """Decode frames one after the other, whatever their number.
 

@@ -1,0 +1,138 @@
+"""Encoders that the user has added: names for local folders, kept in the user's settings.
+
+~/.config/semivideo/encoders.json     {"format": 1, "encoders": {"mine": {"folder": ...}}}
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from semivideo.base.checked import Section, sentence
+from semivideo.base.errors import ConfigError, DataError, nearest
+from semivideo.base.files import write_bytes
+from semivideo.base.user_folders import user_config
+from semivideo.encoders.encoder import League
+from semivideo.settings import read_yaml
+
+NOT_TOLD = "not told"
+
+
+class Added(Section):
+    """One encoder of the user."""
+
+    folder: str
+    """Where its configuration, weights and processor's file are."""
+    pretrained_on: str = NOT_TOLD
+    """The data it had seen, as published."""
+    licence: str = NOT_TOLD
+    """Of the weights, as published."""
+    league: League | None = None
+    """What it makes of results; None for that of its family."""
+
+
+class _File(Section):
+    """The content of ``encoders.json``."""
+
+    format: Literal[1] = 1
+    """Version of this file."""
+    encoders: dict[str, Added] = Field(default_factory=dict)
+    """By name."""
+
+
+def list_file() -> Path:
+    """Return the file that keeps the list."""
+    return user_config() / "encoders.json"
+
+
+def added_encoders() -> dict[str, Added]:
+    """Read the list.
+
+    Raises:
+        DataError: The file was changed by hand and is broken.
+    """
+    file = list_file()
+    again = "correct it, or remove it and add your encoders again"
+    try:
+        return _File.model_validate(json.loads(file.read_bytes())).encoders
+    except FileNotFoundError:
+        return {}
+    except ValidationError as error:
+        raise DataError(f"{file}: {sentence(error, _File)}; {again}", path=str(file)) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"cannot read {file}: {error}; {again}", path=str(file)) from None
+
+
+def remember(name: str, added: Added) -> None:
+    """Put an encoder on the list, in the place of one of that name.
+
+    Raises:
+        ConfigError: The name has other characters than letters, digits, ``.``, ``_`` and ``-``.
+        WriteError: The list cannot be written.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        raise ConfigError(
+            f"an encoder cannot be called {name!r}; take letters, digits, '.', '_' and '-'"
+        )
+    _write({**added_encoders(), name: added})
+
+
+def forget(name: str) -> None:
+    """Take an encoder off the list; its folder stays.
+
+    Raises:
+        ConfigError: It is not on the list.
+        WriteError: The list cannot be written.
+    """
+    left = added_encoders()
+    if name not in left:
+        known = f" [added: {', '.join(left)}]" if left else ""
+        raise ConfigError(
+            f"no encoder {name!r} was added{nearest(name, left)}{known}; "
+            "`semivideo encoders` lists them"
+        )
+    del left[name]
+    _write(left)
+
+
+def published_in(folder: Path) -> dict[str, str]:
+    """Return licence and data that the ``README.md`` of a folder names, as the hub has them.
+
+    Args:
+        folder: The folder; a file that is not there or has no header names nothing.
+
+    Returns:
+        "licence" and "pretrained_on", as far as they are named.
+    """
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    header = re.match(r"---\s*\n(.*?)\n---", text, flags=re.S)
+    if header is None:
+        return {}
+    told = _header(header[1])
+    licence = told.get("license_name") or told.get("license")
+    data = told.get("datasets")
+    listed = ", ".join(map(str, data)) if isinstance(data, list) else data
+    found = {"licence": licence, "pretrained_on": listed}
+    return {key: str(value) for key, value in found.items() if value}
+
+
+def _header(text: str) -> dict[str, Any]:
+    """The YAML of a header; nothing where it is none."""
+    try:
+        told = read_yaml(text)
+    except yaml.YAMLError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _write(encoders: dict[str, Added]) -> None:
+    content = _File(encoders=encoders).model_dump_json(indent=1, exclude_none=True)
+    write_bytes(list_file(), content.encode())
