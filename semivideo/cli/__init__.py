@@ -88,10 +88,10 @@ for _command in (
     sweep.sweep,
     recipes.recipes,
     methods.methods,
-    encoders.encoders,
     demo.demo,
 ):
     app.command()(_command)
+app.add_typer(encoders.encoders, name="encoders")
 
 
 def main() -> None:

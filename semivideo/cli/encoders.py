@@ -2,31 +2,159 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
 from rich.table import Table
 
-from semivideo.cli.console import note, show
+from semivideo.cli.console import note, progress_bars, show
+
+if TYPE_CHECKING:
+    from semivideo.encoders import Encoder
+    from semivideo.encoders.listing import Listed
+
+encoders = typer.Typer(
+    help="List pretrained networks, or add one of your own.",
+    invoke_without_command=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_TABLE_WIDTH = 150
+"""Characters; on a narrower terminal every encoder is a paragraph, for a table would cut words."""
 
 
-def encoders() -> None:
-    """List pretrained networks: what they are, what they had seen, and whether they are here."""
-    from semivideo.base.errors import MissingExtraError
-    from semivideo.encoders import ENCODERS, load_encoder
+@encoders.callback()
+def list_encoders(
+    context: typer.Context,
+    measure: Annotated[
+        bool | None,
+        typer.Option(
+            "--measure/--no-measure",
+            help="Measure the seconds of those that are here again, or not at all; once if not "
+            "given.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """List pretrained networks: what they are, what they had seen, and whether they are here.
 
-    table = Table("name", "what it is", "pretrained on", "league", "licence", "weights", "here")
-    for name, entry in ENCODERS.items():
-        try:
-            load_encoder(name)
-            here = "yes"
-        except MissingExtraError:
-            here = entry.how_to_get
-        table.add_row(
-            name,
-            entry.shows,
-            entry.pretrained_on,
-            entry.league,
-            entry.licence,
-            f"{entry.million_weights:g} M",
-            here,
+    Nothing is fetched. Seconds are for one clip on this machine, without reading it.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from semivideo.encoders.listing import listed
+
+    with progress_bars() as progress:
+        found = listed(measure=measure, progress=progress)
+    cells = {each.name: _cells(each) for each in found}
+    head = ("name", *next(iter(cells.values())))
+    if _is_narrow():
+        show(*(_paragraph(name, each) for name, each in cells.items()))
+    else:
+        table = Table(*head)
+        for name, each in cells.items():
+            table.add_row(name, *each.values())
+        show(table)
+    for each in found:
+        if each.fault:
+            note(f"{each.name} cannot be used: {each.fault}", style="yellow")
+    note("licences are as published; results of different leagues are never ranked together")
+
+
+@encoders.command()
+def add(
+    name: Annotated[str, typer.Argument(help="What the encoder is to be called.")],
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Folder with config.json, weights and the processor's file, as the Hugging Face "
+            "hub holds them.",
+        ),
+    ] = None,
+    download: Annotated[
+        bool,
+        typer.Option("--download", help="Fetch the encoder of that name from the hub instead."),
+    ] = False,
+    pretrained_on: Annotated[
+        str | None, typer.Option(help="Data of its weights; what its README names if not given.")
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Of its weights; what its README names if not given.")
+    ] = None,
+    league: Annotated[
+        Literal["image weights", "video weights"] | None,
+        typer.Option(help="What its weights have seen; that of its family if not given."),
+    ] = None,
+) -> None:
+    """Remember a local folder as an encoder, or fetch a known one.
+
+    The folder stays where it is. No code of it is run.
+    """
+    from semivideo.base.errors import ConfigError
+    from semivideo.encoders import add_encoder
+
+    if download == (folder is not None):
+        raise ConfigError(
+            "name either a folder that you have with --from FOLDER, or --download to fetch one of "
+            "the encoders that `semivideo encoders` lists"
         )
-    show(table)
-    note("licences are as published; results of different leagues are not to be ranked together")
+    made = add_encoder(
+        name, folder=folder, pretrained_on=pretrained_on, licence=licence, league=league
+    )
+    _tell(made)
+    note(f"next: semivideo features VIDEOS --encoder {name} --out FEATURES")
+
+
+@encoders.command()
+def remove(name: Annotated[str, typer.Argument(help="An encoder that was added.")]) -> None:
+    """Forget an encoder that was added; its folder stays."""
+    from semivideo.encoders.added import forget
+
+    forget(name)
+    note(f"forgot {name}")
+
+
+def _tell(made: Encoder) -> None:
+    """Say what was added."""
+    wants, origin = made.preprocessing, made.origin
+    frames = wants.num_frames or "any number of"
+    how = f"{wants.short_side} pixels, {wants.interpolation}"
+    crop = "" if wants.crop_size == wants.short_side else f", centre {wants.crop_size}"
+    show(f"{made.name}: {frames} frames, {how}{crop}, {made.dim} numbers each; {origin.league}")
+    show(f"pretrained on: {origin.pretrained_on}; licence: {origin.licence}")
+    if "not told" in (origin.pretrained_on, origin.licence):
+        note("say what is known with --pretrained-on and --licence: it stands beside every result")
+
+
+def _cells(each: Listed) -> dict[str, str]:
+    """Header to cell, of one encoder."""
+    entry, found = each.entry, each.measured
+    million = found.million_weights if found else entry.million_weights
+    gmac = (found and found.gmac) or entry.gmac
+    megabytes = found.megabytes if found else (million * 4 if million else None)
+    return {
+        "what it is": entry.shows,
+        "weights M": f"{million:.1f}" if million else "-",
+        "MB": f"{megabytes:.0f}" if megabytes else "-",
+        "input": found.input if found else entry.input or "-",
+        "GMAC a clip": f"{gmac:.1f}" if gmac else "-",
+        "seconds a clip here": f"{found.seconds:.2f}" if found else "-",
+        "pretrained on": entry.pretrained_on,
+        "league": entry.league,
+        "licence": entry.licence,
+        "here": "yes" if each.is_here else entry.how_to_get,
+    }
+
+
+def _is_narrow() -> bool:
+    return sys.stdout.isatty() and Console().width < _TABLE_WIDTH
+
+
+def _paragraph(name: str, cells: dict[str, str]) -> str:
+    """An encoder in a few lines, for narrow terminals."""
+    lines = (f"  {head}: {cell}" for head, cell in cells.items() if cell != "-")
+    return "\n".join((name, *lines))

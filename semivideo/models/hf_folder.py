@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import pickle
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,10 @@ import torch
 from semivideo.base.errors import CheckpointError, ConfigError, MissingExtraError
 
 SHOWN = 5
+_UNREADABLE = (
+    *(EOFError, KeyError, OSError, RuntimeError, ValueError),
+    *(pickle.UnpicklingError, safetensors.SafetensorError),
+)
 
 
 class Filled(NamedTuple):
@@ -122,7 +127,7 @@ def filled_from(architecture: Any, folder: Path, config: Any, **options: Any) ->
             output_loading_info=True,
             **options,
         )
-    except (OSError, KeyError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
+    except _UNREADABLE as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise CheckpointError(f"cannot load {folder}: {reason}; copy the folder again") from None
     misshapen = {

@@ -1,0 +1,103 @@
+"""Features of networks of local folders, from videos to predictions: one of pictures, one of videos."""
+
+import numpy as np
+import pytest
+import torch
+
+import semivideo
+from semivideo.base.errors import ConfigError
+from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
+from semivideo.evaluation import Recognizer
+from semivideo.features.descriptor import described
+from semivideo.features.feature_cache import FeatureCache
+from tests.encoders.tiny_folders import FOLDERS, write_folder
+
+pytest.importorskip("transformers", reason="needs the extra hf")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Settings and caches that are not the user's."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def manifest(home):
+    render(home / "videos", videos_per_class=4, seed=0, classes=["wave", "squat"], num_groups=4)
+    return semivideo.scan(home / "videos", group_pattern=GROUP_PATTERN)
+
+
+@pytest.fixture(scope="module", params=["clip", "videomae", "vjepa2"])
+def trained(request, home, manifest):
+    """A run on three views of a family's features."""
+    model_type = request.param
+    semivideo.encoders.add_encoder(
+        f"my-{model_type}", folder=write_folder(home / model_type, model_type), pretrained_on="noise"
+    )
+    features = home / f"features-{model_type}"
+    semivideo.extract_features(manifest, out=features, encoder=f"my-{model_type}", views=3)
+    split = semivideo.split(manifest, labels_per_class=1, test_groups=["g03"], seed=0)
+    recipe, out = "features-fixmatch", home / f"run-{model_type}"
+    run = semivideo.train(features, recipe=recipe, split=split, steps=5, out=out)
+    return model_type, features, run, split
+
+
+def test_features__travel_with_what_belongs_to_the_weights(trained):
+    model_type, features, run, _ = trained
+    form = FeatureCache.open(features).form
+    given = FOLDERS[model_type]
+    is_picture = model_type == "clip"
+    assert form.league == ("image weights" if is_picture else "video weights")
+    assert form.num_frames == (given.frames or (8 if is_picture else 16))
+    assert (form.steps, form.dim) == (8 if is_picture else given.steps, given.dim)
+    card = Recognizer.load(run.path / "model").card
+    assert card.features.pretrained_on == form.pretrained_on == "noise"
+    assert card.features.league == form.league
+    assert (card.data.resize, card.data.short_side) == (
+        form.preprocessing.interpolation,
+        form.preprocessing.short_side,
+    )
+    assert card.views.mean == form.preprocessing.mean
+    assert card.network.num_frames == form.num_frames
+
+
+def test_evaluate__of_files_sees_what_the_features_are_of(trained, manifest):
+    _, features, run, split = trained
+    found = semivideo.evaluate(run)
+    network = Recognizer.load(run.path / "model").network
+    cached = torch.from_numpy(FeatureCache.open(features).rows(manifest.rows_of(found.ids)))
+    with torch.no_grad():
+        per_view = [
+            network.head.eval()(described(cached[:, view].float(), "motion").mT[..., None, None])
+            for view in (0, 1)
+        ]
+    expected = torch.stack(per_view).softmax(dim=2).mean(dim=0).numpy()
+    np.testing.assert_allclose(found.scores, expected, atol=0.02)
+    assert set(found.ids) == set(split.test)
+
+
+def test_predict__names_classes_of_a_file(trained, manifest):
+    _, _, run, split = trained
+    (found,) = semivideo.predict(run, [manifest.absolute(manifest.row_of(split.test[0]))])
+    assert sum(found.probabilities) == pytest.approx(1, abs=1e-4)
+
+
+def test_features__refuse_another_number_of_frames(home, manifest, trained):
+    if trained[0] != "videomae":
+        pytest.skip("the others take any number")
+    with pytest.raises(ConfigError, match="my-videomae takes 4 frames, not 8; leave out frames"):
+        semivideo.extract_features(manifest, out=home / "x", encoder="my-videomae", frames=8)
+
+
+def test_train__refuses_views_that_contradict_the_weights(trained, tmp_path):
+    _, features, _, split = trained
+    sentence = r"views.mean = \(0.1, 0.1, 0.1\) contradicts the weights of my-.*, which want \(0"
+    keys = {"views.mean": [0.1, 0.1, 0.1]}
+    with pytest.raises(ConfigError, match=sentence):
+        semivideo.train(
+            features, recipe="features-supervised", split=split, settings=keys, out=tmp_path / "r"
+        )
