@@ -104,7 +104,7 @@ class EfficientNetLite0(Network):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(NUM_FEATURES, num_classes)
         self._initialize()
-        if pretrained:
+        if pretrained and not self.classifier.weight.is_meta:  # where only sizes are counted
             self.load_published(read_published(published_file()))
 
     def _initialize(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from semivideo.recipes import cmpl_paper, cross_architecture, ltg_paper, on_features, small
+from semivideo.recipes import cmpl_paper, cross_architecture, ltg_paper, on_features, small, tuned
 from semivideo.settings import Settings
 
 
@@ -92,6 +92,17 @@ RECIPES: dict[str, Recipe] = {
             ("ups", "baseline", on_features.ups),
             ("fixmatch", "starting point", on_features.fixmatch),
             ("cmpl", "starting point", on_features.cmpl),
+        )
+    },
+    **{
+        f"tuned-{method}": Recipe(
+            method, "natural footage", purpose, settings, "2 cores, tens of minutes"
+        )
+        for method, purpose, settings in (
+            ("supervised", "baseline on an image network", tuned.supervised),
+            ("fixmatch", "starting point on an image network", tuned.fixmatch),
+            ("cmpl", "an image network and one from scratch", tuned.cmpl),
+            ("ltg", "an image network on frames and on motion", tuned.ltg),
         )
     },
     **{

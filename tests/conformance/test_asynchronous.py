@@ -111,6 +111,13 @@ def test_step__reads_nothing_however_it_is_computed(run_steps, engine):
     run_steps("cmpl", engine=engine)
 
 
+@pytest.mark.parametrize("name", sorted(METHODS.keys() - READS))
+def test_step__reads_nothing_when_a_network_is_tuned(run_steps, name):
+    tuning = {"optimizer": "adamw", "label_smoothing": 0.1, "accumulate": 2}
+    for mixing in ("mixup", "cutmix"):
+        run_steps(name, steps=(0,), engine={**tuning, mixing: 0.5})
+
+
 @pytest.mark.parametrize("name", COLOR_OPERATIONS)
 def test_color_operations__read_nothing(name):
     with NoWaitingCopies():

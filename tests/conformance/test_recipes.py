@@ -25,6 +25,8 @@ def thin(settings):
         if network.name == "huggingface":
             config = network.options["config"] | TRANSFORMER
             changes[f"networks.{role}.options"] = network.options | {"config": config}
+        elif network.name == "efficientnet_lite0":  # has one width
+            changes[f"networks.{role}.options"] = {**network.options, "pretrained": False}
         else:
             width = min(0.125, network.options.get("width", 1.0))
             changes[f"networks.{role}.options"] = network.options | {"width": width}
