@@ -10,8 +10,6 @@ plain one.
 from __future__ import annotations
 
 import importlib
-import logging
-import warnings
 from collections.abc import Collection
 from typing import Any
 
@@ -32,7 +30,6 @@ PLAIN: dict[str, Any] = {
     "lora": None,
 }
 """Settings of a network that is not tuned, as the deployed one."""
-_LOG = logging.getLogger("semivideo")
 
 
 def tune(network: Network, settings: NetworkSettings, *, owner: str = "networks.primary") -> None:
@@ -117,24 +114,16 @@ def add_lora(network: Network, lora: LoraSettings, *, owner: str = "networks.pri
             f"{owner}.lora is put beside queries, keys and values, and {type(network).__name__} "
             f"says of none of its layers that they make these; name layers in {owner}.lora.targets"
         )
+    _check_targets(network, targets, owner=owner)
     learning = {name for name, p in network.named_parameters() if p.requires_grad}
-    try:
-        with warnings.catch_warnings():  # of layers that are no linear ones, each time again
-            warnings.simplefilter("ignore")
-            config = peft.LoraConfig(
-                r=lora.rank,
-                lora_alpha=2 * lora.rank if lora.alpha is None else lora.alpha,
-                lora_dropout=lora.dropout,
-                target_modules=targets,
-            )
-            # In a box: to what has a configuration peft does more than put layers beside layers.
-            peft.inject_adapter_in_model(config, nn.ModuleDict({"network": network}))
-    except ValueError:
-        layers = {name.rpartition(".")[2] for name, m in network.named_modules() if _is_linear(m)}
-        raise ConfigError(
-            f"{owner}.lora.targets = {targets} are no layers of {type(network).__name__} "
-            f"[it has {', '.join(sorted(layers)[:SHOWN])}]"
-        ) from None
+    config = peft.LoraConfig(
+        r=lora.rank,
+        lora_alpha=2 * lora.rank if lora.alpha is None else lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+    )
+    # In a box: to what has a configuration peft does more than put layers beside layers.
+    peft.inject_adapter_in_model(config, nn.ModuleDict({"network": network}))
     # Now nothing but the updates learns; what stands after the last of them is to learn as well.
     parameters = dict(network.named_parameters())
     for members in reversed(network.parts().values()):
@@ -189,8 +178,18 @@ def _kept_statistics(network: Network, settings: NetworkSettings, *, owner: str)
     ]
 
 
-def _is_linear(module: nn.Module) -> bool:
-    return isinstance(module, nn.Linear)
+def _check_targets(network: Network, targets: Collection[str], *, owner: str) -> None:
+    """Refuse what is no linear layer; peft cannot merge every other kind."""
+    layers = dict(network.named_modules())
+    for target in targets:
+        found = [m for name, m in layers.items() if f".{name}".endswith(f".{target}")]
+        if found and all(isinstance(module, nn.Linear) for module in found):
+            continue
+        linear = {n.rpartition(".")[2] for n, m in layers.items() if isinstance(m, nn.Linear)}
+        raise ConfigError(
+            f"{owner}.lora.targets names {target!r}, and no linear layers of "
+            f"{type(network).__name__} are called so [it has {', '.join(sorted(linear)[:SHOWN])}]"
+        )
 
 
 def _peft() -> Any:

@@ -1,4 +1,4 @@
-"""Settings that tune a pretrained image network on a processor: EfficientNet-Lite0, 8 frames of 128.
+"""Settings that tune a pretrained image network on a CPU: EfficientNet-Lite0, 8 frames of 128.
 
     semivideo train videos/ --recipe tuned-fixmatch --labels-per-class 5 --out runs/a
 

@@ -85,6 +85,19 @@ def test_latest__refuses_another_split_and_other_settings(checkpoints):
         checkpoints.latest(split_hash="9f2c11", settings_hash="0000")
 
 
+def test_settings_hash__of_a_run_of_0_1_0_is_what_it_was():
+    """Settings that later versions added are not in the digest while nobody uses them."""
+    assert settings_hash(Settings()).startswith("570d7fe86a719def")
+    for changes in (
+        {"engine.optimizer": "adamw"},
+        {"engine.accumulate": 2},
+        {"networks.primary.freeze": ["stem"]},
+        {"networks.primary.rates.head": 0.5},
+        {"networks.primary.lora.rank": 4},
+    ):
+        assert settings_hash(Settings().updated(changes)) != settings_hash(Settings())
+
+
 def test_settings_hash__ignores_what_does_not_change_weights():
     settings = Settings()
     same = {"engine.log_every": 3, "data.workers": 1, "evaluation.num_clips": 2}

@@ -5,8 +5,15 @@ import pytest
 import torch
 from torch import nn
 
-from semivideo.engine.optim import learning_rate, load_optimizer, make_optimizer, parameter_groups
-from semivideo.settings import EngineSettings
+from semivideo.engine.optim import (
+    learning_rate,
+    load_optimizer,
+    make_optimizer,
+    parameter_groups,
+    set_learning_rate,
+)
+from semivideo.models import create
+from semivideo.settings import EngineSettings, Rates
 
 
 def test_learning_rate__is_half_a_cosine_without_warmup():
@@ -69,6 +76,64 @@ def test_sgd__follows_the_written_out_update():
         v = 0.5 * v + (3 + 0.1 * w)
         w = w - 0.1 * v
     assert weight.item() == pytest.approx(w)
+
+
+def rates_and_decays(method, settings):
+    """Peak rate and weight decay of each parameter, by name."""
+    names = {parameter: name for name, parameter in method.named_parameters()}
+    return {
+        names[p]: (settings.learning_rate * group.get("rate_factor", 1.0), group["weight_decay"])
+        for group in parameter_groups(method, settings)
+        for p in group["params"]
+    }
+
+
+def test_parameter_groups__give_each_depth_its_rate():
+    network = create("resnet3d10", 3, width=1 / 8)
+    method = nn.ModuleDict({"primary": network, "rotation": nn.Linear(2, 2)})
+    settings = EngineSettings(learning_rate=0.2)
+    assert set(rates_and_decays(method, settings).values()) == {(0.2, 1e-4)}
+    assert not any("rate_factor" in group for group in parameter_groups(method, settings))
+    network.rates = Rates(head=0.1, body=0.01, layer_decay=0.5)
+    found = rates_and_decays(method, settings)
+    wanted = {"res5": 0.01, "res4": 0.005, "res3": 0.0025, "res2": 0.00125, "stem": 0.000625}
+    wanted |= {"classifier": 0.1}
+    for name, (rate, _) in found.items():
+        part = name.split(".")[1] if name.startswith("primary") else ""
+        assert rate == pytest.approx(wanted.get(part, 0.2)), name
+
+
+def test_parameter_groups__spare_heads_of_decay():
+    method = nn.ModuleDict({"primary": create("resnet3d10", 3, width=1 / 8)})
+    settings = EngineSettings(decay_exempt=["norm", "head"], weight_decay=0.05)
+    found = rates_and_decays(method, settings)
+    for name, (_, decay) in found.items():
+        is_spared = "classifier" in name or ".norm." in name
+        assert decay == (0.0 if is_spared else 0.05), name
+
+
+def test_set_learning_rate__keeps_the_proportions_of_the_parts():
+    network = create("linear", 3, dim=2)
+    network.rates = Rates(head=0.5)
+    settings = EngineSettings(learning_rate=0.1)
+    optimizer = make_optimizer(nn.ModuleList([network, nn.Linear(1, 1)]), settings)
+    set_learning_rate(optimizer, 0.04)
+    assert sorted(group["lr"] for group in optimizer.param_groups) == pytest.approx([0.04, 0.2])
+
+
+def test_make_optimizer__of_adamw_follows_the_written_out_update():
+    weight = nn.Parameter(torch.tensor([2.0]))
+    settings = EngineSettings(optimizer="adamw", learning_rate=0.1, weight_decay=0.5)
+    optimizer = make_optimizer(nn.ParameterList([weight]), settings)
+    w, m, v = 2.0, 0.0, 0.0
+    for step in range(1, 4):
+        optimizer.zero_grad()
+        (weight**2).sum().backward()
+        optimizer.step()
+        m, v = 0.9 * m + 0.1 * 2 * w, 0.999 * v + 0.001 * (2 * w) ** 2
+        w -= 0.1 * 0.5 * w  # decoupled
+        w -= 0.1 * (m / (1 - 0.9**step)) / (math.sqrt(v / (1 - 0.999**step)) + 1e-8)
+    assert weight.item() == pytest.approx(w, rel=1e-5)
 
 
 def test_load_optimizer__takes_string_keys_and_keeps_the_memory_format():

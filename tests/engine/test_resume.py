@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,7 +15,9 @@ import pytest
 import torch
 
 from semivideo.engine.log import TIMES
+from semivideo.models.tuning import tune
 from semivideo.runfolder import RunFolder
+from semivideo.settings import NetworkSettings
 
 SCRIPT = str(Path(__file__).parent / "tiny.py")
 
@@ -60,6 +63,56 @@ def test_fit__resumed_in_one_process_equals_the_unbroken_run(tiny, tmp_path, sto
     resumed = tiny.train(tmp_path / "parts", **options)
     assert_same_weights(whole.network.state_dict(), resumed.network.state_dict())
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize("stop", [21, 40])
+def test_fit__tuning_a_network_resumed_equals_the_unbroken_run(tiny, tmp_path, stop):
+    """AdamW, rates by part, accumulation, an average, frozen statistics and low-rank updates."""
+    pytest.importorskip("peft", reason="needs the extra hf")
+    options = {"optimizer": "adamw", "learning_rate": 0.01, "accumulate": 2, "ema": 0.9}
+    options |= {"label_smoothing": 0.1, "weight_decay": 0.05, "decay_exempt": ["head"]}
+    lora = {"rank": 2, "targets": ["linear"], "dropout": 0.2}
+    rates = {"body": 0.002, "layer_decay": 0.5}
+    settings = NetworkSettings(lora=lora, rates=rates, frozen_statistics=True)
+
+    def train(path, **more):
+        method = tiny.make_method()
+        torch.manual_seed(1)
+        for network in (method.primary, method.teacher):
+            tune(network, settings)
+            network.conv.requires_grad_(True)  # which stands before the updates
+        method.teacher.requires_grad_(False)
+        return tiny.train(path, method=method, num_steps=50, **options, **more)
+
+    whole = train(tmp_path / "whole")
+    assert "linear.weight" in whole.network.state_dict()  # merged
+    with stopped_at(tiny, stop):
+        train(tmp_path / "parts")
+    resumed = train(tmp_path / "parts")
+    assert_same_weights(whole.network.state_dict(), resumed.network.state_dict())
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+@contextmanager
+def stopped_at(tiny, stop):
+    """Training breaks off at the step, as by a kill."""
+
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    forward = tiny.TinyMethod.forward
+
+    def stopping(method, batch):
+        if batch.step == stop:
+            raise Stop
+        return forward(method, batch)
+
+    tiny.TinyMethod.forward = stopping
+    try:
+        with pytest.raises(Stop):
+            yield
+    finally:
+        tiny.TinyMethod.forward = forward
 
 
 def test_fit__killed_at_a_random_step_equals_the_unbroken_run(tiny, tmp_path):
