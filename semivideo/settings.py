@@ -8,6 +8,7 @@ network options that only one class has are checked against that class's constru
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import yaml
@@ -17,6 +18,11 @@ from semivideo.base.checked import Proportion, Section, sentence
 from semivideo.base.errors import ConfigError, nearest
 
 Decoder = Literal["software", "hardware"]
+League = Literal["scratch", "image weights", "video weights"]
+"""What a network had seen before its first label; results of different leagues are never ranked
+together."""
+LEAGUES: tuple[League, ...] = ("scratch", "image weights", "video weights")
+NOT_TOLD = "not told"
 
 
 class _Yaml(yaml.SafeLoader):
@@ -148,11 +154,28 @@ class LoraSettings(Section):
     """Last words of the names of layers that get updates; None: queries, keys and values."""
 
 
+class WeightsOrigin(Section):
+    """Where weights come from: what has to be said beside every number they helped to get."""
+
+    pretrained_on: str
+    """The data they were trained on, as published."""
+    licence: str = NOT_TOLD
+    """Of the weights, as published."""
+    league: League
+    """What they make of a result."""
+
+
+def league_of(origins: Sequence[WeightsOrigin]) -> League:
+    """Return what weights make of a result that all of them helped to get."""
+    leagues: list[League] = [each.league for each in origins]
+    return max(leagues, key=LEAGUES.index, default="scratch")
+
+
 class NetworkSettings(Section):
     """One network, the clips it sees and how it is tuned."""
 
     later: ClassVar[frozenset[str]] = frozenset(
-        {"rates", "freeze", "frozen_statistics", "drop_path", "lora"}
+        {"rates", "freeze", "frozen_statistics", "drop_path", "lora", "weights", "origin"}
     )
 
     name: str = "resnet3d50"
@@ -175,6 +198,10 @@ class NetworkSettings(Section):
     """Probability of leaving out the last residual block of a clip in training; less before it."""
     lora: LoraSettings | None = None
     """Low-rank updates of a frozen body (extra hf); None trains the weights themselves."""
+    weights: str | None = None
+    """File of initial weights, as `semivideo encoders convert` writes it; None starts afresh."""
+    origin: WeightsOrigin | None = None
+    """Where initial weights come from; None for fresh ones, or where their file says it."""
 
 
 class NetworksSettings(Section):
@@ -303,6 +330,8 @@ class FeatureSettings(Section):
     """The data it had seen, as published: say it beside every number."""
     licence: str
     """Of its weights, as published."""
+    league: League = "image weights"
+    """What its weights make of results."""
     dim: int = Field(ge=1)
     """Numbers a step of the encoder."""
     descriptor: Literal["mean", "motion", "steps"] = "motion"
@@ -330,8 +359,15 @@ class ModelCard(Section):
     """The encoder under the network, where it is a head on features."""
     method: str
     """The method that trained it."""
+    origins: list[WeightsOrigin] = Field(default_factory=list)
+    """What all weights that its training began with had seen; empty for training from scratch."""
     weights_sha256: str
     """Digest of model.safetensors; a card and weights that do not belong together are refused."""
+
+    @property
+    def league(self) -> League:
+        """What those weights make of results."""
+        return league_of(self.origins)
 
 
 class Settings(Section):
@@ -353,6 +389,25 @@ class Settings(Section):
     """Test views."""
     features: FeatureSettings | None = None
     """The encoder, where the run learns from its features; None for networks that see pixels."""
+
+    @property
+    def origins(self) -> list[WeightsOrigin]:
+        """What the weights that this training begins with had seen; empty from scratch."""
+        found: list[WeightsOrigin] = []
+        if self.features is not None:
+            told = {name: getattr(self.features, name) for name in WeightsOrigin.model_fields}
+            found.append(WeightsOrigin(**told))
+        networks = self.networks
+        for network in (networks.primary, networks.auxiliary, networks.temporal):
+            origin = None if network is None else network.origin
+            if origin is not None and origin not in found:
+                found.append(origin)
+        return found
+
+    @property
+    def league(self) -> League:
+        """What all of that makes of the result."""
+        return league_of(self.origins)
 
     def to_yaml(self) -> str:
         """Return the settings as YAML that ``from_mapping`` accepts."""

@@ -24,6 +24,7 @@ from semivideo.evaluation.bootstrap import (
     paired_difference,
 )
 from semivideo.runfolder import RunFolder
+from semivideo.settings import LEAGUES, League, WeightsOrigin
 
 
 class Gain(NamedTuple):
@@ -48,7 +49,8 @@ class Line:
         name: The method, and the settings in which it differs from others of that name.
         results: One a seed, in the order of the seeds.
         top1: Top-1 accuracy, a share, with its interval over seeds and videos.
-        gains: Paired difference of top-1 to the first line and to the line above; None for itself.
+        gains: Paired difference of top-1 to the first line and to the line above, of its league;
+            None for itself.
         num_groups: Groups of test videos that the intervals are over, or None: over single videos.
     """
 
@@ -57,6 +59,11 @@ class Line:
     top1: Interval
     gains: tuple[Gain | None, Gain | None]
     num_groups: int | None = None
+
+    @property
+    def league(self) -> League:
+        """What its networks had seen before the first label."""
+        return self.results[0].settings.league
 
     @property
     def by_seed(self) -> list[float]:
@@ -147,7 +154,8 @@ def compare(runs: Sequence[str | Path]) -> list[Line]:
     Args:
         runs: Run folders or records; those that differ in the seed alone become one line, but a
             seed that comes again begins a line of its own. The lines keep the order of their first
-            runs.
+            runs, league by league: what networks had seen before the first label decides so much
+            that lines of different leagues are never compared.
 
     Raises:
         ConfigError: No runs, other test videos or protocols, or methods with no seed in common.
@@ -163,13 +171,33 @@ def lines_of(results: Sequence[Result]) -> list[Line]:
     groups = common_groups(results)
     num_groups = int(group_numbers(list(groups), groups).max()) + 1 if groups else None
     lines: list[Line] = []
-    for name, members in by_method(results):
-        others = (lines[0] if lines else None, lines[-1] if lines else None)
+    for name, members in sorted(
+        by_method(results), key=lambda each: LEAGUES.index(each[1][0].settings.league)
+    ):
+        league = members[0].settings.league
+        above = [line for line in lines if line.league == league]
+        others = (above[0], above[-1]) if above else (None, None)
         gains = (_gain(name, members, others[0], groups), _gain(name, members, others[1], groups))
         tests = [result.evaluation for result in members]
         interval = accuracy_interval(tests, groups=groups)
         lines.append(Line(name, tuple(members), interval, gains, num_groups))
     return lines
+
+
+def by_league(lines: Sequence[Line]) -> dict[League, list[Line]]:
+    """Return lines by what their networks had seen before the first label, the least first."""
+    found: dict[League, list[Line]] = {}
+    for line in lines:
+        found.setdefault(line.league, []).append(line)
+    return {league: found[league] for league in LEAGUES if league in found}
+
+
+def origins_of(lines: Iterable[Line]) -> list[WeightsOrigin]:
+    """Return where the weights that lines began with come from, each once."""
+    found: list[WeightsOrigin] = []
+    for line in lines:
+        found += [each for each in line.results[0].settings.origins if each not in found]
+    return found
 
 
 def common_groups(results: Sequence[Result]) -> Groups:

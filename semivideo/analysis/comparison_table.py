@@ -13,12 +13,16 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
-from semivideo.analysis.comparison import Gain, Line
+from semivideo.analysis.comparison import Gain, Line, by_league, origins_of
 from semivideo.analysis.pseudo_labels import LateLabels
 
 Cells = dict[str, str]
 """Header to cell, of one line."""
 NONE = "-"
+WHY_APART = (
+    "These networks had seen different data before their first label, which decides more than any "
+    "method does, so each league is ranked by itself"
+)
 GAINS = ("over the first line", "over the line above")
 _CLIPS = {
     False: ("unlabelled clips", "unlabelled clips"),
@@ -85,6 +89,7 @@ def in_numbers(lines: Sequence[Line]) -> list[Cells]:
             },
             **{name: cell.replace(NONE, "") for name, cell in _late_labels(line, lines).items()},
             **_cost(line),
+            **(_origin(line) if any(each.league != "scratch" for each in lines) else {}),
         }
         for line in lines
     ]
@@ -95,6 +100,18 @@ def as_markdown(rows: Sequence[Cells]) -> str:
     head = list(rows[0])
     lines = [head, ["---"] * len(head), *(list(row.values()) for row in rows)]
     return "".join(f"| {' | '.join(cell or NONE for cell in line)} |\n" for line in lines)
+
+
+def as_sections(lines: Sequence[Line]) -> str:
+    """Return a Markdown table, or of several leagues one each under a heading."""
+    leagues = by_league(lines)
+    if len(leagues) == 1:
+        return as_markdown(in_numbers(lines))
+    parts = [
+        f"## League: {league}\n\n{as_markdown(in_numbers(part))}"
+        for league, part in leagues.items()
+    ]
+    return "\n".join([f"{WHY_APART}.\n", *parts])
 
 
 def as_csv(rows: Sequence[Cells]) -> str:
@@ -144,6 +161,16 @@ def _labels(line: Line) -> list[LateLabels]:
 def _mean(shares: Sequence[float]) -> str:
     """Percent; none where a run used no label."""
     return _percent(fmean(shares)) if shares and not math.isnan(fmean(shares)) else NONE
+
+
+def _origin(line: Line) -> Cells:
+    """What the weights that a line began with had seen."""
+    origins = origins_of([line])
+    return {
+        "league": line.league,
+        "pretrained on": "; ".join(each.pretrained_on for each in origins),
+        "licence of the weights": "; ".join(each.licence for each in origins),
+    }
 
 
 def _cost(line: Line) -> Cells:

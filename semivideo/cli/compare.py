@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from semivideo.cli.console import note, show
+from semivideo.cli.console import note, show, words_of_origins
 
 if TYPE_CHECKING:
     from semivideo.analysis.comparison import LeftOut, Line
@@ -28,7 +28,8 @@ def compare(
 
     Runs that differ in the seed alone are one method. The first method is the baseline. Runs that
     were tested on different videos are refused; runs in a folder that were not evaluated are left
-    out, and named.
+    out, and named. Networks that began with weights of pictures or of videos have tables of their
+    own.
     """
     from semivideo.analysis.comparison import evaluated_runs, keep_records
 
@@ -48,16 +49,23 @@ def show_comparison(
     from semivideo.base.files import write_bytes
 
     lines = comparison.compare(runs)
-    rows = comparison_table.for_reading(lines)
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*row.values())
-    show(table)
-    numbers = comparison_table.in_numbers(lines)
-    for file, text in ((markdown, comparison_table.as_markdown), (csv, comparison_table.as_csv)):
-        if file is not None:
-            write_bytes(file, text(numbers).encode())
-            note(f"wrote {file}")
+    leagues = comparison.by_league(lines)
+    if len(leagues) > 1:
+        show(comparison_table.WHY_APART)
+    for league, part in leagues.items():
+        rows = comparison_table.for_reading(part)
+        table = Table(*rows[0])
+        for row in rows:
+            table.add_row(*row.values())
+        if len(leagues) > 1 or league != "scratch":
+            show(words_of_origins(comparison.origins_of(part), league))
+        show(table)
+    if markdown is not None:
+        write_bytes(markdown, comparison_table.as_sections(lines).encode())
+        note(f"wrote {markdown}")
+    if csv is not None:
+        write_bytes(csv, comparison_table.as_csv(comparison_table.in_numbers(lines)).encode())
+        note(f"wrote {csv}")
     return lines
 
 

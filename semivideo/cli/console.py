@@ -14,9 +14,9 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -33,6 +33,9 @@ from rich.text import Text
 
 from semivideo.base.errors import SemiVideoError, Sentence, Spelling, Stopped
 from semivideo.base.progress import PlainLines, Progress
+
+if TYPE_CHECKING:
+    from semivideo.settings import League, WeightsOrigin
 
 MESSAGES = Console(stderr=True, highlight=False)
 WIDTH_OFF_TERMINAL = 160
@@ -201,6 +204,20 @@ def on_interrupt(hint: Callable[[], str]) -> Iterator[None]:
     finally:
         if is_heard:
             signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
+def words_of_origins(origins: Sequence[WeightsOrigin], league: League) -> str:
+    """Return what belongs beside every number of a network that began with others' weights.
+
+    Args:
+        origins: Of the weights; none for training from scratch.
+        league: What they make of the result.
+    """
+    told = (
+        f"pretrained on {each.pretrained_on} (licence of the weights: {each.licence})"
+        for each in origins
+    )
+    return "; ".join([f"league: {league}", *told])
 
 
 def percent(share: float) -> str:

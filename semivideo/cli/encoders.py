@@ -58,9 +58,9 @@ def list_encoders(
         for name, each in cells.items():
             table.add_row(name, *each.values())
         show(table)
-    for each in found:
-        if each.fault:
-            note(f"{each.name} cannot be used: {each.fault}", style="yellow")
+    for listed_one in found:
+        if listed_one.fault:
+            note(f"{listed_one.name} cannot be used: {listed_one.fault}", style="yellow")
     note("licences are as published; results of different leagues are never ranked together")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Column, Table
 
-from semivideo.cli.console import note, percent, progress_bars, show
+from semivideo.cli.console import note, percent, progress_bars, show, words_of_origins
 
 if TYPE_CHECKING:
     from semivideo.evaluation import Evaluation
@@ -33,6 +33,7 @@ def evaluate(
 ) -> None:
     """Score held-out videos and keep the scores in the run folder."""
     from semivideo import api
+    from semivideo.runfolder import RunFolder
 
     with progress_bars() as progress:
         found = api.evaluate(
@@ -43,6 +44,10 @@ def evaluate(
             progress=progress,
         )
     show(_table(found))
+    folder = RunFolder(run)
+    settings = folder.settings() if folder.settings_file.is_file() else None
+    if settings is not None and settings.origins:
+        show(words_of_origins(settings.origins, settings.league))
     if per_class:
         show(_class_table(found))
     if found.skipped:

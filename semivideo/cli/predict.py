@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from semivideo.base.errors import DataError
 from semivideo.base.jobs import part_file, part_of_job
-from semivideo.cli.console import note, on_interrupt, percent, progress_bars, show
+from semivideo.cli.console import note, on_interrupt, percent, progress_bars, show, words_of_origins
 
 if TYPE_CHECKING:
     from semivideo.evaluation import Failure, Prediction
@@ -46,6 +46,7 @@ def predict(
     """
     from semivideo import api
     from semivideo.evaluation.prediction_file import Failure, as_json
+    from semivideo.run.prediction import card_of
 
     found: list[Prediction | Failure] = []
     num_videos = num_failed = 0
@@ -76,6 +77,9 @@ def predict(
     if out is not None:
         path = out if ray else part_file(out, part_of_job())
         note(f"wrote {path}: {num_videos} videos now, {num_failed} of them could not be read")
+    card = card_of(run) if run.is_dir() else None
+    if card is not None and card.origins:
+        note(words_of_origins(card.origins, card.league))
     if num_failed:
         raise typer.Exit(DataError.exit_code)
 

@@ -17,10 +17,7 @@ from semivideo.base.checked import Section, sentence
 from semivideo.base.errors import ConfigError, DataError, nearest
 from semivideo.base.files import write_bytes
 from semivideo.base.user_folders import user_config
-from semivideo.encoders.encoder import League
-from semivideo.settings import read_yaml
-
-NOT_TOLD = "not told"
+from semivideo.settings import NOT_TOLD, League, read_yaml
 
 
 class Added(Section):

@@ -15,10 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from semivideo.base.errors import ConfigError, option
+from semivideo.settings import League
 
-League = Literal["scratch", "image weights", "video weights"]
-"""What a network had seen before its first label; results of different leagues are never ranked
-together."""
 Channels = tuple[float, float, float]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from semivideo.base.errors import CheckpointError, ConfigError
-from semivideo.encoders.encoder import Encoder, League, Origin
+from semivideo.encoders.encoder import Encoder, Origin
 from semivideo.encoders.families import FAMILIES, Family
 from semivideo.encoders.processor_file import preprocessing_of
 from semivideo.models.hf_folder import (
@@ -25,6 +25,7 @@ from semivideo.models.hf_folder import (
     stored_config,
     transformers_library,
 )
+from semivideo.settings import League
 
 _WEIGHTS = ("model.safetensors", "model-*.safetensors", "pytorch_model.bin", "pytorch_model-*.bin")
 

@@ -14,18 +14,18 @@ from pathlib import Path
 
 from semivideo.base.errors import ConfigError, MissingExtraError, nearest
 from semivideo.encoders.added import (
-    NOT_TOLD,
     Added,
     added_encoders,
     published_in,
     remember,
 )
-from semivideo.encoders.encoder import Encoder, League
+from semivideo.encoders.encoder import Encoder
 from semivideo.encoders.folder_encoder import FolderEncoder, family_of, league_of
 from semivideo.encoders.hub import cached_folder, fetch
+from semivideo.encoders.hub_networks import PICTURES, REPOS, VIDEOS, Published
 from semivideo.encoders.image_network import EfficientNetEncoder
-from semivideo.encoders.published import PICTURES, REPOS, VIDEOS, Published
 from semivideo.models.hf_folder import stored_config, transformers_library
+from semivideo.settings import NOT_TOLD, League
 
 
 @dataclass(frozen=True, slots=True)

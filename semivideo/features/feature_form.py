@@ -17,7 +17,8 @@ from pydantic import Field, ValidationError
 from semivideo.base.checked import Section, sentence
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.files import write_first
-from semivideo.encoders.encoder import Encoder, League, Preprocessing
+from semivideo.encoders.encoder import Encoder, Preprocessing
+from semivideo.settings import League
 
 FORM_FILE = "features.json"
 MANIFEST = "manifest.parquet"

@@ -97,7 +97,7 @@ def load_network(folder: Path) -> tuple[Network, ModelCard]:
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise CheckpointError(f"model folder {folder} {what}; give the folder 'model' of a run")
-    card = _read_card(folder / CARD)
+    card = read_card(folder / CARD)
     path = folder / WEIGHTS
     content = _read(path)
     _refuse_pickle(path, content)
@@ -195,8 +195,15 @@ def _refuse_pickle(path: Path, content: bytes) -> None:
         )
 
 
-def _read_card(path: Path) -> ModelCard:
-    """Parse and check a card."""
+def read_card(path: Path) -> ModelCard:
+    """Read and check a card.
+
+    Args:
+        path: The file ``card.json``.
+
+    Raises:
+        CheckpointError: It is missing or broken.
+    """
     content = _read(path)
     try:
         return ModelCard.model_validate_json(content)

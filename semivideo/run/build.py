@@ -126,6 +126,8 @@ def auxiliary_of(primary: NetworkSettings) -> NetworkSettings:
             "num_frames": primary.num_frames * 2,
             "stride_frames": primary.stride_frames // 2,
             "options": {**primary.options, "width": primary.options.get("width", 1.0) / 4},
+            "weights": None,
+            "origin": None,
         }
     )
 
@@ -246,7 +248,7 @@ def build_card(settings: Settings, *, network: models.Network, classes: list[str
     primary = settings.networks.primary
     options = network.card_options(primary.options)
     return ModelCard(
-        network=primary.model_copy(update={**PLAIN, "options": options}),
+        network=primary.model_copy(update={**PLAIN, "weights": None, "options": options}),
         classes=classes,
         # Who has the network may have no such GPU: each use of it names its own decoder.
         data=settings.data.model_copy(update={"decoder": "software"}),
@@ -254,6 +256,7 @@ def build_card(settings: Settings, *, network: models.Network, classes: list[str
         evaluation=settings.evaluation,
         features=settings.features,
         method=settings.method.name,
+        origins=settings.origins,
         weights_sha256="",
     )
 

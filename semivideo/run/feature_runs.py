@@ -19,7 +19,7 @@ from semivideo.features.cached_views import FeatureViews
 from semivideo.features.closed_form import ClosedForm, Known
 from semivideo.features.descriptor import described_dim
 from semivideo.features.feature_cache import FeatureCache
-from semivideo.features.feature_form import reading_settings, view_settings
+from semivideo.features.feature_form import FeatureForm, reading_settings, view_settings
 from semivideo.methods import Method
 from semivideo.models import HEADS, LOOKUPS
 from semivideo.models.heads import Head
@@ -56,6 +56,7 @@ def with_features(settings: Settings, manifest: Manifest) -> Settings:
         weights_sha256=form.weights_sha256,
         pretrained_on=form.pretrained_on,
         licence=form.licence,
+        league=form.league,
         dim=form.dim,
         descriptor=descriptor,
         mirror=form.flip and form.num_views > 1,
@@ -70,6 +71,7 @@ def with_features(settings: Settings, manifest: Manifest) -> Settings:
     networks = settings.networks
     auxiliary = networks.auxiliary and fitted(networks.auxiliary)
     preprocessing = form.preprocessing
+    _refuse_contradictions(settings, form)
     return settings.model_copy(
         update={
             "features": features,
@@ -88,6 +90,23 @@ def with_features(settings: Settings, manifest: Manifest) -> Settings:
             ),
         }
     )
+
+
+def _refuse_contradictions(settings: Settings, form: FeatureForm) -> None:
+    """Refuse settings of reading and views that are neither the usual ones nor the weights'."""
+    wanted = {
+        "data": reading_settings(form.preprocessing),
+        "views": view_settings(form.preprocessing, flip=form.flip),
+    }
+    for section, values in wanted.items():
+        given = getattr(settings, section)
+        for name, theirs in values.items():
+            ours, usual = getattr(given, name), type(given).model_fields[name].default
+            if ours not in (usual, theirs):
+                raise ConfigError(
+                    f"{section}.{name} = {ours} contradicts the features of {form.encoder}, which "
+                    f"were made with {theirs}; leave it out"
+                )
 
 
 def _refuse_heads(settings: Settings) -> None:

@@ -18,10 +18,11 @@ from semivideo.base.progress import Progress
 from semivideo.evaluation import Failure, Prediction, Recognizer
 from semivideo.evaluation.prediction_file import PredictionFile, video_files
 from semivideo.evaluation.prediction_file import predictions as predicted
+from semivideo.models.weights import CARD, read_card
 from semivideo.run import cluster
 from semivideo.run.finished import Run
 from semivideo.runfolder import RunFolder
-from semivideo.settings import Decoder
+from semivideo.settings import Decoder, ModelCard
 
 
 def load(folder: str | Path, *, decoder: Decoder = "software") -> Recognizer:
@@ -35,6 +36,18 @@ def load(folder: str | Path, *, decoder: Decoder = "software") -> Recognizer:
         CheckpointError: There is no usable network.
     """
     return Recognizer.load(_model_of(Path(folder)), decoder=decoder)
+
+
+def card_of(folder: str | Path) -> ModelCard:
+    """Return what a trained network says of itself, without its weights.
+
+    Args:
+        folder: As for ``load``.
+
+    Raises:
+        CheckpointError: There is no usable network.
+    """
+    return read_card(_model_of(Path(folder)) / CARD)
 
 
 def predict(

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from semivideo.analysis.comparison import compare, evaluated_runs, lines_of, run_folders
+from semivideo.analysis.comparison import (
+    by_league,
+    compare,
+    evaluated_runs,
+    lines_of,
+    run_folders,
+)
 from semivideo.analysis.result import Result
 from semivideo.base.errors import CheckpointError, ConfigError
 from semivideo.cli import app
@@ -146,3 +152,53 @@ def test_compare__draws_groups_where_all_know_them(finished):
     assert lines_of([grouped[0], results[1]])[0].num_groups is None
     one = [replace(result, groups=dict.fromkeys(IDS, "all")) for result in results]
     assert lines_of(one)[0].num_groups is None
+
+
+WEIGHTS = {"pretrained_on": "Kinetics-400", "licence": "CC-BY-NC", "league": "video weights"}
+
+
+def test_compare__ranks_no_two_leagues_together(finished):
+    origin = {"networks.primary.origin": WEIGHTS}
+    runs = [
+        finished("fixmatch", 0, final=0.9, name="tuned", **origin),
+        finished("supervised", 0, final=0.3),
+        finished("cmpl", 0, final=0.4),
+        finished("supervised", 0, final=0.8, name="tuned-supervised", **origin),
+    ]
+    lines = compare(runs)
+    assert [line.league for line in lines] == ["scratch"] * 2 + ["video weights"] * 2
+    assert lines[0].gains == lines[2].gains == (None, None)
+    assert lines[1].gains[0].interval.value == pytest.approx(0.1)  # over those of its league
+    assert lines[3].gains[1].interval.value == pytest.approx(-0.1)
+    assert {league: len(part) for league, part in by_league(lines).items()} == {
+        "scratch": 2,
+        "video weights": 2,
+    }
+
+
+def test_command__shows_leagues_apart_and_what_they_had_seen(finished, tmp_path):
+    runs = [
+        finished("fixmatch", 0, name="tuned", **{"networks.primary.origin": WEIGHTS}),
+        finished("supervised", 0),
+    ]
+    files = [tmp_path / name for name in ("t.md", "t.csv")]
+    arguments = ["compare", *runs, "--markdown", files[0], "--csv", files[1]]
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("These networks had seen different data before their first")
+    scratch, tuned = (
+        result.stdout.index("league: scratch"),
+        result.stdout.index(
+            "league: video weights; pretrained on Kinetics-400 (licence of the weights: CC-BY-NC)"
+        ),
+    )
+    assert scratch < result.stdout.index("supervised", scratch) < tuned
+    markdown, table = (file.read_text() for file in files)
+    assert "## League: scratch" in markdown
+    assert markdown.index("## League: video weights") < markdown.index("| fixmatch")
+    assert ",video weights,Kinetics-400,CC-BY-NC" in table
+
+
+def test_command__says_nothing_of_leagues_from_scratch(finished):
+    result = CliRunner().invoke(app, ["compare", str(finished("supervised", 0))])
+    assert "league" not in result.stdout

@@ -21,7 +21,7 @@ FLAGS = {
     "prepare": "videos --out --short-side --every --format --quality --flow --verify --workers "
     "--ray",
     "features": "videos --out --encoder --views --frames --flip --verify",
-    "encoders": "",
+    "encoders": "--measure",
     "split": "manifest --out --labels-per-class --labeled-fraction --seed --test-groups "
     "--test-fraction --allow-fewer --protocol --lists --allow-missing",
     "audit": "manifest --split --protocol --lists --seed --json --no-frames",
@@ -38,6 +38,10 @@ FLAGS = {
     "figure": "name runs --out --set",
     "demo": "--out --steps --seed",
 }
+ENCODERS_FLAGS = {
+    "add": "name --from --download --pretrained-on --licence --league",
+    "remove": "name",
+}
 
 
 def test_app__flags_are_frozen():
@@ -47,6 +51,11 @@ def test_app__flags_are_frozen():
         for name, command in commands.items()
     }
     assert flags == {name: text.split() for name, text in FLAGS.items()}
+    inner = {
+        name: [opt for param in command.params for opt in param.opts]
+        for name, command in commands["encoders"].commands.items()
+    }
+    assert inner == {name: text.split() for name, text in ENCODERS_FLAGS.items()}
 
 
 def test_help__imports_nothing_heavy():

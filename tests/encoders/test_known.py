@@ -8,7 +8,7 @@ from semivideo.base.errors import CheckpointError, ConfigError, DataError, Missi
 from semivideo.encoders import ENCODERS, add_encoder, all_encoders, load_encoder
 from semivideo.encoders.added import added_encoders, forget, list_file
 from semivideo.encoders.families import FAMILIES
-from semivideo.encoders.published import PICTURES, REPOS, VIDEOS
+from semivideo.encoders.hub_networks import PICTURES, REPOS, VIDEOS
 from tests.encoders.tiny_folders import write_folder
 
 hub = pytest.importorskip("huggingface_hub", reason="needs the extra hf")

@@ -1,0 +1,95 @@
+"""``semivideo encoders``: the table, what it says where something is not here, adding, removing."""
+
+import pytest
+
+from semivideo.cli import encoders as module
+from tests.encoders.tiny_folders import write_folder
+
+pytest.importorskip("transformers", reason="needs the extra hf")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Settings and caches that are not the user's."""
+    import huggingface_hub
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+@pytest.fixture
+def mine(tmp_path):
+    return write_folder(tmp_path / "mine", "clip")
+
+
+def row_of(table, name):
+    [row] = [line for line in table.splitlines() if line.startswith(f"│ {name} ")]
+    return [cell.strip() for cell in row.split("│")[1:-1]]
+
+
+def test_encoders__adds_lists_measures_and_removes(run, mine):
+    added = run("encoders", "add", "mine", "--from", mine, "--licence", "MIT")
+    assert added.code == 0
+    assert "mine: any number of frames, 40 pixels, bicubic, centre 32, 24 numbers" in added.out
+    assert "pretrained on: not told; licence: MIT" in added.out
+    assert "say what is known with --pretrained-on and --licence" in added.err
+    assert "next: semivideo features VIDEOS --encoder mine" in added.err
+    not_measured = run("encoders", "--no-measure")
+    assert row_of(not_measured.out, "mine")[6] == "-"
+    cells = row_of(run("encoders").out, "mine")
+    assert cells[1] == "clip, a folder of yours"
+    assert cells[4] == "8 x 32"
+    assert float(cells[6]) >= 0
+    assert cells[7:] == ["not told", "image weights", "MIT", "yes"]
+    assert run("encoders", "remove", "mine").code == 0
+    assert "│ mine " not in run("encoders", "--no-measure").out
+
+
+def test_encoders__says_what_to_type_for_what_is_not_here(run):
+    result = run("encoders", "--no-measure")
+    assert result.code == 0
+    # A cell that is too long goes on in the next line.
+    assert "semivideo encoders" in result.out
+    assert "--download" in result.out
+    assert "licences are as published; results of different leagues are never ranked" in result.err
+
+
+def test_encoders__on_a_narrow_terminal_lose_no_word(run, monkeypatch):
+    monkeypatch.setattr(module, "_is_narrow", lambda: True)
+    lines = run("encoders", "--no-measure").out.splitlines()
+    start = lines.index("vjepa2_l")
+    assert lines[start + 1] == "  what it is: V-JEPA 2 ViT-L"
+    assert "  here: semivideo encoders add vjepa2_l --download" in lines[start:]
+    assert "  pretrained on: VideoMix22M: SSv2, Kinetics, HowTo100M, YT-1B, ImageNet" in lines
+
+
+def test_encoders__warns_of_one_that_cannot_be_used(run, mine):
+    run("encoders", "add", "mine", "--from", mine)
+    (mine / "preprocessor_config.json").unlink()
+    result = run("encoders")
+    assert result.code == 0
+    assert "mine cannot be used: " in result.err
+    assert "has no preprocessor_config.json" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["mine"], "name either a folder that you have with --from FOLDER, or --download"),
+        (["mine", "--from", "nowhere"], "nowhere is no folder here; give one with config.json"),
+        (["mine", "--download"], "'mine' is not on the hub"),
+    ],
+)
+def test_add__without_a_usable_place_is_one_sentence(run, arguments, sentence):
+    result = run("encoders", "add", *arguments)
+    assert result.code == 2
+    assert sentence in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_features__of_an_encoder_that_is_not_here_say_what_to_type(run, tmp_path):
+    result = run("features", tmp_path, "--out", tmp_path / "f", "--encoder", "vjepa2_l")
+    assert result.code == 1
+    assert "fetch them with: semivideo encoders add vjepa2_l --download" in result.err
+    assert result.err.count("\n") == 1
