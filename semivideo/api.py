@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from semivideo.base.progress import Progress
 from semivideo.run.featuring import extract_features
+from semivideo.run.labeling.doubting import doubts
+from semivideo.run.labeling.planning import plan
+from semivideo.run.labeling.suggesting import suggest
 from semivideo.run.prediction import load, predict, predictions
 from semivideo.run.scoring import evaluate
 from semivideo.run.splitting import split
@@ -17,13 +20,16 @@ __all__ = [
     "Progress",
     "Videos",
     "as_manifest",
+    "doubts",
     "evaluate",
     "extract_features",
     "load",
+    "plan",
     "predict",
     "predictions",
     "prepare",
     "scan",
     "split",
+    "suggest",
     "train",
 ]

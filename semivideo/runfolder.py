@@ -40,6 +40,11 @@ class RunFolder:
         tensorboard: Folder of TensorBoard's event files.
         estimate_file: What a cross-validation on the labelled videos came to, JSON.
         estimate_folds: Folder of that cross-validation while it runs.
+        video_scores_file: What the networks say of its videos, npz; made when it is asked for.
+        held_out_file: What networks that did not see a label say of its video, npz; likewise.
+        held_out_folds: Folder of the trainings behind it while they run.
+        plan_file: Points of a learning curve over label counts, JSON; made when it is asked for.
+        answers: Folder of what people answered on the page of ``review``.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -57,6 +62,11 @@ class RunFolder:
         self.tensorboard = self.path / "tensorboard"
         self.estimate_file = self.path / "estimate.json"
         self.estimate_folds = self.path / "estimate"
+        self.video_scores_file = self.path / "video_scores.npz"
+        self.held_out_file = self.path / "held_out.npz"
+        self.held_out_folds = self.path / "held_out"
+        self.plan_file = self.path / "plan.json"
+        self.answers = self.path / "answers"
 
     @classmethod
     def create(cls, path: str | Path) -> RunFolder:

@@ -32,7 +32,7 @@ INSIDE = {
     "models": ({"contract"}, {"blocks"}),
     "methods": ({"parts"},),
     "analysis": (
-        {"calibration", "principal", "pseudo_labels"},
+        {"calibration", "principal", "pseudo_labels", "suggest"},
         {"result"},
         {"groups"},
         {"judged_labels", "comparison", "drawing"},

@@ -1,0 +1,74 @@
+"""``semivideo doubts``: which labels are probably wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Column, Table
+
+from semivideo.cli.console import command, note, on_interrupt, percent, progress_bars, show
+
+if TYPE_CHECKING:
+    from semivideo.run.labeling.doubting import Doubts
+
+_KINDS = {"label": "label", "pseudo": "pseudo-label", "copy": "copy"}
+
+
+def doubts(
+    run: Annotated[Path, typer.Argument(help="Run folder of a finished training.")],
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Trainings to check the labels by; 5 on features, 3 on videos, 0: none."),
+    ] = None,
+    no_frames: Annotated[
+        bool, typer.Option("--no-frames", help="Do not read videos to look for copies.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write them there: .csv or .json.")] = None,
+) -> None:
+    """Name labels that are probably wrong, and say why.
+
+    Three kinds: labels that networks which did not see them contradict, copies of one video with
+    different labels, and pseudo-labels that networks disagree on. What the trainings came to stays
+    in the run folder.
+    """
+    from semivideo import api
+    from semivideo.run.labeling.row_file import check_ending, write_rows
+
+    if out is not None:
+        check_ending(out)
+    with on_interrupt(lambda: "run the same command again to go on"), progress_bars() as progress:
+        found = api.doubts(run, folds=folds, look_at_frames=not no_frames, progress=progress)
+    show(_table(found), _words(found))
+    for sentence in found.notes:
+        note(sentence, style="yellow")
+    if out is not None:
+        columns = ("kind", "id", "path", "given", "likely")
+        write_rows(out, [each.to_json() for each in found.found], columns=columns)
+        note(f"wrote {len(found.found)} doubts into {out}")
+    note(f"next: {command('semivideo', 'review', run)} shows them and takes the right labels")
+
+
+def _table(found: Doubts) -> Table:
+    """One line a doubt."""
+    numbers = [Column(name, justify="right") for name in ("given %", "likely %")]
+    table = Table("kind", "video", "has", "more likely", *numbers, "why")
+    for each in found.found:
+        shares = (percent(each.belief), percent(each.confidence))
+        table.add_row(_KINDS[each.kind], each.id, each.given, each.likely, *shares, each.reason)
+    return table
+
+
+def _words(found: Doubts) -> str:
+    """How many, of how many."""
+    num = {kind: sum(each.kind == kind for each in found.found) for kind in _KINDS}
+    share = (
+        f", about {percent(found.wrong_share)} % of them wrong by the whole table of counts"
+        if found.num_checked
+        else ""
+    )
+    return (
+        f"{num['label']} of {found.num_checked} checked labels are doubted{share}; {num['copy']} "
+        f"pairs of copies with different labels; {num['pseudo']} pseudo-labels in dispute"
+    )

@@ -1,0 +1,339 @@
+"""``doubts``: labels that are probably wrong, given by people or by the training itself.
+
+label     people's labels that networks which did not see them contradict: cross-validation over
+          groups with the run's own settings, then ``analysis.suggest.confident_learning``
+pseudo    confident pseudo-labels of the last fifth of the training on which networks disagree, or
+          one network with itself
+copy      labelled videos that show one take and have different labels (``data.splits.copies``)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from semivideo.analysis.groups import Trained
+from semivideo.analysis.suggest.confident_learning import Confident, confident_learning
+from semivideo.base.errors import ConfigError, SplitError, option
+from semivideo.base.files import write_bytes
+from semivideo.base.progress import Progress
+from semivideo.data.splits import label_folds
+from semivideo.data.splits.copies import copies_across
+from semivideo.run.finished import Run
+from semivideo.run.labeling.trainings import scored_splits
+from semivideo.run.labeling.video_scores import require_finished
+
+Kind = Literal["label", "pseudo", "copy"]
+_FOLDS_ON_FEATURES, _FOLDS_ON_PIXELS = 5, 3
+_LATE = 0.8  # of the training; what is later counts
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A label that is probably wrong.
+
+    Attributes:
+        kind: See the module.
+        id: Of the video.
+        path: Its file.
+        given: The class it has.
+        likely: The class it more likely has.
+        belief: Probability of the given class, in [0, 1]; NaN where nobody says it.
+        confidence: Probability of the likely class, or share of the votes.
+        reason: In words.
+    """
+
+    kind: Kind
+    id: str
+    path: str
+    given: str
+    likely: str
+    belief: float
+    confidence: float
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        content = asdict(self)
+        for name in ("belief", "confidence"):
+            content[name] = None if content[name] != content[name] else round(content[name], 4)
+        return content
+
+
+@dataclass(frozen=True, repr=False)
+class Doubts:
+    """All doubtful labels of a run.
+
+    Attributes:
+        found: Labels first, then copies and pseudo-labels; in each the worst first.
+        num_checked: People's labels that were cross-validated.
+        num_labels: People's labels that there are.
+        wrong_share: Estimated share of wrong ones among the checked, NaN where none was checked.
+        notes: What could not be done, and why.
+    """
+
+    found: list[Doubt]
+    num_checked: int
+    num_labels: int
+    wrong_share: float
+    notes: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<Doubts: {len(self.found)} of {self.num_labels} labels and the pseudo-labels>"
+
+
+def doubts(
+    run: str | Path | Run,
+    *,
+    folds: int | None = None,
+    look_at_frames: bool = True,
+    progress: Progress | None = None,
+) -> Doubts:
+    """Find labels of a run that are probably wrong.
+
+    Args:
+        run: A finished run or its folder.
+        folds: Trainings of the cross-validation, 2 to 20; None for 5 on features and 3 on videos;
+            0 leaves it out. What they came to stays in the run folder.
+        look_at_frames: Whether to read the labelled videos to find copies.
+        progress: See ``semivideo.api``.
+
+    Raises:
+        CheckpointError: The run is not finished.
+        ConfigError: ``folds`` is not allowed.
+    """
+    if folds is not None and folds != 0 and not 2 <= folds <= 20:
+        raise ConfigError(f"{option('folds')} must lie in [2, 20], or be 0 for none, got {folds}")
+    trained = Trained.read(run.path if isinstance(run, Run) else run)
+    require_finished(trained)
+    notes: list[str] = []
+    found: list[Doubt] = []
+    num_checked, wrong_share = 0, float("nan")
+    if folds != 0:
+        try:
+            labels, confident = _of_labels(trained, folds, progress=progress)
+            num_checked, wrong_share = len(confident.classes), confident.wrong_share
+            found += labels
+        except SplitError as error:
+            notes.append(f"the labels were not checked against each other: {error}")
+    if look_at_frames:
+        found += _of_copies(trained, notes, progress=progress)
+    found += _of_pseudo_labels(trained)
+    return Doubts(found, num_checked, len(trained.split.labeled), wrong_share, notes)
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What networks that did not see a label say of its video.
+
+    Attributes:
+        ids: N labelled videos.
+        probabilities: float32 (N, K).
+    """
+
+    ids: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+
+
+def unseen_scores(
+    trained: Trained, folds: int | None = None, *, progress: Progress | None = None
+) -> Unseen:
+    """Score the labelled videos by trainings that leave them, and their groups, out.
+
+    Args:
+        trained: The run.
+        folds: As for ``doubts``, not 0.
+        progress: See ``semivideo.api``.
+
+    Raises:
+        SplitError: There are too few labels to leave some out.
+    """
+    usual = _FOLDS_ON_PIXELS if trained.settings.features is None else _FOLDS_ON_FEATURES
+    splits = label_folds(trained.manifest, trained.split, num_folds=folds or usual)
+    digest = _digest(trained, [split.hash for split in splits])
+    kept = _kept(trained, digest)
+    if kept is not None:
+        return kept
+    made = scored_splits(
+        trained, splits, trained.run.held_out_folds, what="check labels", progress=progress
+    )
+    tests = list(made)
+    ids = tuple(id for test in tests for id in test.ids)
+    found = Unseen(ids, np.concatenate([test.scores for test in tests]))
+    content = io.BytesIO()
+    names = np.array(found.ids, dtype=np.str_)
+    np.savez(content, digest=np.array(digest), ids=names, probabilities=found.probabilities)
+    write_bytes(trained.run.held_out_file, content.getvalue())
+    return found
+
+
+def known_unseen(trained: Trained) -> Unseen | None:
+    """Return what an earlier ``unseen_scores`` of this run left, whatever its folds."""
+    return _kept(trained, None)
+
+
+def label_doubts(trained: Trained, unseen: Unseen) -> tuple[list[Doubt], Confident]:
+    """Apply confident learning to the labels of a run.
+
+    Args:
+        trained: The run.
+        unseen: See ``unseen_scores``.
+    """
+    manifest = trained.manifest
+    rows = manifest.rows_of(unseen.ids)
+    labels = trained.truth[rows]
+    found = confident_learning(unseen.probabilities, labels)
+    names = manifest.classes
+    return [
+        Doubt(
+            kind="label",
+            id=unseen.ids[place],
+            path=str(manifest.absolute(int(rows[place]))),
+            given=names[labels[place]],
+            likely=names[found.classes[place]],
+            belief=float(unseen.probabilities[place, labels[place]]),
+            confidence=float(unseen.probabilities[place, found.classes[place]]),
+            reason="networks that did not see this label contradict it",
+        )
+        for place in found.doubted.tolist()
+    ], found
+
+
+def _of_labels(
+    trained: Trained, folds: int | None, *, progress: Progress | None
+) -> tuple[list[Doubt], Confident]:
+    return label_doubts(trained, unseen_scores(trained, folds, progress=progress))
+
+
+def _of_copies(trained: Trained, notes: list[str], *, progress: Progress | None) -> list[Doubt]:
+    """Pairs of labelled videos of one take with different labels."""
+    manifest = trained.manifest
+    rows = manifest.rows_of(trained.split.labeled).tolist()
+    gone = [row for row in rows if not manifest.absolute(row).exists()]
+    if gone:
+        notes.append(
+            f"{len(gone)} of the {len(rows)} labelled videos are not there, such as "
+            f"{manifest.absolute(gone[0])}: copies among them were not looked for"
+        )
+    rows = [row for row in rows if row not in set(gone)]
+    copies = copies_across(manifest, rows, rows, progress=progress)
+    pairs = {tuple(sorted(pair)) for pair in (*copies.identical, *copies.near)}
+    return [
+        Doubt(
+            kind="copy",
+            id=manifest.ids[one],
+            path=str(manifest.absolute(one)),
+            given=str(manifest.labels[one]),
+            likely=str(manifest.labels[other]),
+            belief=float("nan"),
+            confidence=float("nan"),
+            reason=f"shows the same as {manifest.ids[other]}, which has that label",
+        )
+        for one, other in sorted(pairs)
+        if one != other and manifest.labels[one] != manifest.labels[other]
+    ]
+
+
+def _of_pseudo_labels(trained: Trained) -> list[Doubt]:
+    """Unlabelled videos that were confidently given two classes at the end of the training."""
+    if not trained.run.pseudo_labels_file.is_file():
+        return []
+    votes = late_votes(trained.pseudo_labels())
+    manifest, found = trained.manifest, []
+    for video, counts in votes.items():
+        best: dict[str, tuple[int, int]] = {}  # network: class, number of votes
+        for (network, label), count in counts.items():
+            if count > best.get(network, (0, 0))[1]:
+                best[network] = (label, count)
+        doubt = _contradiction(best, counts)
+        if doubt is None:
+            continue
+        given, likely, share, words = doubt
+        names = manifest.classes
+        found.append(
+            Doubt(
+                kind="pseudo",
+                id=manifest.ids[video],
+                path=str(manifest.absolute(video)),
+                given=names[given],
+                likely=names[likely],
+                belief=1 - share,
+                confidence=share,
+                reason=words,
+            )
+        )
+    return sorted(found, key=lambda doubt: (-min(doubt.confidence, doubt.belief), doubt.id))
+
+
+Votes = dict[tuple[str, int], int]
+
+
+def late_votes(table: pa.Table) -> dict[int, Votes]:
+    """Count the labels that were used in the last fifth of a training.
+
+    Args:
+        table: As ``pseudo_labels.parquet``.
+
+    Returns:
+        Row of the manifest to (network, class) to how often.
+    """
+    step = table["step"].to_numpy()
+    last = _LATE * (int(step.max()) + 1 if len(step) else 1)
+    used = table.filter(pa.array((step >= last) & table["kept"].to_numpy()))
+    grouped = used.group_by(["video", "network", "label"]).aggregate([([], "count_all")])
+    votes: dict[int, Votes] = {}
+    for each in grouped.sort_by([("video", "ascending"), ("network", "ascending")]).to_pylist():
+        votes.setdefault(each["video"], {})[each["network"], each["label"]] = each["count_all"]
+    return votes
+
+
+def _contradiction(
+    best: dict[str, tuple[int, int]], counts: Votes
+) -> tuple[int, int, float, str] | None:
+    """Given and likely class, share of the latter, and words; None where all agree."""
+    by_class: dict[int, int] = {}
+    for (_, label), count in counts.items():
+        by_class[label] = by_class.get(label, 0) + count
+    if len(by_class) < 2:
+        return None
+    total = sum(by_class.values())
+    classes = {label for label, _ in best.values()}
+    if len(best) > 1 and len(classes) < 2:
+        return None  # the networks agree, but for single draws
+    order = sorted(by_class, key=lambda label: (-by_class[label], label))
+    given, likely = order[1], order[0]
+    share = by_class[likely] / total
+    if len(classes) > 1:
+        words = "networks disagree, each confidently, at the end of the training"
+    elif share < 2 / 3:
+        words = "the network was confident of two classes at the end of the training"
+    else:
+        return None
+    return given, likely, share, words
+
+
+def _digest(trained: Trained, hashes: Sequence[str]) -> str:
+    """Of what cross-validated scores depend on."""
+    manifest = trained.manifest
+    rows = manifest.rows_of(trained.split.labeled).tolist()
+    words = (trained.settings.to_yaml(), *hashes, *(str(manifest.labels[row]) for row in rows))
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
+def _kept(trained: Trained, digest: str | None) -> Unseen | None:
+    """Cross-validated scores of the run folder, if they are these."""
+    try:
+        with np.load(trained.run.held_out_file, allow_pickle=False) as arrays:
+            if digest is not None and str(arrays["digest"]) != digest:
+                return None
+            return Unseen(tuple(arrays["ids"].tolist()), arrays["probabilities"])
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
