@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from semivideo.base.progress import Progress
+from semivideo.report.page import report
 from semivideo.run.featuring import extract_features
 from semivideo.run.labeling.doubting import doubts
 from semivideo.run.labeling.planning import plan
@@ -28,6 +29,7 @@ __all__ = [
     "predict",
     "predictions",
     "prepare",
+    "report",
     "scan",
     "split",
     "suggest",

@@ -36,6 +36,7 @@ FLAGS = {
     "plan": "runs --seconds-per-label --draws --train --out",
     "recipes": "pattern --all",
     "methods": "name",
+    "report": "runs --out",
     "compare": "runs --markdown --csv --records",
     "sweep": "grid manifest --split --out --steps",
     "figure": "name runs --out --set",

@@ -33,6 +33,8 @@ from semivideo.run.labeling.video_scores import require_finished
 
 Kind = Literal["label", "pseudo", "copy"]
 _FOLDS_ON_FEATURES, _FOLDS_ON_PIXELS = 5, 3
+_TRUSTED = 0.3
+"""Share of doubted labels above which it is the network that is to be doubted."""
 _LATE = 0.8  # of the training; what is later counts
 
 
@@ -122,12 +124,25 @@ def doubts(
             labels, confident = _of_labels(trained, folds, progress=progress)
             num_checked, wrong_share = len(confident.classes), confident.wrong_share
             found += labels
+            notes += _weakness(len(labels), num_checked)
         except SplitError as error:
             notes.append(f"the labels were not checked against each other: {error}")
     if look_at_frames:
         found += _of_copies(trained, notes, progress=progress)
-    found += _of_pseudo_labels(trained)
+    found += pseudo_label_doubts(trained)
     return Doubts(found, num_checked, len(trained.split.labeled), wrong_share, notes)
+
+
+def _weakness(num_doubted: int, num_checked: int) -> list[str]:
+    """A word of warning where the networks contradict most labels."""
+    share = num_doubted / num_checked
+    if share <= _TRUSTED:
+        return []
+    return [
+        f"networks that did not see the labels contradict {100 * share:.0f} % of them: as weak as "
+        "they are, a doubt says more of the network than of the label; doubt them again when it has "
+        "learned more"
+    ]
 
 
 @dataclass(frozen=True)
@@ -242,8 +257,15 @@ def _of_copies(trained: Trained, notes: list[str], *, progress: Progress | None)
     ]
 
 
-def _of_pseudo_labels(trained: Trained) -> list[Doubt]:
-    """Unlabelled videos that were confidently given two classes at the end of the training."""
+def pseudo_label_doubts(trained: Trained) -> list[Doubt]:
+    """Name unlabelled videos that were confidently given two classes at the end of the training.
+
+    Args:
+        trained: A run.
+
+    Returns:
+        The most even contradictions first; none of a run without pseudo-labels.
+    """
     if not trained.run.pseudo_labels_file.is_file():
         return []
     votes = late_votes(trained.pseudo_labels())

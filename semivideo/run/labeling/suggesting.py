@@ -85,7 +85,9 @@ def suggest(
     """
     mixed = _weights(weights or {})
     if count < 1:
-        raise ConfigError(f"{option('count')} must be at least 1, got {count}; it is how many videos to name")
+        raise ConfigError(
+            f"{option('count')} must be at least 1, got {count}; it is how many videos to name"
+        )
     if doubt not in ("margin", "entropy"):
         raise ConfigError(f"doubt must be margin or entropy, got {doubt!r}")
     if baseline not in (None, "random"):

@@ -23,19 +23,20 @@ def video(id, label, group):
     return Video(id, id, label, group, 32, 32, 25.0, 0, table)
 
 
-def make_features(folder, *, num=60, wrong=(), unlabeled=0, spread=0.5, seed=0, views=3):
-    """Video n is of class n mod 3 and group n mod 12; its features lie around its class's own.
+def make_features(folder, *, num=60, wrong=(), unlabeled=0, spread=0.5, classes=CLASSES):
+    """Video n is of class n mod K and group n mod 12; its features lie around its class's own.
 
     wrong: videos whose label is that of the next class. unlabeled: the last ones have none.
     """
-    rng = np.random.default_rng(seed)
-    true = np.arange(num) % 3
-    labels = [CLASSES[(c + (n in wrong)) % 3] for n, c in enumerate(true.tolist())]
+    rng, K, views = np.random.default_rng(0), len(classes), 3
+    true = np.arange(num) % K
+    labels = [classes[(c + (n in wrong)) % K] for n, c in enumerate(true.tolist())]
     labels = [label if n < num - unlabeled else None for n, label in enumerate(labels)]
     rows = [video(f"v{n:03}.mp4", labels[n], f"g{n % 12:02}") for n in range(num)]
     manifest = Manifest.from_videos(rows, root=folder.parent)
-    centers = 4 * np.eye(3, DIM)[true]
-    features = centers[:, None, None] + rng.normal(0, spread, (num, views, 2, DIM))
+    dim = max(DIM, K)
+    centers = 4 * np.eye(K, dim)[true]
+    features = centers[:, None, None] + rng.normal(0, spread, (num, views, 2, dim))
     form = FeatureForm(
         encoder="made-up",
         weights_sha256="ab" * 32,
@@ -46,7 +47,7 @@ def make_features(folder, *, num=60, wrong=(), unlabeled=0, spread=0.5, seed=0, 
         num_views=views,
         num_frames=2,
         steps=2,
-        dim=DIM,
+        dim=dim,
         videos_per_shard=num,
         num_videos=num,
         videos=digest_of(manifest),

@@ -98,3 +98,9 @@ def test_doubts__of_the_pseudo_labels_of_two_networks(cmpl_run):
     assert (found.kind, found.id) == ("pseudo", cmpl_run.split.unlabeled[0])
     assert {found.given, found.likely} == {"hop", "jog"}
     assert found.reason.startswith("networks disagree")
+
+
+def test_doubts__of_a_network_that_has_learned_nothing_says_so(tmp_path):
+    features = make_features(tmp_path / "features", wrong=range(0, 60, 2), spread=20)
+    found = api.doubts(train_on(features, tmp_path / "run", steps=5), look_at_frames=False)
+    assert "a doubt says more of the network than of the label" in found.notes[0]
