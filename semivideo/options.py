@@ -67,8 +67,12 @@ class Option:
     @property
     def section(self) -> type[BaseModel] | None:
         """The class of a section, whose keys can be set one by one."""
-        is_section = isinstance(self.annotation, type) and issubclass(self.annotation, BaseModel)
-        return self.annotation if is_section else None
+        return self.annotation if _is_section(self.annotation) else None
+
+    @property
+    def optional_section(self) -> type[BaseModel] | None:
+        """The class of a section that may be left out (``Lora | None``)."""
+        return next(filter(_is_section, typing.get_args(self.annotation)), None)
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,8 @@ class Options:
 
     def rows(self) -> list[Option]:
         """List what can be set, the keys of a section one by one."""
-        return [row for option in self.settable.values() for row in _rows(option)]
+        listed: set[type[BaseModel]] = set()
+        return [row for option in self.settable.values() for row in _rows(option, listed)]
 
     def _refuse_unless_any(self, name: str, owner: str) -> None:
         """Refuse a name that is fixed or not there."""
@@ -172,12 +177,25 @@ class Options:
             )
 
 
-def _rows(option: Option) -> Iterator[Option]:
-    """The option itself, or the options of its section."""
-    if option.section is None:
+def _is_section(annotation: Any) -> bool:
+    """Whether it is a class of keys that can be set one by one."""
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _rows(option: Option, listed: set[type[BaseModel]]) -> Iterator[Option]:
+    """The option itself, or the options of its section.
+
+    A section that may be left out has a row of its own before those of its keys; they are not
+    listed again where another option is of the same class.
+    """
+    section = option.section
+    if section is None:
         yield option
-        return
-    for name, field in option.section.model_fields.items():
+        section = option.optional_section
+        if section is None or section in listed:
+            return
+    listed.add(section)
+    for name, field in section.model_fields.items():
         is_set = isinstance(option.default, BaseModel)
         default = (
             getattr(option.default, name)
@@ -190,7 +208,8 @@ def _rows(option: Option) -> Iterator[Option]:
                 field.rebuild_annotation(),
                 REQUIRED if field.is_required() and not is_set else default,
                 field.description or "",
-            )
+            ),
+            listed,
         )
 
 

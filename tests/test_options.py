@@ -130,6 +130,18 @@ def test_rows__name_the_keys_of_sections_one_by_one():
     )
 
 
+def test_rows__name_the_keys_of_sections_that_may_be_left_out_once():
+    def build(*, first: Inner | None = None, second: Inner | None = None) -> None:
+        """Build."""
+
+    assert [row.name for row in Options.of(build).rows()] == [
+        "first",
+        "first.weight",
+        "first.parts",
+        "second",
+    ]
+
+
 def test_checked__gives_the_defaults_of_what_is_not_set():
     assert check(count=3) == {o.name: o.default for o in DRAW.rows()[:-2]} | {
         "count": 3,
