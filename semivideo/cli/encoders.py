@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from semivideo.cli.console import note, progress_bars, show
 
@@ -41,7 +41,8 @@ def list_encoders(
 ) -> None:
     """List pretrained networks: what they are, what they had seen, and whether they are here.
 
-    Nothing is fetched. Seconds are for one clip on this machine, without reading it.
+    Sizes are in million weights and megabytes, work is in billions of multiplications a clip,
+    seconds are for a clip on this machine, without reading it. Nothing is fetched.
     """
     if context.invoked_subcommand is not None:
         return
@@ -54,13 +55,18 @@ def list_encoders(
     if _is_narrow():
         show(*(_paragraph(name, each) for name, each in cells.items()))
     else:
-        table = Table(*head)
+        table = Table(Column("name", no_wrap=True), *head[1:])
         for name, each in cells.items():
             table.add_row(name, *each.values())
         show(table)
     for listed_one in found:
         if listed_one.fault:
             note(f"{listed_one.name} cannot be used: {listed_one.fault}", style="yellow")
+    if any(not each.is_here for each in found):
+        note(
+            "what is not here: semivideo encoders add NAME --download fetches it, and nothing else "
+            "does; semivideo encoders add NAME --from FOLDER takes a copy"
+        )
     note("licences are as published; results of different leagues are never ranked together")
 
 
@@ -138,15 +144,15 @@ def _cells(each: Listed) -> dict[str, str]:
     megabytes = found.megabytes if found else (million * 4 if million else None)
     return {
         "what it is": entry.shows,
-        "weights M": f"{million:.1f}" if million else "-",
+        "M": f"{million:.1f}" if million else "-",
         "MB": f"{megabytes:.0f}" if megabytes else "-",
         "input": found.input if found else entry.input or "-",
-        "GMAC a clip": f"{gmac:.1f}" if gmac else "-",
-        "seconds a clip here": f"{found.seconds:.2f}" if found else "-",
+        "GMAC": f"{gmac:.1f}" if gmac else "-",
+        "seconds": f"{found.seconds:.2f}" if found else "-",
         "pretrained on": entry.pretrained_on,
         "league": entry.league,
         "licence": entry.licence,
-        "here": "yes" if each.is_here else entry.how_to_get,
+        "here": "yes" if each.is_here else "no" if entry.repo else entry.how_to_get,
     }
 
 
