@@ -45,6 +45,9 @@ class RunFolder:
         held_out_folds: Folder of the trainings behind it while they run.
         plan_file: Points of a learning curve over label counts, JSON; made when it is asked for.
         answers: Folder of what people answered on the page of ``review``.
+        choice_file: What was compared before the training and what was chosen, JSON.
+        choosing: Folder of what was compared while it is.
+        features: Folder of the features that were computed for that, a folder for each encoder.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -67,6 +70,9 @@ class RunFolder:
         self.held_out_folds = self.path / "held_out"
         self.plan_file = self.path / "plan.json"
         self.answers = self.path / "answers"
+        self.choice_file = self.path / "choice.json"
+        self.choosing = self.path / "choosing"
+        self.features = self.path / "features"
 
     @classmethod
     def create(cls, path: str | Path) -> RunFolder:

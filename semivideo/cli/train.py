@@ -14,6 +14,7 @@ from semivideo.base.progress import duration
 from semivideo.cli.console import command, note, on_interrupt, percent, progress_bars, show
 
 if TYPE_CHECKING:
+    from semivideo.run.choice.candidate import Choice
     from semivideo.run.choice.cross_validation import Estimate
     from semivideo.run.finished import Run
 
@@ -60,11 +61,22 @@ def train(
             help="Do not cross-validate on the labelled videos first, where none are for testing.",
         ),
     ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Time for choosing and training, such as 90s, 10m or 2h, where no recipe or "
+            "method is named. [default: 10m]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train a recogniser from labelled and unlabelled videos.
 
-    VIDEOS and --out are needed, or --resume alone. Without --recipe one is chosen that this machine
-    can do. A training that was stopped or killed goes on with --resume as if nothing had happened.
+    VIDEOS and --out are needed, or --resume alone. Without --recipe and --method what is trained is
+    chosen: pretrained networks that are here and small ones from scratch are compared on labels
+    that are left out. A training that was stopped or killed goes on with --resume as if nothing
+    had happened.
     """
     given = {
         "videos": videos,
@@ -77,7 +89,8 @@ def train(
         "settings": parse_settings(set_ or []) or None,
         "out": out,
     }
-    folder = _run_folder(given | {"no_estimate": no_estimate or None}, resume)
+    others = {"no_estimate": no_estimate or None, "budget": budget}
+    folder = _run_folder(given | others, resume)
 
     def how_to_go_on() -> str:
         started = (folder / "settings.yaml").is_file()
@@ -88,6 +101,8 @@ def train(
     arguments: dict[str, Any] = {"resume": resume} if resume else given
     if no_estimate:
         arguments["estimate"] = False
+    if budget is not None:
+        arguments["budget"] = budget
     with on_interrupt(how_to_go_on), progress_bars() as progress:
         run = api.train(**arguments, progress=progress)
     show_outcome(run, videos=videos)
@@ -152,12 +167,15 @@ def show_outcome(run: Run, *, videos: str | None) -> None:
         run: The finished run.
         videos: As the user named them; None where a training went on.
     """
+    if run.choice is not None:
+        show(_choice_table(run.choice), f"chosen: {run.choice.chosen}, {run.choice.why}")
     if run.estimate is not None:
         show(_labels_table(run.estimate), *_words_of(run.estimate))
     elif run.why_no_estimate:
         note(f"no estimate of the accuracy: {run.why_no_estimate}")
     summary = run.summary
-    words = [f"finished: {summary['steps']} steps in {duration(summary['seconds'])}"]
+    steps = f"{summary['steps']} steps" if summary["steps"] else "computed"
+    words = [f"finished: {steps} in {duration(summary['seconds'])}"]
     num_broken = len(summary["skipped_videos"]) + len(summary.get("unreadable_videos", ()))
     if num_broken:
         what = "1 video" if num_broken == 1 else f"{num_broken} videos"
@@ -175,6 +193,26 @@ def _next(run: Run, videos: str | None) -> str:
     is_named = videos and (Path(videos).is_file() or Path(videos).resolve() == folder.resolve())
     place = videos if is_named else folder
     return command("semivideo", "predict", run.path, place, "--out", run.path / "predictions.csv")
+
+
+def _choice_table(choice: Choice) -> Table:
+    """One line a candidate; what had seen nothing and what had seen images are told apart."""
+    names = ("left-out labels right %", "95 % interval", "left out", "seconds")
+    columns = [Column(name, justify="right") for name in names]
+    table = Table("candidate", "league", *columns, "remark")
+    for each in choice.candidates:
+        low, high = each.interval
+        cells = (
+            percent(each.top1),
+            f"{percent(low)} to {percent(high)}" if each.is_tested else "-",
+            str(len(each.ids)),
+            f"{each.seconds:.0f}",
+        )
+        is_chosen = each.name == choice.chosen
+        table.add_row(
+            each.name, each.league, *cells, each.remark, style="bold" if is_chosen else None
+        )
+    return table
 
 
 def _labels_table(estimate: Estimate) -> Table:
@@ -200,15 +238,26 @@ def _words_of(estimate: Estimate) -> Iterator[str]:
         f"right, 95 % interval {low} to {high} (Wilson, over {over}: how far other videos like "
         "these could move it; other labels can move it more)"
     )
-    trainings = f"{estimate.num_folds} training{'' if estimate.num_folds == 1 else 's'}"
-    yield (
-        f"made by {trainings} of {estimate.fold_steps} steps, each without a third of the labels "
-        f"and all videos of the same groups, in {duration(estimate.seconds)}; the run has all "
-        f"labels, {estimate.num_unlabeled} unlabelled videos and {estimate.run_steps} steps, so "
-        "take it for a lower bound"
-    )
+    if estimate.fold_steps == 0:
+        yield (
+            f"made by {estimate.num_folds} classifiers, each without a part of the labels, and all "
+            "videos of the same groups; the run has all labels, so take it for a lower bound"
+        )
+    else:
+        yield _words_on_trainings(estimate)
     if not is_grouped:
         yield (
             "no videos are known to belong together; if several are of one person or recording, "
             "name it (a column group, or --group-pattern of semivideo scan), or this is too good"
         )
+
+
+def _words_on_trainings(estimate: Estimate) -> str:
+    """How an estimate was made by short trainings."""
+    trainings = f"{estimate.num_folds} training{'' if estimate.num_folds == 1 else 's'}"
+    return (
+        f"made by {trainings} of {estimate.fold_steps} steps, each without a third of the labels "
+        f"and all videos of the same groups, in {duration(estimate.seconds)}; the run has all "
+        f"labels, {estimate.num_unlabeled} unlabelled videos and {estimate.run_steps} steps, so "
+        "take it for a lower bound"
+    )

@@ -29,9 +29,12 @@ class FeatureViews:
         cache: The features.
         rows: Rows of the manifest that are held.
         kind: Of the descriptor.
+        cache_rows: Where each of these rows is in the cache, which may hold a part of the manifest;
+            None if it holds all of it.
 
     Attributes:
         table: float32 (rows, views, T', D').
+        errors: Row of the manifest to reason, of videos that have no features.
     """
 
     def __init__(
@@ -40,14 +43,18 @@ class FeatureViews:
         *,
         rows: NDArray[np.int64],
         kind: Descriptor,
+        cache_rows: NDArray[np.int64] | None = None,
     ) -> None:
         self.cache, self.kind = cache, kind
         self.num_weak = 2 if cache.form.flip and cache.form.num_views > 1 else 1
-        self._place = np.full(cache.form.num_videos, -1)
+        self._place = np.full(1 + max(rows.max(initial=0), cache.form.num_videos), -1)
         self._place[rows] = np.arange(len(rows))
+        there = rows if cache_rows is None else cache_rows
+        row_of = dict(zip(there.tolist(), rows.tolist(), strict=True))
+        self.errors = {row_of[n]: why for n, why in cache.errors.items() if n in row_of}
         self.table = torch.cat(
             [
-                _described(cache, rows[start : start + _ROWS_AT_ONCE], kind=kind)
+                _described(cache, there[start : start + _ROWS_AT_ONCE], kind=kind)
                 for start in range(0, len(rows), _ROWS_AT_ONCE)
             ]
         )

@@ -162,7 +162,15 @@ def feature_views(settings: Settings, manifest: Manifest, split: Split) -> Featu
         )
     ids = [*split.labeled, *split.unlabeled, *split.test]
     rows = np.unique(manifest.rows_of(ids))
-    return FeatureViews(cache, rows=rows, kind=settings.features.descriptor)
+    kind = settings.features.descriptor
+    if cache.form.num_videos == len(manifest):
+        return FeatureViews(cache, rows=rows, kind=kind)
+    place = {id: number for number, id in enumerate(cache.manifest.ids)}
+    there = np.array([place.get(manifest.ids[row], -1) for row in rows.tolist()], dtype=np.int64)
+    is_there = there >= 0
+    views = FeatureViews(cache, rows=rows[is_there], kind=kind, cache_rows=there[is_there])
+    views.errors |= dict.fromkeys(rows[~is_there].tolist(), "its features were not computed")
+    return views
 
 
 def standardized(method: Method, views: FeatureViews, streams: Streams) -> None:
@@ -213,7 +221,7 @@ def _groups(manifest: Manifest, rows: NDArray[np.int64]) -> NDArray[np.str_]:
 
 def readable(streams: Streams, views: FeatureViews) -> Streams:
     """Leave out videos that have no features."""
-    errors = views.cache.errors
+    errors = views.errors
     if not errors:
         return streams
     labeled = [
@@ -238,7 +246,7 @@ def scored(head: nn.Module, views: FeatureViews, manifest: Manifest, split: Spli
         manifest: The videos.
         split: Its test side is scored; every video needs a label.
     """
-    errors, number = views.cache.errors, {name: k for k, name in enumerate(manifest.classes)}
+    errors, number = views.errors, {name: k for k, name in enumerate(manifest.classes)}
     rows = [row for row in manifest.rows_of(split.test).tolist() if row not in errors]
     is_training = head.training
     head.eval()

@@ -10,6 +10,7 @@ from typing import Any
 from semivideo.base.progress import duration
 from semivideo.data.catalogue.manifest_file import read_table
 from semivideo.data.splits import Split
+from semivideo.run.choice.candidate import Choice
 from semivideo.run.choice.cross_validation import Estimate, why_none
 from semivideo.runfolder import RunFolder
 
@@ -39,6 +40,11 @@ class Run:
         """How accurate it may be, by cross-validation on its labelled videos; None without one."""
         return Estimate.read(self.folder)
 
+    @cached_property
+    def choice(self) -> Choice | None:
+        """What was compared before it, and what was chosen; None where it was named."""
+        return Choice.read(self.folder)
+
     @property
     def why_no_estimate(self) -> str | None:
         """Why there is none, if one was wanted."""
@@ -62,10 +68,13 @@ class Run:
         what = "unfinished"
         if self.folder.summary_file.is_file():
             what = f"{self.summary['steps']} steps in {duration(self.summary['seconds'])}"
+            if not self.summary["steps"]:
+                what = f"computed in {duration(self.summary['seconds'])}"
         method = self.folder.settings().method.name
         return f"<Run {self.path}: {method}, {what}, {self.split!r}{self._how_good()}>"
 
     def _how_good(self) -> str:
         """The estimate in short, if there is one."""
-        found = self.estimate
-        return "" if found is None else f", estimated top-1 {100 * found.top1:.1f} %"
+        found, choice = self.estimate, self.choice
+        words = "" if choice is None else f", chosen of {len(choice.candidates)}: {choice.chosen}"
+        return words if found is None else f"{words}, estimated top-1 {100 * found.top1:.1f} %"

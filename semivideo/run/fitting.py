@@ -82,8 +82,26 @@ class Job:
         return evaluate_videos(recognizer, self.manifest, self.split.test, protocol=protocol)
 
 
+@dataclass(frozen=True)
+class Look:
+    """What is done with the quick evaluations of a training.
+
+    Attributes:
+        every: Steps from one to the next.
+        at: Called with each; what it raises ends the training.
+    """
+
+    every: int
+    at: Callable[[Evaluation], None]
+
+
 def fitted(
-    job: Job, run: RunFolder, *, num_steps: int, progress: Progress | None = None
+    job: Job,
+    run: RunFolder,
+    *,
+    num_steps: int,
+    progress: Progress | None = None,
+    look: Look | None = None,
 ) -> tuple[Network, ModelCard]:
     """Train, from the last checkpoint of the folder if there is one.
 
@@ -92,6 +110,7 @@ def fitted(
         run: Takes what the engine writes.
         num_steps: Iterations.
         progress: As for ``engine.fit``.
+        look: Who is shown quick evaluations; their steps are ``engine.evaluate_every``.
 
     Returns:
         The network to deploy, in evaluation mode, and its card.
@@ -122,7 +141,10 @@ def fitted(
     card = build.build_card(settings, network=method.deployed, classes=manifest.classes)
 
     def quick(network: nn.Module) -> dict[str, float]:
-        return {"top1": job.score(network, card, protocol="1x1").top1}
+        found = job.score(network, card, protocol="1x1")
+        if look is not None:
+            look.at(found)
+        return {"top1": found.top1}
 
     found = fit(
         method,

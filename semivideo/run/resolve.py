@@ -41,6 +41,13 @@ class Wanted:
         return not any(key.startswith("networks.") and key.endswith(".name") for key in keys)
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether the program chooses what is trained: nothing of recipe or method is named."""
+        keys = self.settings if isinstance(self.settings, dict) else {}
+        is_of_one = any(key.startswith(("networks.", "method.")) for key in keys)
+        return self.is_open and self.method is None and not is_of_one
+
+    @property
     def method_name(self) -> str | type[Method] | None:
         """The method, by whichever way it was named."""
         keys = self.settings if isinstance(self.settings, dict) else {}

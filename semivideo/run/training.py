@@ -25,9 +25,12 @@ from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.methods import Method
 from semivideo.models.weights import save_network
 from semivideo.run import build
+from semivideo.run.choice.budget import USUAL, seconds_of
 from semivideo.run.choice.choosing import default_on_features, default_settings
+from semivideo.run.choice.contest import choose
 from semivideo.run.choice.cross_validation import estimate as estimate_run
 from semivideo.run.choice.cross_validation import is_wanted
+from semivideo.run.choice.stage import Stage
 from semivideo.run.choice.trial import check_memory, few_clips, free_memory_gb, set_up
 from semivideo.run.cost import warn_if_slow
 from semivideo.run.feature_runs import with_features
@@ -53,27 +56,32 @@ def train(
     out: str | Path | None = None,
     resume: str | Path | None = None,
     estimate: bool = True,
+    budget: str | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Train a recogniser and leave a run folder.
 
-    Without ``split`` and ``labels_per_class`` every label there is may be used. Where no recipe is
-    named one is chosen that this machine can do. Where nothing is held out for testing, a short
-    cross-validation on the labelled videos comes first.
+    Without ``split`` and ``labels_per_class`` every label there is may be used. Where neither
+    recipe nor method is named, what is trained is chosen: pretrained networks whose weights are
+    here and small networks from scratch are compared on labelled groups that are left out, within
+    ``budget``. Where a method alone is named it gets settings that this machine can do; where
+    nothing is held out for testing, a short cross-validation on the labelled videos comes first.
 
     Args:
         videos: A manifest, its file, or anything ``scan`` takes.
-        method: A name of ``METHODS``, ``module:Class`` or a class; None takes the recipe's or,
-            without one, cmpl, and supervised where every video has a label.
+        method: A name of ``METHODS`` or ``CLASSIFIERS``, ``module:Class`` or a class; None takes
+            the recipe's or, without one, chooses.
         split: A split or its file.
         labels_per_class: Draw a split with that many labels, seeded by ``seed``.
-        recipe: A name of ``RECIPES`` to start from; None chooses, see ``run.choice.default``.
+        recipe: A name of ``RECIPES`` to start from; None chooses, see ``run.choice``.
         steps: Iterations; None takes the recipe's.
         seed: Of everything random.
         settings: Dotted keys to change, e.g. ``{"method.threshold": 0.8}``, or whole settings.
         out: The run folder; must not exist or be empty.
         resume: A run folder to continue instead; everything else then comes from it.
         estimate: Whether to cross-validate; False leaves it out.
+        budget: Time for choosing and training where both are chosen, such as "90s", "10m" or "2h";
+            None for ten minutes.
         progress: See ``semivideo.api``.
 
     Raises:
@@ -82,6 +90,7 @@ def train(
     """
     if resume is not None:
         given = {"videos": videos, "method": method, "split": split, "recipe": recipe, "out": out}
+        given["budget"] = budget
         extra = [name for name, value in given.items() if value is not None]
         if extra:
             raise ConfigError(
@@ -106,9 +115,15 @@ def train(
         recipe=recipe, method=method, steps=steps, seed=seed, settings=_with(settings, changes)
     )
     wanted.check()
+    if budget is not None and not wanted.is_undecided:
+        raise ConfigError(
+            f"{option('budget')} is for a training that is chosen, and this one is named; leave "
+            f"it out, or leave out {option('recipe')}, {option('method')} and networks"
+        )
     run = begin(
         out,
         wanted,
+        budget=seconds_of(budget or USUAL),
         manifest=lambda: as_manifest(videos, progress=progress),
         split=lambda manifest: chosen_split(manifest, split, labels_per_class, seed or 0),
     )
@@ -128,6 +143,7 @@ def begin(
     out: str | Path,
     wanted: Wanted,
     *,
+    budget: float,
     manifest: Callable[[], Manifest],
     split: Callable[[Manifest], Split],
 ) -> RunFolder:
@@ -138,6 +154,7 @@ def begin(
     Args:
         out: The run folder; must not exist or be empty.
         wanted: What the user named of the settings; the rest is chosen.
+        budget: Seconds for choosing and training, if it is left open what is trained.
         manifest: Finds the videos.
         split: Says which of them are labelled, unlabelled and held out.
 
@@ -147,7 +164,9 @@ def begin(
     """
     runtime = Runtime()
     if runtime.is_main:
-        _write(RunFolder.create(out), wanted, manifest=manifest, split=split)
+        may_choose = wanted.is_undecided and runtime.world_size == 1
+        run = RunFolder.create(out)
+        _write(run, wanted, budget if may_choose else None, manifest=manifest, split=split)
     runtime.wait_for_all()
     return RunFolder.open(out)
 
@@ -155,18 +174,23 @@ def begin(
 def _write(
     run: RunFolder,
     wanted: Wanted,
+    budget: float | None,
     *,
     manifest: Callable[[], Manifest],
     split: Callable[[Manifest], Split],
 ) -> None:
-    """Fill an empty run folder, or remove it."""
+    """Fill an empty run folder, or remove it; with a budget the settings are to be chosen yet."""
     try:
         videos = manifest()
         parts = split(videos)
-        settings = with_features(_chosen(wanted, videos, parts), videos)
+        chosen = _chosen(wanted, videos, parts) if budget is None else _simple(wanted, videos)
+        settings = with_features(chosen, videos)
         _check_parts(settings, parts)
         if settings.features is None:
             _check_reading(settings, videos)
+        if budget is not None:
+            Stage.begin(run, wanted, budget=budget)
+        elif settings.features is None:
             _check_step(settings, videos, parts)
         videos.write(run.manifest_file)
         parts.write(run.split_file)
@@ -185,12 +209,21 @@ def _chosen(wanted: Wanted, videos: Manifest, parts: Split) -> Settings:
     return default_settings(wanted, videos, parts)
 
 
+def _simple(wanted: Wanted, videos: Manifest) -> Settings:
+    """Settings of a run whose own are to be chosen: what stands in its folder until then."""
+    if videos.features is not None:
+        return wanted.resolved("features-probe")
+    return wanted.resolved("small-supervised", method="supervised")
+
+
 def proceed(run: RunFolder, *, progress: Progress | None = None) -> RunFolder:
     """Train the run that ``begin`` wrote, from its last checkpoint if there is one.
 
     Raises:
         SemiVideoError: What stops a training; the run folder can be resumed.
     """
+    if Stage.is_open(run):
+        choose(run, progress=progress)
     settings, split = run.settings(), Split.read(run.split_file)
     manifest = Manifest.read(run.manifest_file)
     unreadable = warn_of_unreadable(manifest)
@@ -246,7 +279,8 @@ def _check_step(settings: Settings, manifest: Manifest, split: Split) -> None:
 
 def _check_resumed(run: RunFolder) -> None:
     """The same for a run that was begun, maybe on another machine."""
-    if not run.model.exists() and run.settings().features is None:
+    is_open = Stage.is_open(run)
+    if not run.model.exists() and not is_open and run.settings().features is None:
         _check_step(run.settings(), Manifest.read(run.manifest_file), Split.read(run.split_file))
 
 

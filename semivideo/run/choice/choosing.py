@@ -63,7 +63,7 @@ def default_settings(wanted: Wanted, manifest: Manifest, split: Split) -> Settin
         cls = build.method_class(settings.method.name)
         if cls.uses_unlabeled and not split.unlabeled:
             return settings  # of a method that was named; it is refused with the reason
-        chosen = _tried(settings, manifest, split, may_shrink=recipe is names[-1])
+        chosen = fitting(settings, manifest, split, may_shrink=recipe is names[-1])
         if chosen is not None:
             _LOG.info("%s", Sentence("".join(_words(wanted, recipe, chosen, split))))
             return chosen.settings
@@ -90,17 +90,29 @@ def default_on_features(wanted: Wanted, split: Split) -> Settings:
 
 
 @dataclass(frozen=True)
-class _Choice:
-    """Settings that fit, and what a step of them takes; NaN for the smallest that do not."""
+class Fitting:
+    """Settings that fit, and what a step of them takes.
+
+    Attributes:
+        settings: Maybe with smaller batches.
+        seconds: Of a step without reading; NaN for the smallest settings that do not fit.
+    """
 
     settings: Settings
     seconds: float
 
 
-def _tried(
+def fitting(
     settings: Settings, manifest: Manifest, split: Split, *, may_shrink: bool
-) -> _Choice | None:
-    """Settings that fit in memory, with smaller batches if they may have them."""
+) -> Fitting | None:
+    """Return settings that fit in memory; a few clips are read and two steps done.
+
+    Args:
+        settings: Of the run.
+        manifest: The videos.
+        split: Who is labelled and unlabelled.
+        may_shrink: Whether batches may be smaller; then there is always an answer.
+    """
     training = set_up(settings, manifest)
     free = free_on_device_gb(training.runtime)
     room = _ROOM * (math.inf if free is None else free)
@@ -114,21 +126,21 @@ def _tried(
     except (MemoryError, RuntimeError, ValueError) as error:
         if is_out_of_memory(error) and not may_shrink:
             return None
-        return _Choice(settings, math.nan)  # the check that all settings get says what is wrong
+        return Fitting(settings, math.nan)  # the check that all settings get says what is wrong
     while memory.least_gb(data, training.runtime) > room:
         batches = (data.labeled_batch, data.unlabeled_batch)
         if not may_shrink:
             return None
         if max(batches) <= _SMALLEST_BATCH:
             # What is too large even so is refused by the check that all settings get.
-            return _Choice(settings.model_copy(update={"data": data}), math.nan)
+            return Fitting(settings.model_copy(update={"data": data}), math.nan)
         labeled, unlabeled = (max(_SMALLEST_BATCH, size // 2) for size in batches)
         data = data.model_copy(update={"labeled_batch": labeled, "unlabeled_batch": unlabeled})
     settings = settings.model_copy(update={"data": data})
-    return _Choice(settings, step_seconds(training, batch, settings))
+    return Fitting(settings, step_seconds(training, batch, settings))
 
 
-def _words(wanted: Wanted, recipe: str | None, chosen: _Choice, split: Split) -> Iterator[str]:
+def _words(wanted: Wanted, recipe: str | None, chosen: Fitting, split: Split) -> Iterator[str]:
     """Say what was chosen, why, and what it costs."""
     settings = chosen.settings
     yield f"no {option('recipe')} is named: training {settings.method.name} with the settings of "

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ from semivideo.data.splits import Split, label_folds
 from semivideo.evaluation import Evaluation
 from semivideo.evaluation.proportion import wilson
 from semivideo.run import build
-from semivideo.run.fitting import Job, fitted
+from semivideo.run.fitting import Job, Look, fitted
 from semivideo.runfolder import RunFolder
 
 _LOG = logging.getLogger("semivideo")
@@ -174,9 +173,9 @@ def _estimate(job: Job, run: RunFolder, *, progress: Progress | None) -> Estimat
     found = []
     for number, fold in enumerate(folds, start=1):
         told = prefixed(progress, f"estimate {number} of {len(folds)}")
-        folder = run.estimate_folds / f"fold-{number}"
-        with _quietly():
-            found.append(_scored(job, fold, folder, num_steps=fold_steps, progress=told))
+        folder = RunFolder(run.estimate_folds / f"fold-{number}")
+        own = replace(job, split=fold)
+        found.append(scored_fold(own, folder, num_steps=fold_steps, progress=told))
     return Estimate(
         classes=tuple(job.manifest.classes),
         confusion=_sum(found),
@@ -200,17 +199,31 @@ def _check(job: Job, folds: list[Split]) -> None:
         raise SplitError("all unlabelled videos are of groups that have labels")
 
 
-def _scored(
-    job: Job, fold: Split, folder: Path, *, num_steps: int, progress: Progress | None
+def scored_fold(
+    job: Job,
+    folder: RunFolder,
+    *,
+    num_steps: int,
+    progress: Progress | None = None,
+    look: Look | None = None,
 ) -> Evaluation:
-    """Train on a fold and score what it leaves out."""
+    """Train on a fold and score what it leaves out.
+
+    Args:
+        job: Its split is the fold.
+        folder: Takes what the engine writes; a training that was stopped goes on there.
+        num_steps: Iterations.
+        progress: As for ``train``.
+        look: See ``fitted``.
+    """
     quiet = {"engine.tensorboard": False, "engine.keep_checkpoints": 1}
-    changes = quiet | {"engine.evaluate_every": None}
-    own = replace(job, settings=job.settings.updated(changes), split=fold)
+    every = look.every if look is not None else None
+    own = replace(job, settings=job.settings.updated(quiet | {"engine.evaluate_every": every}))
     if job.runtime.is_main:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
     job.runtime.wait_for_all()
-    network, card = fitted(own, RunFolder(folder), num_steps=num_steps, progress=progress)
+    with _quietly():
+        network, card = fitted(own, folder, num_steps=num_steps, progress=progress, look=look)
     return own.score(network, card)
 
 

@@ -1,0 +1,112 @@
+"""Where a choice is made: the run that waits for it, its clock, and what was done already.
+
+RUN/choosing/wanted.json   what the user named and the budget; there until the choice is made
+RUN/choosing/NAME.json     what came of one part of the work; a choice that was killed goes on there
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from semivideo.base.errors import SplitError
+from semivideo.base.progress import Progress
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.splits import Split, label_folds
+from semivideo.run.choice.budget import Clock
+from semivideo.run.choice.candidate import Candidate
+from semivideo.run.resolve import Wanted
+from semivideo.runfolder import RunFolder
+
+_WANTED = "wanted"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A run whose settings are not chosen yet.
+
+    Attributes:
+        run: Its folder.
+        manifest: The videos.
+        split: What may be known of them.
+        wanted: What the user named.
+        clock: What is left of the budget.
+        progress: As for ``train``.
+    """
+
+    run: RunFolder
+    manifest: Manifest
+    split: Split
+    wanted: Wanted
+    clock: Clock
+    progress: Progress | None = None
+
+    @staticmethod
+    def begin(run: RunFolder, wanted: Wanted, *, budget: float) -> None:
+        """Note down that the choice is open."""
+        run.choosing.mkdir()
+        named = {"steps": wanted.steps, "seed": wanted.seed, "settings": wanted.settings}
+        run.write_json(run.choosing / f"{_WANTED}.json", named | {"budget": budget})
+
+    @staticmethod
+    def is_open(run: RunFolder) -> bool:
+        """Whether the choice of a run is still to be made."""
+        return (run.choosing / f"{_WANTED}.json").is_file()
+
+    @classmethod
+    def of(cls, run: RunFolder, *, progress: Progress | None) -> Stage:
+        """Read what was noted down, by this process or by one that was stopped."""
+        named = run.read_json(run.choosing / f"{_WANTED}.json")
+        done = [run.read_json(file) for file in run.choosing.glob("*.json")]
+        return cls(
+            run=run,
+            manifest=Manifest.read(run.manifest_file),
+            split=Split.read(run.split_file),
+            wanted=Wanted(**{name: named[name] for name in ("steps", "seed", "settings")}),
+            clock=Clock(named["budget"], spent=sum(each.get("spent", 0.0) for each in done)),
+            progress=progress,
+        )
+
+    def kept(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what a part of the work came to; it is done once, whatever happens between.
+
+        Args:
+            name: Of the part.
+            make: Does it; returns JSON types.
+        """
+        file = self.run.choosing / f"{name}.json"
+        if not file.is_file():
+            before = self.clock.spent
+            made = make()
+            self.run.write_json(file, made | {"spent": self.clock.spent - before})
+        return self.run.read_json(file)
+
+    def candidate(self, name: str, make: Callable[[], Candidate]) -> Candidate:
+        """As ``kept``, of a candidate; its seconds are those that making it took."""
+        found = self.kept(name, lambda: make().to_json())
+        return Candidate.from_json(found | {"seconds": round(found["spent"], 1)})
+
+    def end(self) -> None:
+        """The choice is made; what it took stays in ``choice.json`` alone."""
+        (self.run.choosing / f"{_WANTED}.json").unlink()
+        shutil.rmtree(self.run.choosing)
+
+    @cached_property
+    def folds(self) -> list[Split]:
+        """Splits that leave labelled groups out; none where labels are too few."""
+        return self._folds[0]
+
+    @cached_property
+    def why_no_folds(self) -> str:
+        """Why there are none."""
+        return self._folds[1]
+
+    @cached_property
+    def _folds(self) -> tuple[list[Split], str]:
+        try:
+            return label_folds(self.manifest, self.split), ""
+        except SplitError as error:
+            return [], str(error)
