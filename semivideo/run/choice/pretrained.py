@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from semivideo.base.errors import option
 from semivideo.base.progress import duration, prefixed
 from semivideo.base.randomness import keys
 from semivideo.data.catalogue.manifest import Manifest
@@ -45,6 +44,8 @@ _SHARE = 0.4
 """Of the time left that computing features may take."""
 _TRIED = 4  # videos
 _WEAK, _ALL = 2, 6  # views
+_OF_PIXELS = ("data.", "views.", "evaluation.")
+"""Settings that networks from scratch alone obey; those of features belong to the weights."""
 _SIDES = (("left", "right"), ("clockwise", "counterclockwise"))
 
 
@@ -89,7 +90,12 @@ class OnFeatures:
 
     def settings(self, head: str) -> Settings:
         """Complete settings of a run."""
-        return with_features(self.stage.wanted.resolved(f"features-{head}"), self.manifest)
+        wanted = self.stage.wanted
+        if self.stage.manifest.features is None:  # what the user named is for pixels
+            named = wanted.settings if isinstance(wanted.settings, dict) else {}
+            kept = {key: value for key, value in named.items() if not key.startswith(_OF_PIXELS)}
+            wanted = replace(wanted, settings=kept or None)
+        return with_features(wanted.resolved(f"features-{head}"), self.manifest)
 
     def heads(self) -> Iterator[str]:
         """Those that can be trained with these views and videos."""
@@ -145,7 +151,9 @@ def features_of(stage: Stage, name: str) -> OnFeatures | Candidate:
 
     def compute() -> dict[str, Any]:
         rows = np.sort(manifest.rows_of(plan["videos"]))
-        flip = mirrors(manifest.classes)
+        named = stage.wanted.settings
+        is_off = isinstance(named, dict) and named.get("views.flip") is False
+        flip = mirrors(manifest.classes) and not is_off
         extract(
             _part(manifest, rows),
             folder,
@@ -174,7 +182,7 @@ def _plan(stage: Stage, encoder: Encoder) -> dict[str, Any]:
     least = min(len(split.labeled), 3 * len(stage.manifest.classes))
     seconds = rate * len(split.labeled)
     if affordable < least:
-        hint = f"{option('budget', enough(seconds / _SHARE + 60))} has time for it"
+        hint = f"a budget of {enough(seconds / _SHARE + 60)} has time for it"
         return {"videos": [], "views": 0, "seconds": seconds, "hint": hint}
     if affordable >= len(everyone) * _ALL / _WEAK:
         return {"videos": everyone, "views": _ALL, "seconds": 3 * rate * len(everyone)}

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from semivideo.base.errors import option
 from semivideo.base.progress import duration, prefixed
 from semivideo.data.clips.store import filled_store
 from semivideo.data.splits import Split
@@ -230,8 +229,8 @@ class _Plan:
         words = f"{self.steps} steps of {self.recipe or 'the published settings'}"
         if self.recipe == best.recipe and self.steps == self.whole:
             return [f"{words} take about {duration(whole)}"]
-        budget = option("budget", enough(whole + stage.clock.spent))
+        budget = enough(whole + stage.clock.spent)
         return [
             f"the budget has time for {words}; all {best.whole} steps of {best.recipe} take about "
-            f"{duration(whole)}: {budget}"
+            f"{duration(whole)}, for which a budget of {budget} is enough"
         ]

@@ -1,0 +1,290 @@
+"""What is trained where nobody named anything: compared, chosen, resumed."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+import semivideo
+from semivideo.base.errors import ConfigError, DataError, Stopped
+from semivideo.encoders.encoder import Encoder, Origin, Preprocessing
+from semivideo.evaluation import Evaluation
+from semivideo.run.choice import contest, pretrained, scratch
+from semivideo.run.choice.budget import Clock, enough, seconds_of
+from semivideo.run.choice.candidate import Candidate, Choice, Lead
+from semivideo.run.choice.scratch import cannot_win
+from semivideo.run.choice.stage import Stage
+
+TINY = {
+    "data.short_side": 32,
+    "data.labeled_batch": 2,
+    "data.unlabeled_batch": 3,
+    "views.crop_size": 24,
+    "evaluation.crop_size": 24,
+    "evaluation.num_clips": 1,
+    "engine.tensorboard": False,
+}
+
+
+class Grey(Encoder):
+    """Mean of each channel in two halves: six numbers a frame."""
+
+    name = "grey"
+    dim = 6
+    preprocessing = Preprocessing(16, 16, (0.5,) * 3, (0.25,) * 3)
+    origin = Origin("nowhere", "ab" * 32, "nothing", "image weights", "none")
+
+    def encode(self, clip_NCTHW):
+        halves = clip_NCTHW.tensor_split(2, dim=4)
+        return torch.cat([half.mean(dim=(3, 4)) for half in halves], dim=1).transpose(1, 2)
+
+
+@pytest.fixture
+def half(manifest):
+    """Three labels a class, one in each scene, and no test videos."""
+    return semivideo.split(manifest, labels_per_class=3, seed=1)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Short trainings on a machine without pretrained weights."""
+    monkeypatch.setattr(contest, "encoders_here", list)
+    monkeypatch.setattr(scratch, "_STEPS", 4)
+    monkeypatch.setattr(scratch, "_LEAST_STEPS", 1)
+
+
+@pytest.fixture
+def grey(monkeypatch, quick):
+    """The same with one encoder."""
+    monkeypatch.setattr(contest, "encoders_here", lambda: ["grey"])
+    monkeypatch.setattr(pretrained, "load_encoder", lambda name: Grey())
+
+
+def train(manifest, split, out, **options):
+    return semivideo.train(manifest, split=split, settings=TINY, out=out, **options)
+
+
+def test_train__without_weights_chooses_a_network_from_scratch(
+    manifest, half, quick, tmp_path, caplog
+):
+    caplog.set_level(logging.INFO, "semivideo")
+    run = train(manifest, half, tmp_path / "run", steps=3, budget="1h")
+    assert run.choice.chosen == "small network from scratch"
+    assert run.folder.settings().method.name == "cmpl"
+    assert run.summary["steps"] == 3
+    assert "`pip install 'semivideo[pretrained]'` adds an image network" in caplog.text
+    assert repr(run.choice) in f"<Choice small network from scratch of 1: {run.choice.why}>"
+    assert "chosen of 1: small network from scratch" in repr(run)
+    assert not run.folder.choosing.exists()
+
+
+def test_train__the_estimate_is_that_of_the_chosen_candidate(manifest, half, quick, tmp_path):
+    run = train(manifest, half, tmp_path / "run", steps=3)
+    winner = run.choice.winner
+    assert run.estimate.top1 == winner.top1
+    assert (run.estimate.fold_steps, run.estimate.run_steps) == (4, 3)
+    assert set(winner.ids) <= set(half.labeled)
+
+
+def test_train__compares_features_and_networks_from_scratch(manifest, half, grey, tmp_path):
+    run = train(manifest, half, tmp_path / "run", steps=3)
+    names = [each.name for each in run.choice.candidates]
+    assert names == ["grey + probe", "grey + propagate", "grey + fixmatch", scratch.NAME]
+    assert run.choice.winner.top1 >= run.choice.candidates[-1].top1 - 0.5
+    leagues = {each.name: each.league for each in run.choice.candidates}
+    assert (leagues["grey + probe"], leagues[scratch.NAME]) == ("image weights", "scratch")
+
+
+def test_choice__on_features_trains_on_all_labels_and_keeps_them(
+    manifest, split, grey, tmp_path, monkeypatch
+):
+    """One label a class: nothing can be compared, and the test videos have no features."""
+    monkeypatch.setattr(pretrained, "_ALL", 2)
+    run = train(manifest, split, tmp_path / "run")
+    assert run.choice.chosen == "grey + probe"
+    assert "nothing can be compared: class 'squat' has 1 label" in run.choice.why
+    assert run.why_no_estimate.startswith("class 'squat' has 1 label")
+    settings = run.folder.settings()
+    assert (settings.method.name, settings.networks.primary.name) == ("probe", "linear")
+    form = json.loads((run.folder.features / "grey" / "features.json").read_text())
+    assert form["num_videos"] == len(split.labeled) + len(split.unlabeled) < len(manifest)
+    assert form["num_views"] == 2
+    assert run.folder.model.is_dir()
+
+
+def test_choice__that_was_stopped_goes_on_with_what_is_done(
+    manifest, half, grey, tmp_path, monkeypatch
+):
+    test, calls = pretrained.OnFeatures._tested, []
+
+    def stop_at_second(self, head, name):
+        calls.append(head)
+        if len(calls) == 2:
+            raise Stopped(15)
+        return test(self, head, name)
+
+    monkeypatch.setattr(pretrained.OnFeatures, "_tested", stop_at_second)
+    with pytest.raises(Stopped):
+        train(manifest, half, tmp_path / "run", steps=3)
+    with pytest.raises(semivideo.base.errors.CheckpointError, match="no trained network yet"):
+        semivideo.evaluate(tmp_path / "run")
+    monkeypatch.setattr(pretrained, "extract", None)  # not once more
+    run = semivideo.train(resume=tmp_path / "run")
+    assert calls == ["probe", "propagate", "propagate", "fixmatch"]
+    assert run.choice.candidates[0].name == "grey + probe"
+
+
+def test_train__on_features_compares_heads(manifest, half, grey, tmp_path):
+    from semivideo.features.extract import Wanted, extract
+
+    cache = extract(manifest, tmp_path / "f", encoder=Grey(), wanted=Wanted(2, 3))
+    run = semivideo.train(cache.folder, split=half, out=tmp_path / "run")
+    assert [each.recipe for each in run.choice.candidates] == [
+        "features-probe",
+        "features-propagate",
+    ]
+
+
+def test_plan__takes_what_there_is_time_for(manifest, half, grey, tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    stage = stage_of(manifest, half, tmp_path / "run", budget=100.0)
+
+    def planned(rate):
+        monkeypatch.setattr(pretrained, "_seconds_of_video", lambda *_: rate)
+        plan = pretrained._plan(stage, Grey())
+        return len(plan["videos"]), plan["views"]
+
+    assert planned(1.0) == (12, 6)
+    assert planned(3.0) == (12, 2)
+    assert planned(4.9) == (8, 2)  # six with a label, two without
+    assert planned(50.0) == (0, 0)
+
+
+def stage_of(manifest, split, folder, *, budget):
+    from semivideo.run.resolve import Wanted
+    from semivideo.runfolder import RunFolder
+
+    run = RunFolder(folder)
+    run.choosing.mkdir()
+    return Stage(run, manifest, split, Wanted(settings=TINY), Clock(budget))
+
+
+def test_final__is_the_method_that_there_is_time_for(manifest, half, tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    seconds = {"cmpl": 1.0, "fixmatch": 0.5, "supervised": 0.1}
+
+    def fitting(settings, *_, may_shrink):
+        return scratch.Fitting(settings, seconds[settings.method.name])
+
+    monkeypatch.setattr(scratch, "fitting", fitting)
+    stage = stage_of(manifest, half, tmp_path / "run", budget=10000.0)
+    found = []
+    for budget in (10000.0, 1000.0, 500.0, 60.0, 1.0):
+        stage.clock.budget = budget
+        settings, notes = scratch.final_settings(stage)
+        found.append((settings.method.name, settings.engine.steps // 100))
+    assert found == [
+        ("cmpl", 12),
+        ("cmpl", 8),
+        ("fixmatch", 8),
+        ("supervised", 5),
+        ("supervised", 0),
+    ]
+    words = "all 1200 steps of small-cmpl take about 23 min, for which a budget of 30m is enough"
+    assert notes[0].endswith(words)
+
+
+def test_train__a_budget_is_for_what_is_chosen(manifest, half, tmp_path):
+    with pytest.raises(ConfigError, match="budget is for a training that is chosen, and this one"):
+        train(manifest, half, tmp_path / "run", method="fixmatch", budget="1m")
+    with pytest.raises(ConfigError, match="budget takes a duration such as 90s, 10m or 2h, got '"):
+        train(manifest, half, tmp_path / "run", budget="10 minutes")
+    assert not (tmp_path / "run").exists()
+
+
+def test_train__named_networks_and_methods_are_no_choice(manifest, half, tmp_path):
+    settings = TINY | {
+        "networks.primary.options": {"width": 0.125},
+        "networks.primary.num_frames": 2,
+    }
+    run = semivideo.train(
+        manifest,
+        split=half,
+        settings=settings,
+        steps=1,
+        estimate=False,
+        method="supervised",
+        out=tmp_path / "run",
+    )
+    assert run.choice is None
+
+
+def test_train__of_broken_videos_leaves_nothing(tmp_path):
+    (tmp_path / "videos").mkdir()
+    with pytest.raises(DataError):
+        semivideo.train(tmp_path / "videos", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("10m", 600), ("2h", 7200), ("1.5 H", 5400), (".5m", 30)]
+)
+def test_budget__is_a_duration(text, seconds):
+    assert seconds_of(text) == seconds
+    assert seconds_of(enough(seconds)) >= seconds
+
+
+@pytest.mark.parametrize("text", ["", "10", "0s", "-3m", "nan", "1e9h", "m"])
+def test_budget__refuses_others(text):
+    with pytest.raises(ConfigError, match="takes a duration such as 90s, 10m or 2h"):
+        seconds_of(text)
+
+
+def candidate(name, right, groups=None):
+    ids = tuple(f"v{n}" for n in range(len(right)))
+    right = tuple(bool(each) for each in right)
+    return Candidate(name, "scratch", "r", ids=ids, right=right, groups=tuple(groups or ids))
+
+
+def test_lead__by_hand():
+    one = candidate("one", [1, 1, 1, 1, 0, 0, 1, 1], "aabbccdd")
+    other = candidate("other", [0, 0, 0, 1, 1, 0, 1, 1], "aabbccdd")
+    lead = Lead.of(one, other)
+    assert (lead.won, lead.lost, lead.num_videos) == (3, 1, 8)
+    assert lead.points == 2 / 8
+    assert lead.error == pytest.approx(np.sqrt(2**2 + 1 + 1))
+    assert lead.deviations == pytest.approx(2 / np.sqrt(5))
+    assert not lead.is_clear
+
+
+def test_lead__of_one_group_is_never_clear():
+    lead = Lead.of(candidate("a", [1] * 20, "g" * 20), candidate("b", [0] * 20, "g" * 20))
+    assert lead.deviations > 4
+    assert not lead.is_clear
+    assert Lead.of(candidate("a", [1] * 20), candidate("b", [0] * 20)).is_clear
+
+
+def test_lead__of_no_common_video_is_nothing():
+    other = Candidate("b", "scratch", "r", ids=("x",), right=(True,), groups=("x",))
+    assert Lead.of(candidate("a", [1]), other).num_videos == 0
+
+
+def test_cannot_win__looks_at_the_videos_that_both_named():
+    scores = np.eye(2, dtype=np.float32)[[0, 1, 1, 1, 1]]
+    now = Evaluation("1x1", ("a", "b"), tuple(f"v{n}" for n in range(5)), scores, np.zeros(5, int))
+    best = candidate("best", [1, 1, 1, 0, 0])
+    assert cannot_win(now, best, growth=2.9)
+    assert not cannot_win(now, best, growth=3.0)
+    assert not cannot_win(now, None, growth=0.0)
+
+
+def test_choice__comes_back_from_its_file(tmp_path):
+    from semivideo.runfolder import RunFolder
+
+    tried = candidate("a", [1, 0]), Candidate("b", "video weights", "r", remark="left out")
+    written = Choice(tried, "a", "because", ("note",), 600.0, 12.5)
+    written.write(RunFolder(tmp_path))
+    assert Choice.read(RunFolder(tmp_path)) == written
+    assert Choice.read(RunFolder(tmp_path / "other")) is None
