@@ -140,7 +140,7 @@ def _weakness(num_doubted: int, num_checked: int) -> list[str]:
         return []
     return [
         f"networks that did not see the labels contradict {100 * share:.0f} % of them: as weak as "
-        "they are, a doubt says more of the network than of the label; doubt them again when it has "
+        "they are, a doubt says more of the network than of the label; ask again when it has "
         "learned more"
     ]
 
