@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from semivideo.base.progress import Progress
 from semivideo.report.page import report
+from semivideo.review.serving import review
 from semivideo.run.featuring import extract_features
 from semivideo.run.labeling.doubting import doubts
 from semivideo.run.labeling.planning import plan
@@ -30,6 +31,7 @@ __all__ = [
     "predictions",
     "prepare",
     "report",
+    "review",
     "scan",
     "split",
     "suggest",

@@ -17,7 +17,7 @@ LAYERS = (
     {"engine", "evaluation"},
     {"analysis", "recipes"},
     {"run"},
-    {"profile", "report"},
+    {"profile", "report", "review"},
     {"api"},
     {"__init__"},
     {"cli"},

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 MESSAGES = Console(stderr=True, highlight=False)
 WIDTH_OFF_TERMINAL = 160
-_OTHER_NAMES = {"settings": "set_"}
+_OTHER_NAMES = {"settings": "set_", "from_run": "from_"}
 """Argument of a function to that of the commands, where they differ by more than a last "_"."""
 
 

@@ -54,6 +54,10 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Run folder to go on with; takes no other option.")
     ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option("--from", help="Run to begin from: its videos with the answers of `review`."),
+    ] = None,
     no_estimate: Annotated[
         bool,
         typer.Option(
@@ -73,10 +77,10 @@ def train(
 ) -> None:
     """Train a recogniser from labelled and unlabelled videos.
 
-    VIDEOS and --out are needed, or --resume alone. Without --recipe and --method what is trained is
-    chosen: pretrained networks that are here and small ones from scratch are compared on labels
-    that are left out. A training that was stopped or killed goes on with --resume as if nothing
-    had happened.
+    VIDEOS and --out are needed, or --from and --out, or --resume alone. Without --recipe and
+    --method what is trained is chosen: pretrained networks that are here and small ones from
+    scratch are compared on labels that are left out. A training that was stopped or killed goes on
+    with --resume as if nothing had happened.
     """
     given = {
         "videos": videos,
@@ -88,6 +92,7 @@ def train(
         "seed": seed,
         "settings": parse_settings(set_ or []) or None,
         "out": out,
+        "from_run": from_,
     }
     others = {"no_estimate": no_estimate or None, "budget": budget}
     folder = _run_folder(given | others, resume)
@@ -141,7 +146,7 @@ def parse_settings(assignments: list[str]) -> dict[str, Any]:
 
 def _run_folder(given: dict[str, Any], resume: Path | None) -> Path:
     """Return the run's folder, or say what is missing or too much."""
-    names = {"videos": "VIDEOS", "settings": "--set"}
+    names = {"videos": "VIDEOS", "settings": "--set", "from_run": "--from"}
     if resume is not None:
         for name, value in given.items():
             if value is not None:
@@ -151,7 +156,7 @@ def _run_folder(given: dict[str, Any], resume: Path | None) -> Path:
                 )
         return resume
     for name in ("videos", "out"):
-        if given[name] is None:
+        if given[name] is None and not (name == "videos" and given["from_run"]):
             raise ConfigError(
                 f"train needs {names.get(name, '--out')}: write semivideo train VIDEOS --out RUN, "
                 "or semivideo train --resume RUN"

@@ -12,6 +12,7 @@ from semivideo.analysis.comparison import (
     class_accuracies,
     evaluated_runs,
     lines_of,
+    origins_of,
     require_same_test,
 )
 from semivideo.analysis.comparison_table import for_reading, interval_is_over
@@ -19,7 +20,7 @@ from semivideo.analysis.groups import by_method
 from semivideo.analysis.result import Result
 from semivideo.base.errors import ConfigError
 from semivideo.report.charts import Chart, Series, line_chart
-from semivideo.report.leagues import Origin, origin_of
+from semivideo.settings import LEAGUES, League, WeightsOrigin
 
 
 @dataclass
@@ -37,7 +38,7 @@ class LeagueTable:
     """
 
     league: str
-    origins: list[Origin]
+    origins: list[WeightsOrigin]
     header: list[str]
     rows: list[list[str]]
     over: str
@@ -80,10 +81,11 @@ def comparison_of(paths: Sequence[str | Path]) -> Comparison:
     results = [Result.read(path) for path in runs]
     for one, other in pairwise(results):
         require_same_videos(one, other)
-    by_league: dict[str, list[Result]] = defaultdict(list)
+    by_league: dict[League, list[Result]] = defaultdict(list)
     for result in results:
-        by_league[origin_of(result.settings).league].append(result)
-    leagues = [_table(league, members) for league, members in by_league.items()]
+        by_league[result.settings.league].append(result)
+    ordered = sorted(by_league.items(), key=lambda each: LEAGUES.index(each[0]))
+    leagues = [_table(league, members) for league, members in ordered]
     columns: dict[str, dict[str, float]] = {}
     for table in leagues:
         for name, members in by_method(table.results):
@@ -120,10 +122,9 @@ def _table(league: str, results: list[Result]) -> LeagueTable:
     require_same_test(results)
     lines = lines_of(results)
     rows = for_reading(lines)
-    origins = list(dict.fromkeys(origin_of(result.settings) for result in results))
     return LeagueTable(
         league=league,
-        origins=origins,
+        origins=origins_of(lines),
         header=list(rows[0]),
         rows=[list(row.values()) for row in rows],
         over=interval_is_over(lines),

@@ -27,7 +27,6 @@ from semivideo.report.charts import (
     reliability_chart,
 )
 from semivideo.report.film_strips import film_strip
-from semivideo.report.leagues import Origin, origin_of
 from semivideo.report.reproducing import commands_of
 from semivideo.run.choice.cross_validation import Estimate
 from semivideo.run.labeling.doubting import (
@@ -38,6 +37,7 @@ from semivideo.run.labeling.doubting import (
 )
 from semivideo.run.labeling.planning import known_points, planned
 from semivideo.run.labeling.suggesting import suggest
+from semivideo.settings import Settings
 
 MOST_STRIPS, MOST_ROWS = 12, 40
 """Film strips of one section, and rows of one table; the page says how many there are."""
@@ -79,7 +79,6 @@ class Findings:
     Attributes:
         name: Of the run folder.
         trained: The run.
-        origin: Of its weights.
         facts: Name and value of what was trained on what.
         accuracy: With interval; None without a test.
         over: What the interval is over.
@@ -97,7 +96,6 @@ class Findings:
 
     name: str
     trained: Trained
-    origin: Origin
     facts: list[tuple[str, str]]
     accuracy: Interval | None = None
     over: str = ""
@@ -125,7 +123,7 @@ def findings(path: str | Path, *, progress: Progress | None = None) -> Findings:
     """
     trained = Trained.read(path)
     run = trained.run
-    found = Findings(run.path.name, trained, origin_of(trained.settings), _facts(trained))
+    found = Findings(run.path.name, trained, _facts(trained))
     if run.evaluation_file.is_file():
         found.evaluation = Evaluation.read(run.evaluation_file)
         _tell_test(found)
@@ -158,9 +156,8 @@ def _facts(trained: Trained) -> list[tuple[str, str]]:
     return [
         ("method", settings.method.name),
         ("network", f"{network.name}, {clip}"),
-        ("weights", origin_of(settings).words),
-        ("licence of the weights", origin_of(settings).licence or "none needed: trained here"),
-        ("league", origin_of(settings).league),
+        *_origins(settings),
+        ("league", settings.league),
         ("classes", str(len(manifest.classes))),
         ("labelled videos", str(len(split.labeled))),
         ("unlabelled videos", str(len(split.unlabeled))),
@@ -170,6 +167,16 @@ def _facts(trained: Trained) -> list[tuple[str, str]]:
         ("split", f"{split.name}, hash {split.short_hash}"),
         ("seed", str(settings.engine.seed)),
     ]
+
+
+def _origins(settings: Settings) -> list[tuple[str, str]]:
+    """Weights that the training began with, and their licences."""
+    if not settings.origins:
+        return [("weights", "from scratch")]
+    encoder = "" if settings.features is None else f"{settings.features.encoder}, "
+    words = "; ".join(f"pretrained on {each.pretrained_on}" for each in settings.origins)
+    licences = "; ".join(dict.fromkeys(each.licence for each in settings.origins))
+    return [("weights", encoder + words), ("licence of the weights", licences)]
 
 
 def _tell_test(found: Findings) -> None:

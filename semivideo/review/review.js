@@ -284,13 +284,13 @@ $("track").addEventListener("click", (event) => {
 
 async function answer(content) {
   if (!current || isSending) return;
-  isSending = true;  // a key held down is one answer
+  isSending = true;  // one answer at a time; the next clip may still be loading
   const item = current;
   const seconds = Math.round((performance.now() - shownAt) / 100) / 10;
   try {
     take(await ask("/api/answer", { id: item.id, seconds, ...content }));
     say(`${item.id}: ${said(state.answers[item.id])}`);
-    await show(next(item));
+    show(next(item));
   } catch (error) {
     say(error.message, true);
   } finally {
@@ -314,7 +314,7 @@ async function undo() {
     take(changes);
     const item = state.items.find((each) => each.id === changes.undone);
     say(item ? `Taken back: ${item.id}` : "There is nothing to take back.");
-    if (item) await show(item);
+    if (item) show(item);
   } catch (error) {
     say(error.message, true);
   } finally {

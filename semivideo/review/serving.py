@@ -6,6 +6,7 @@ import importlib.util
 import socket
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from semivideo.analysis.groups import Trained
@@ -65,7 +66,8 @@ def review(
             config = uvicorn.Config(app, log_level="warning", access_log=False)
             if on_ready is not None:
                 on_ready(gate.address)
-            uvicorn.Server(config).run(sockets=[bound])
+            with suppress(KeyboardInterrupt):  # Ctrl-C is how a review ends
+                uvicorn.Server(config).run(sockets=[bound])
             return session.labels_file
 
 

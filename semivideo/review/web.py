@@ -53,9 +53,7 @@ def review_app(session: Session, *, gate: Gate, clips: Clips) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.middleware("http")
-    async def guard(
-        request: Request, answer: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
+    async def guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
         token = request.query_params.get("token") or request.headers.get("x-token")
         refusal = gate.refusal(request.headers, token)
         response = _said(refusal, 403) if refusal else await answer(request)

@@ -6,6 +6,7 @@ the work and can be called again after a kill, since it needs nothing but the fo
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,11 +37,14 @@ from semivideo.run.cost import warn_if_slow
 from semivideo.run.feature_runs import with_features
 from semivideo.run.finished import Run
 from semivideo.run.fitting import Job, fitted
+from semivideo.run.labeling.continuing import continued
 from semivideo.run.resolve import Wanted
 from semivideo.run.splitting import chosen_split
 from semivideo.run.videos import Videos, as_manifest, warn_of_unreadable
 from semivideo.runfolder import RunFolder
 from semivideo.settings import DataSettings, Settings
+
+_LOG = logging.getLogger("semivideo")
 
 
 def train(
@@ -55,6 +59,7 @@ def train(
     settings: dict[str, Any] | Settings | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
+    from_run: str | Path | None = None,
     estimate: bool = True,
     budget: str | None = None,
     progress: Progress | None = None,
@@ -79,6 +84,8 @@ def train(
         settings: Dotted keys to change, e.g. ``{"method.threshold": 0.8}``, or whole settings.
         out: The run folder; must not exist or be empty.
         resume: A run folder to continue instead; everything else then comes from it.
+        from_run: A run to begin from instead of ``videos``: a new training on its videos, split and
+            settings with the answers given about it (``review``).
         estimate: Whether to cross-validate; False leaves it out.
         budget: Time for choosing and training where both are chosen, such as "90s", "10m" or "2h";
             None for ten minutes.
@@ -100,6 +107,17 @@ def train(
         run = RunFolder.open(resume)
         _check_resumed(run)
         return Run(proceed(run, progress=progress))
+    changes = {"engine.estimate": 0} if not estimate else {}
+    if from_run is not None:
+        given = {"videos": videos, "method": method, "split": split, "recipe": recipe}
+        given["labels_per_class"] = labels_per_class
+        return _train_from(
+            from_run,
+            given,
+            Wanted(steps=steps, seed=seed, settings=_with(settings, changes)),
+            out,
+            progress,
+        )
     if videos is None or out is None:
         missing = option("videos" if videos is None else "out")
         raise ConfigError(
@@ -110,7 +128,6 @@ def train(
             f"both are given of {option('split')} and {option('labels_per_class')}; give one of "
             "them"
         )
-    changes = {"engine.estimate": 0} if not estimate else {}
     wanted = Wanted(
         recipe=recipe, method=method, steps=steps, seed=seed, settings=_with(settings, changes)
     )
@@ -128,6 +145,37 @@ def train(
         split=lambda manifest: chosen_split(manifest, split, labels_per_class, seed or 0),
     )
     return Run(proceed(run, progress=progress))
+
+
+def _train_from(
+    run: str | Path,
+    given: dict[str, Any],
+    wanted: Wanted,
+    out: str | Path | None,
+    progress: Progress | None,
+) -> Run:
+    """A new training on a run's videos with the answers given about it."""
+    if extra := [name for name, value in given.items() if value is not None]:
+        raise ConfigError(
+            f"{option('from_run')} takes videos, split and recipe from the run; leave out "
+            f"{option(extra[0])}"
+        )
+    if out is None:
+        raise ConfigError(f"train needs {option('out')}: a new folder for the run")
+    found = continued(run)
+    own = wanted.settings or {}
+    settings = own if isinstance(own, Settings) else found.settings.updated(own)
+    _LOG.info(
+        "%d new labels, %d changed, %d dropped: training on %d labelled videos",
+        *(found.num_new, found.num_changed, found.num_dropped, len(found.split.labeled)),
+    )
+    begun = begin(
+        out,
+        replace(wanted, settings=settings),
+        manifest=lambda: found.manifest,
+        split=lambda manifest: found.split,
+    )
+    return Run(proceed(begun, progress=progress))
 
 
 def _with(

@@ -28,7 +28,7 @@ FLAGS = {
     "bench": "videos --method --split --labels-per-class --recipe --set --steps --compare "
     "--largest-batch --json --out",
     "train": "videos --method --split --labels-per-class --recipe --steps --seed --set --out "
-    "--resume --no-estimate",
+    "--resume --from --no-estimate",
     "evaluate": "run --protocol --videos --per-class --hardware",
     "predict": "run videos --top --json --out --ray --hardware",
     "suggest": "run --count --by --weight --baseline --seed --out",
@@ -37,6 +37,7 @@ FLAGS = {
     "recipes": "pattern --all",
     "methods": "name",
     "report": "runs --out",
+    "review": "run --port --count --open",
     "compare": "runs --markdown --csv --records",
     "sweep": "grid manifest --split --out --steps",
     "figure": "name runs --out --set",

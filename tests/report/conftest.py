@@ -11,11 +11,11 @@ from tests.run.conftest import TINY
 
 @pytest.fixture(scope="session")
 def video_run(tmp_path_factory):
-    """CMPL for three steps on twelve rendered videos, with made-up test scores."""
+    """CMPL for three steps on eighteen rendered videos, with made-up test scores."""
     folder = tmp_path_factory.mktemp("report")
-    render(folder / "v", videos_per_class=6, seed=0, classes=["wave", "squat"], num_groups=3)
+    render(folder / "v", videos_per_class=9, seed=0, classes=["wave", "squat"], num_groups=4)
     manifest = semivideo.scan(folder / "v", group_pattern=GROUP_PATTERN)
-    split = semivideo.split(manifest, labels_per_class=1, test_groups=["g02"])
+    split = semivideo.split(manifest, labels_per_class=1, test_groups=["g03"])
     changes = TINY | {"networks.auxiliary.options": {"width": 0.25}, "engine.log_every": 1}
     run = semivideo.train(
         manifest, recipe="small-cmpl", split=split, steps=3, settings=changes, out=folder / "run"

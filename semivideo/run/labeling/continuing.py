@@ -12,8 +12,8 @@ from semivideo.base.errors import DataError
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.run.labeling.answers import LABELS, Answer, Answers
-from semivideo.run.videos import scan
 from semivideo.run.splitting import chosen_split
+from semivideo.run.videos import scan
 from semivideo.settings import Settings
 
 
@@ -111,7 +111,9 @@ def _with_labels(manifest: Manifest, labels: list[str | None]) -> Manifest:
     """The same videos with other labels."""
     place = manifest.table.column_names.index("label")
     field = manifest.table.schema.field("label")
-    table = manifest.table.set_column(place, field, pa.chunked_array([pa.array(labels, field.type)]))
+    table = manifest.table.set_column(
+        place, field, pa.chunked_array([pa.array(labels, field.type)])
+    )
     return Manifest(table, root=manifest.root, cache=manifest.cache, features=manifest.features)
 
 
