@@ -124,6 +124,50 @@ def remove(name: Annotated[str, typer.Argument(help="An encoder that was added."
     note(f"forgot {name}")
 
 
+@encoders.command()
+def convert(
+    file: Annotated[
+        Path, typer.Argument(help="State dict of torchvision, PyTorchVideo or PySlowFast.")
+    ],
+    to: Annotated[str, typer.Option(help="Name of our network, such as r3d18.")],
+    out: Annotated[Path, typer.Option(help="File to write, such as r3d18.safetensors.")],
+    pretrained_on: Annotated[str, typer.Option(help="The data its weights were trained on.")],
+    licence: Annotated[str, typer.Option(help="Of its weights, as published.")] = "not told",
+    league: Annotated[
+        Literal["image weights", "video weights"],
+        typer.Option(help="What its weights have seen."),
+    ] = "video weights",
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Show every name, not only those that are not used.")
+    ] = False,
+) -> None:
+    """Rename the weights of another program to those of one of our networks.
+
+    What was written begins a training: --set networks.primary.weights=FILE. It keeps what the
+    weights were pretrained on and which pixels they want. No code in a pickle is run.
+    """
+    from semivideo.encoders.converting import LAYOUTS
+    from semivideo.encoders.converting import convert as converted
+    from semivideo.settings import WeightsOrigin
+
+    found = converted(file, to=to)
+    table = Table("in the file", "here", "what became of it", "remark")
+    shown = [row for row in found.rows if keys or row.fate not in ("loaded", "renamed")]
+    for row in shown:
+        table.add_row(row.theirs, row.ours, row.fate, row.remark)
+    if shown:
+        show(table)
+    told = ", ".join(f"{number} {fate}" for fate, number in found.counts.items())
+    show(f"{file} is {found.layout}: {told}")
+    origin = WeightsOrigin(pretrained_on=pretrained_on, licence=licence, league=league)
+    found.write(out, origin)
+    network = LAYOUTS[found.layout].network
+    note(
+        f"wrote {out}; next: semivideo train VIDEOS --set networks.primary.name={network} "
+        f"--set networks.primary.weights={out} --out RUN"
+    )
+
+
 def _tell(made: Encoder) -> None:
     """Say what was added."""
     wants, origin = made.preprocessing, made.origin

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+from pydantic import PositiveFloat
 from torch import nn
 
 from semivideo.models.blocks.pooling import MaxPool
@@ -90,13 +91,14 @@ class R3D(ResidualNetwork):
         depth: 10, 18 or 34; basic blocks.
         zero_init: Whether each residual block starts as its shortcut; LTG's code says no.
         temporal_pool: Whether the max-pool over pairs of frames after res2 is there.
+        eps: What normalisations add to the variance; 1e-3 as in LTG's code, torchvision's is 1e-5.
     """
 
-    eps: ClassVar[float] = 1e-3  # as in LTG's code
     depths: ClassVar[tuple[int, ...]] = (10, 18, 34)
 
     depth: BasicDepth = 18
     temporal_pool: bool = True
+    eps: PositiveFloat = 1e-3  # type: ignore[misc] # an option of this family alone
 
     def make_stem(self, channels: int) -> nn.Module:
         """Build conv1 and its pool."""

@@ -142,8 +142,7 @@ def load_pretrained(network: Network, file: Path) -> PretrainedReport:
         CheckpointError: The file cannot be read, holds more than weights, has no weight of the
             network, or has one in another shape. The network is unchanged then.
     """
-    content = _read(file)
-    found = _torch_weights(file, content) if _is_pickle(content) else _tensors(file, content)
+    found = read_weights(file)
     own = network.state_dict()
     missing, unexpected, misshapen = _compare(own, found)
     head = _classifier_weights(network)
@@ -165,6 +164,19 @@ def load_pretrained(network: Network, file: Path) -> PretrainedReport:
         )
     network.load_state_dict({name: found[name] for name in loaded}, strict=False)
     return PretrainedReport(tuple(loaded), tuple(missing), tuple(unexpected), tuple(reinitialized))
+
+
+def read_weights(file: Path) -> dict[str, Tensor]:
+    """Read names and tensors of a file, without running code from it.
+
+    Args:
+        file: safetensors, or a state dict saved by torch.
+
+    Raises:
+        CheckpointError: The file cannot be read, or holds more than weights.
+    """
+    content = _read(file)
+    return _torch_weights(file, content) if _is_pickle(content) else _tensors(file, content)
 
 
 def _read(path: Path) -> bytes:

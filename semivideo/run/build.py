@@ -10,10 +10,11 @@ from __future__ import annotations
 import importlib
 import typing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from semivideo import models
-from semivideo.base.errors import ConfigError, nearest
+from semivideo.base.errors import CheckpointError, ConfigError, nearest
 from semivideo.base.records import ClipSpec
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.loader import Streams
@@ -24,11 +25,13 @@ from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.features.closed_form import ClosedForm
 from semivideo.methods import METHODS, Method
 from semivideo.models.tuning import PLAIN, tune
+from semivideo.models.weights import load_pretrained
 from semivideo.options import REQUIRED, Option, Options
 from semivideo.settings import ModelCard, NetworkSettings, Settings
 from semivideo.transforms import Views
 
 GIVEN = {"views", "clips"}
+SHOWN = 5
 
 
 def method_class(name: str) -> type[Method]:
@@ -175,6 +178,7 @@ def build_method(
         for role, network in wanted.items()
     }
     for role, built in networks.items():
+        _begin_with_weights(built, wanted[role], owner=f"networks.{role}")
         _check_clip(settings, built, num_frames=wanted[role].num_frames, role=role)
         tune(built, wanted[role], owner=f"networks.{role}")
     _check_accumulation(settings, cls)
@@ -183,6 +187,20 @@ def build_method(
     method = cls(*networks.values(), views=made, clips=clips, **options)
     _check_first_stream(method, settings.method.name)
     return method
+
+
+def _begin_with_weights(network: models.Network, wanted: NetworkSettings, *, owner: str) -> None:
+    """Give a network the initial weights of its file, if it has one."""
+    if wanted.weights is None:
+        return
+    report = load_pretrained(network, Path(wanted.weights))
+    fresh = [name for name in report.missing if not name.endswith("num_batches_tracked")]
+    if fresh:
+        more = ", ..." if len(fresh) > SHOWN else ""
+        raise CheckpointError(
+            f"{owner}.weights = {wanted.weights} leaves {len(fresh)} weights of {wanted.name} as "
+            f"they were drawn ({', '.join(fresh[:SHOWN])}{more}); take a file that has them all"
+        )
 
 
 def _check_accumulation(settings: Settings, cls: type[Method]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from semivideo.base.errors import ConfigError, nearest
+from semivideo.encoders.initial import with_weights
 from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.methods import Method
 from semivideo.recipes import RECIPES
@@ -122,7 +123,7 @@ def resolve_settings(
         changes["engine.seed"] = seed
     if isinstance(settings, dict):
         changes |= settings
-    found = found.updated(changes)
+    found = with_weights(found.updated(changes))
     build.build_method(found, num_classes=2)  # every name and option is checked before any work
     return found
 

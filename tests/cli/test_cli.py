@@ -46,6 +46,7 @@ FLAGS = {
 ENCODERS_FLAGS = {
     "add": "name --from --download --pretrained-on --licence --league",
     "remove": "name",
+    "convert": "file --to --out --pretrained-on --licence --league --keys",
 }
 
 

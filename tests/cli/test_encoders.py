@@ -1,8 +1,12 @@
 """``semivideo encoders``: the table, what it says where something is not here, adding, removing."""
 
+import importlib
+
 import pytest
+import torch
 
 from semivideo.cli import encoders as module
+from tests.encoders.foreign_networks import TorchvisionS3D
 from tests.encoders.tiny_folders import write_folder
 
 pytest.importorskip("transformers", reason="needs the extra hf")
@@ -11,11 +15,10 @@ pytest.importorskip("transformers", reason="needs the extra hf")
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """Settings and caches that are not the user's."""
-    import huggingface_hub
-
+    constants = importlib.import_module("huggingface_hub.constants")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
 
 
 @pytest.fixture
@@ -92,3 +95,19 @@ def test_features__of_an_encoder_that_is_not_here_say_what_to_type(run, tmp_path
     assert result.code == 1
     assert "fetch them with: semivideo encoders add vjepa2_l --download" in result.err
     assert result.err.count("\n") == 1
+
+
+def test_convert__shows_every_name_and_writes_what_training_begins_with(run, tmp_path):
+    torch.save(TorchvisionS3D(5).state_dict() | {"more": torch.zeros(1)}, tmp_path / "s3d.pth")
+    arguments = ("--to", "s3d", "--out", tmp_path / "o.safetensors", "--pretrained-on", "Kinetics")
+    result = run("encoders", "convert", tmp_path / "s3d.pth", *arguments)
+    assert result.code == 0
+    assert row_of(result.out, "more") == ["more", "", "unused", ""]
+    assert "is torchvision s3d: 387 renamed, 1 unused" in result.out
+    assert "--set networks.primary.name=s3d --set networks.primary.weights=" in result.err
+    every = run("encoders", "convert", tmp_path / "s3d.pth", *arguments, "--keys")
+    assert every.out.count("│ renamed") == 387
+    wrong = run("encoders", "convert", tmp_path / "s3d.pth", "--to", "r3d18", *arguments[2:])
+    assert wrong.code == 2
+    assert "holds no r3d18 as torchvision r3d_18 writes it" in wrong.err
+    assert wrong.err.count("\n") == 1

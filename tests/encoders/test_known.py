@@ -1,5 +1,6 @@
 """Encoders by name: the table, what the user added, what is in the hub's cache or fetched."""
 
+import importlib
 import json
 
 import pytest
@@ -165,7 +166,8 @@ def test_download__without_a_network_is_one_sentence(monkeypatch):
 
 
 def test_download__offline_is_one_sentence(monkeypatch):
-    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
+    constants = importlib.import_module("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(MissingExtraError, match=r"cannot fetch openai/clip-vit-base-patch16 \("):
         add_encoder("clip_b16")
 

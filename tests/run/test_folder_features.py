@@ -1,11 +1,15 @@
 """Features of networks of local folders, from videos to predictions: of pictures and of videos."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import semivideo
 from semivideo.base.errors import ConfigError
+from semivideo.cli import app
 from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
 from semivideo.encoders import add_encoder
 from semivideo.evaluation import Recognizer
@@ -87,6 +91,18 @@ def test_predict__names_classes_of_a_file(trained, manifest):
     _, _, run, split = trained
     (found,) = semivideo.predict(run, [manifest.absolute(manifest.row_of(split.test[0]))])
     assert sum(found.probabilities) == pytest.approx(1, abs=1e-4)
+
+
+def test_commands__say_what_the_weights_had_seen(trained, manifest):
+    model_type, _, run, split = trained
+    league = "image weights" if model_type == "clip" else "video weights"
+    line = f"league: {league}; pretrained on noise (licence of the weights: not told)"
+    tested = CliRunner().invoke(app, ["evaluate", str(run.path)])
+    assert line in tested.stdout
+    video = manifest.absolute(manifest.row_of(split.test[0]))
+    named = CliRunner().invoke(app, ["predict", str(run.path), str(video), "--json"])
+    assert line in named.stderr
+    assert json.loads(named.stdout)
 
 
 def test_features__refuse_another_number_of_frames(home, manifest, trained):
