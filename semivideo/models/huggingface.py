@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import logging
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
 
@@ -54,6 +54,8 @@ TYPES: dict[str, _Type] = {
 }
 # Parts that are taken out: in place of the first stands ours, the second would get no gradient.
 TAKEN_OUT = ("classifier", "vjepa2.predictor")
+POOLER = "pooler"
+"""The part of V-JEPA 2 that makes a feature of tokens; most checkpoints have no weights for it."""
 
 
 class HuggingFace(Network):
@@ -66,6 +68,9 @@ class HuggingFace(Network):
         config: Keys of the model's configuration, such as ``hidden_size``; with a folder they
             change the folder's.
         dropout: Probability of dropping a feature before the classifier, in [0, 1].
+        pool: How tokens become a feature: by the "model", or their "mean", which is for V-JEPA 2
+            alone. None takes the model's, but the mean where a folder has no weights for its
+            pooler: that would be millions of random ones.
 
     Raises:
         ConfigError: No such type or folder, or a configuration the model does not have.
@@ -80,6 +85,7 @@ class HuggingFace(Network):
         model: str,
         config: dict[str, Any] | None = None,
         dropout: Proportion = 0.0,
+        pool: Literal["model", "mean"] | None = None,
     ) -> None:
         super().__init__()
         transformers = transformers_library()
@@ -94,6 +100,8 @@ class HuggingFace(Network):
                 self.model = _fresh(architecture, self.config)
             else:
                 self.model = _pretrained(architecture, folder, self.config)
+        if pool == "mean" or (pool is None and getattr(self.model, "lacks_pooler", False)):
+            self._take_mean()
         self.num_classes = num_classes
         self.num_features: int = self.model.classifier.in_features
         for part in set(TAKEN_OUT).intersection(name for name, _ in self.model.named_modules()):
@@ -111,6 +119,15 @@ class HuggingFace(Network):
         for layer, drop_path in zip(layers, drop_paths, strict=True):
             layer.register_forward_hook(DropLayer(drop_path), with_kwargs=True)
         self.drop_paths = nn.ModuleList(drop_paths)
+
+    def _take_mean(self) -> None:
+        """Put the mean of tokens in the place of the pooler."""
+        if not hasattr(self.model, POOLER):
+            raise ConfigError(
+                f"pool = 'mean' is for vjepa2, whose pooler it replaces, and {self.model_type} "
+                "has none; leave it out"
+            )
+        self.model.set_submodule(POOLER, TokenMean())
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map clips (N, C, T, H, W) to what the model would classify, (N, D).
@@ -160,7 +177,8 @@ class HuggingFace(Network):
     def card_options(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return options with the whole configuration in place of the folder."""
         config = {name: getattr(self.config, name) for name in _own_keys(type(self.config))}
-        return {**options, "model": self.model_type, "config": config}
+        pool = {"pool": "mean"} if isinstance(getattr(self.model, POOLER, None), TokenMean) else {}
+        return {**options, "model": self.model_type, "config": config, **pool}
 
     def _tubelet(self) -> tuple[int, int]:
         """Frames and pixels a side of what becomes one token."""
@@ -168,6 +186,14 @@ class HuggingFace(Network):
         if not isinstance(size, int):  # ViViT's has all three sides
             return size[0], size[1]
         return size, side_of(self.config.patch_size)
+
+
+class TokenMean(nn.Module):
+    """The mean of tokens (N, L, D) -> (N, D)."""
+
+    def forward(self, tokens_NLD: Tensor) -> Tensor:
+        """Average over tokens."""
+        return tokens_NLD.mean(dim=1)
 
 
 def _stored_config(folder: Path) -> dict[str, Any]:
@@ -236,7 +262,10 @@ def _pretrained(architecture: Any, folder: Path, config: Any) -> Any:
             f"{listed({'missing': backbone, 'of other shape': misshapen})}; copy the folder "
             "again, or undo what options.config changes"
         )
-    # What is beside the backbone, such as the last normalisation, may be new.
+    # What is beside the backbone, such as the last normalisation, may be new, but for a pooler,
+    # which is a network by itself.
+    model.lacks_pooler = any(name.startswith(f"{POOLER}.") for name in missing)
+    missing = {name for name in missing if not name.startswith(f"{POOLER}.")}
     beside = {"new, not in the folder": missing, "of the folder not used": report.unused}
     if any(beside.values()):
         _warn_once(f"{folder}: weights {listed(beside)}")

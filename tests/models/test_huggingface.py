@@ -154,6 +154,26 @@ def test_huggingface__takes_the_weights_of_a_folder_and_then_needs_it_no_more(tm
     assert torch.equal(loaded(clip()), network(clip()))
 
 
+def test_huggingface__takes_the_mean_of_tokens_where_a_folder_has_no_pooler(tmp_path, caplog):
+    from transformers import VJEPA2Config, VJEPA2Model
+
+    torch.manual_seed(0)
+    body = VJEPA2Model(VJEPA2Config(**CONFIGS["vjepa2"])).eval()
+    body.save_pretrained(tmp_path / "folder")
+    network = create("huggingface", K, model=str(tmp_path / "folder")).eval()
+    assert not any("pooler" in name for name, _ in network.named_parameters())
+    wanted = body.get_vision_features(clip().transpose(1, 2)).mean(dim=1)
+    torch.testing.assert_close(network.features(clip()), wanted)
+    assert "pooler" not in caplog.text
+    options = network.card_options({"model": str(tmp_path / "folder")})
+    assert create("huggingface", K, **options).state_dict().keys() == network.state_dict().keys()
+
+
+def test_huggingface__has_no_mean_of_tokens_where_there_is_no_pooler():
+    with pytest.raises(ConfigError, match="pool = 'mean' is for vjepa2, whose pooler it replaces"):
+        tiny("videomae", pool="mean")
+
+
 def test_huggingface__refuses_a_folder_with_missing_weights(folder):
     path, _ = folder
     gone = [f"videomae.encoder.layer.{i}.output.dense.weight" for i in range(2)]
