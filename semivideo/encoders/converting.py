@@ -221,7 +221,7 @@ _S3D_PLACES = {
 
 
 def _torchvision_s3d(name: str) -> str | None:
-    """``features.5.branch1.1.0.1.bias`` is ``res3.1.branches.1.2.norm.bias``."""
+    """Block 5, ``branch1.1.0.1.bias``, is ``res3.1.branches.1.2.norm.bias``."""
     if found := re.fullmatch(r"classifier\.1\.(\w+)", name):
         return f"classifier.{found[1]}"
     if found := re.fullmatch(r"features\.0\.([01])\.([01])\.(\w+)", name):

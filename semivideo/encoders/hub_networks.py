@@ -51,6 +51,21 @@ VIDEOS = {
     "videoprism_b": Published("VideoPrism-B", "16 x 288", _SPOKEN, "Apache-2.0", 114.4, 486.6),
     "xclip_b32": Published("X-CLIP-B/32", "8 x 224", f"{_WIT}; {_LABELS}", "MIT", 126.9, 35.8),
 }
+MODEL_TYPES = {
+    "clip": "clip",
+    "metaclip2": "metaclip_2",
+    "siglip2": "siglip",
+    "dinov2": "dinov2",
+    "dinov3": "dinov3_vit",
+    "aimv2": "aimv2",
+    "videomae": "videomae",
+    "timesformer": "timesformer",
+    "vivit": "vivit",
+    "vjepa2": "vjepa2",
+    "videoprism": "videoprism_vision_model",
+    "xclip": "xclip",
+}
+"""First word of a name to the type of model in its ``config.json``."""
 REPOS = {
     "clip_b32": "openai/clip-vit-base-patch32",
     "clip_b16": "openai/clip-vit-base-patch16",

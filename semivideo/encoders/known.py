@@ -20,9 +20,10 @@ from semivideo.encoders.added import (
     remember,
 )
 from semivideo.encoders.encoder import Encoder
+from semivideo.encoders.families import FAMILIES
 from semivideo.encoders.folder_encoder import FolderEncoder, family_of, league_of
 from semivideo.encoders.hub import cached_folder, fetch
-from semivideo.encoders.hub_networks import PICTURES, REPOS, VIDEOS, Published
+from semivideo.encoders.hub_networks import MODEL_TYPES, PICTURES, REPOS, VIDEOS, Published
 from semivideo.encoders.image_network import EfficientNetEncoder
 from semivideo.models.hf_folder import stored_config, transformers_library
 from semivideo.settings import NOT_TOLD, League
@@ -197,6 +198,8 @@ def add_encoder(
         raise ConfigError(f"{folder} is no folder here; give one with config.json and weights")
     if known is not None and not known.repo:
         raise ConfigError(f"{name!r} is the encoder of semivideo itself; take another name")
+    if known is not None:
+        _check_family(name, folder)
     found = published_in(folder)
     usual = (known.pretrained_on, known.licence) if known else (NOT_TOLD, NOT_TOLD)
     added = Added(
@@ -208,6 +211,17 @@ def add_encoder(
     encoder = _of_user(name, added).make()
     remember(name, added)
     return encoder
+
+
+def _check_family(name: str, folder: Path) -> None:
+    """Refuse a folder under the name of a network of another family, whose origin it would get."""
+    wanted = MODEL_TYPES[name.partition("_")[0]]
+    found = stored_config(folder).get("model_type")
+    if FAMILIES.get(str(found)) != FAMILIES[wanted]:
+        raise ConfigError(
+            f"{folder} is of model_type {found!r}, and {name} is the name of a {wanted} network; "
+            "take another name"
+        )
 
 
 def _of_user(name: str, added: Added) -> EncoderEntry:

@@ -9,7 +9,7 @@ from semivideo.base.errors import CheckpointError, ConfigError, DataError, Missi
 from semivideo.encoders import ENCODERS, add_encoder, all_encoders, load_encoder
 from semivideo.encoders.added import added_encoders, forget, list_file
 from semivideo.encoders.families import FAMILIES
-from semivideo.encoders.hub_networks import PICTURES, REPOS, VIDEOS
+from semivideo.encoders.hub_networks import MODEL_TYPES, PICTURES, REPOS, VIDEOS
 from tests.encoders.tiny_folders import write_folder
 
 hub = pytest.importorskip("huggingface_hub", reason="needs the extra hf")
@@ -60,6 +60,15 @@ def test_add__a_copy_of_a_known_network_keeps_what_is_published(tmp_path):
     origin = add_encoder("clip_b32", folder=write_folder(tmp_path / "folder", "clip")).origin
     assert (origin.licence, origin.league) == ("MIT", "image weights")
     assert load_encoder("clip_b32").origin == origin
+
+
+def test_add__refuses_a_known_name_for_another_family(tmp_path):
+    folder = write_folder(tmp_path / "folder", "dinov2")
+    sentence = "is of model_type 'dinov2', and clip_b32 is the name of a clip network; take another"
+    with pytest.raises(ConfigError, match=sentence):
+        add_encoder("clip_b32", folder=folder)
+    assert {name.partition("_")[0] for name in REPOS} == MODEL_TYPES.keys()
+    assert set(MODEL_TYPES.values()) <= FAMILIES.keys()
 
 
 def test_add__a_folder_that_cannot_be_used_is_not_remembered(tmp_path):
