@@ -10,6 +10,7 @@ LAYERS = (
     {"base"},
     {"options", "settings"},
     {"runfolder"},
+    {"events"},
     {"data", "transforms", "models", "objectives"},
     {"encoders"},
     {"methods"},

@@ -10,6 +10,13 @@ import typer
 from rich.table import Table
 
 from semivideo.cli.console import note, on_interrupt, progress_bars, show
+from semivideo.cli.labels import (
+    AnnotatorOption,
+    ClassFromOption,
+    FormatOption,
+    PointOption,
+    RateOption,
+)
 
 if TYPE_CHECKING:
     from semivideo.data.catalogue.scanning import ClassCount, ScanReport
@@ -20,14 +27,19 @@ NUM_LISTED = 20
 def scan(
     videos: Annotated[
         Path,
-        typer.Argument(help="Folder per class, folder with labels.csv, or a table of videos."),
+        typer.Argument(
+            help="Folder per class, folder with labels.csv, or a list or file of labels of any "
+            "tool (semivideo labels formats)."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Where to write the manifest.")] = Path(
         "manifest.parquet"
     ),
     lists: Annotated[
         list[Path] | None,
-        typer.Option("--list", help="Published list of this folder's videos; can be repeated."),
+        typer.Option(
+            "--list", help="List, or file of labels, of this folder's videos; can be repeated."
+        ),
     ] = None,
     group_pattern: Annotated[
         str | None,
@@ -49,6 +61,11 @@ def scan(
     frame_rate: Annotated[
         float, typer.Option(help="Frames a second of folders of frames (000001.jpg, ...).")
     ] = 25.0,
+    format: FormatOption = None,
+    annotator: AnnotatorOption = None,
+    class_from: ClassFromOption = None,
+    point_seconds: PointOption = 1.0,
+    label_rate: RateOption = None,
     window_frames: Annotated[
         int, typer.Option(min=1, help="Count the videos with fewer frames than this.")
     ] = 64,
@@ -71,6 +88,11 @@ def scan(
             allow_missing=allow_missing,
             layout=layout,
             frame_rate=frame_rate,
+            format=format,
+            annotator=annotator,
+            class_from=class_from,
+            point_seconds=point_seconds,
+            label_rate=label_rate,
             workers=workers,
             progress=progress,
         )

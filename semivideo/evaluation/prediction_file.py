@@ -28,7 +28,7 @@ from semivideo.data.catalogue.sources import find_videos
 from semivideo.data.video.frame_names import is_frame_folder
 from semivideo.evaluation.infer import Prediction
 
-_LISTS = (".csv", ".tsv", ".parquet")
+_LISTS = (".csv", ".tsv", ".xlsx", ".json", ".xml", ".eaf", ".parquet")
 _SAVE_SECONDS, _LEAST_RATIO = 30, 20  # between saves; and in multiples of what a save takes
 
 _NAMES = "surrogateescape"  # file names need not be UTF-8
@@ -86,7 +86,7 @@ def _listed(file: Path) -> list[Path]:
         manifest = Manifest.read(file)
         return [manifest.root / id for id in manifest.ids]
     entries = find_videos(file)
-    ids = [video_id(each.path, each.start_seconds, each.end_seconds) for each in entries]
+    ids = [video_id(each.video, each.start_seconds, each.end_seconds) for each in entries]
     return [file.parent / id for id in ids]
 
 

@@ -27,6 +27,7 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.scanning import Hints
 from semivideo.data.catalogue.scanning import scan as scan_videos
 from semivideo.data.video.frame_names import FRAME_RATE
+from semivideo.events.reading import Reading
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import is_features
 from semivideo.run import cluster
@@ -46,13 +47,19 @@ def scan(
     allow_missing: bool = False,
     layout: str | None = None,
     frame_rate: float = FRAME_RATE,
+    format: str | None = None,
+    annotator: str | None = None,
+    class_from: str | None = None,
+    point_seconds: float = 1.0,
+    label_rate: float | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
     """Look at every video once and return the manifest.
 
     Args:
-        videos: A folder or a CSV file, see ``data.catalogue.sources``.
+        videos: A folder, or a list or file of labels of any tool, see ``data.catalogue.sources``
+            and ``events.formats``.
         out: Where to keep the manifest (parquet); None keeps it in memory only.
         lists: Published lists that name classes and subsets of the videos.
         group_pattern: Regular expression whose group names what must stay on one side of a split.
@@ -61,6 +68,11 @@ def scan(
         layout: What the folders above a video mean, such as "class", "subset/class" or
             "group/class"; None finds it out.
         frame_rate: Frames a second of folders of frames, > 0.
+        format: Of the lists or labels, a name of ``events.formats.FORMATS``; None recognises it.
+        annotator: Whose labels to take where several people labelled one video.
+        class_from: What names the class: of ELAN "tier" or "value", of CVAT and VIA an attribute.
+        point_seconds: Length of the window that a point event becomes.
+        label_rate: Frames a second by which the labels count; None takes the videos' frames.
         workers: Files looked at side by side; None takes one per core.
         progress: See ``semivideo.api``.
 
@@ -76,9 +88,16 @@ def scan(
             lists=tuple(Path(each) for each in lists),
             layout=layout,
             group_pattern=group_pattern,
-            group_column=group_column,
             allow_missing=allow_missing,
             frame_rate=frame_rate,
+            reading=Reading(
+                format=format,
+                group_column=group_column,
+                annotator=annotator,
+                class_from=class_from,
+                point_seconds=point_seconds,
+                label_rate=label_rate,
+            ),
         ),
         workers=workers,
         progress=progress,

@@ -16,11 +16,13 @@ from semivideo.cli import app
 
 FLAGS = {
     "scan": "videos --out --list --group-pattern --group-column --allow-missing --layout "
-    "--frame-rate --window-frames "
+    "--frame-rate --format --annotator --class-from --point-seconds --label-rate --window-frames "
     "--workers",
     "prepare": "videos --out --short-side --every --format --quality --flow --verify --workers "
     "--ray",
     "features": "videos --out --encoder --views --frames --flip --verify",
+    "labels": "action files --from --format --to --out --videos --annotator --class-from "
+    "--point-seconds --label-rate",
     "encoders": "--measure",
     "split": "manifest --out --labels-per-class --labeled-fraction --seed --test-groups "
     "--test-fraction --allow-fewer --protocol --lists --allow-missing",

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from semivideo.analysis.audit.sides import Clip, Parts
+from semivideo.base.endings import without_extension
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits.copies import Copies
-from semivideo.data.video.endings import without_extension
 
 Severity = Literal["ok", "note", "warning", "leak"]
 Pairs = Sequence[tuple[str, str]]

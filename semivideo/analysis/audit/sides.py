@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from semivideo.data.catalogue.entries import ListEntry
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.segments import segment_named
 from semivideo.data.catalogue.sources import group_of_name
 from semivideo.data.splits import Split
 from semivideo.data.splits.published import Listed, groups_of
+from semivideo.events.label_row import LabelRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,10 @@ class Parts:
 def parts_of_lists(listed: Listed) -> Parts:
     """The sides that a protocol's lists name."""
 
-    def clips(entries: Sequence[ListEntry] | None) -> tuple[Clip, ...]:
+    def clips(entries: Sequence[LabelRow] | None) -> tuple[Clip, ...]:
         entries = entries or ()
         given = zip(entries, groups_of(entries), strict=True)
-        return tuple(Clip(e.name, e.label, group, e.class_id) for e, group in given)
+        return tuple(Clip(e.video, e.label, group, e.class_id) for e, group in given)
 
     return Parts(
         name=listed.name,

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semivideo.base.errors import ConfigError, nearest
-from semivideo.data.catalogue.subsets import UNLABELED, subset_of_word
+from semivideo.events.subsets import UNLABELED, subset_of_word
 
 log = logging.getLogger("semivideo")
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from semivideo.data.catalogue.entries import ListEntry
-from semivideo.data.video.endings import without_extension
+from semivideo.base.endings import without_extension
 from semivideo.data.video.frame_names import is_frame_folder
+from semivideo.events.label_row import LabelRow
 
 
 def form(name: str) -> str:
@@ -51,7 +51,7 @@ class _Names:
         return self._forms.get(form(name))
 
 
-def match(entries: Sequence[ListEntry], paths: Iterable[str]) -> list[str | None]:
+def match(entries: Sequence[LabelRow], paths: Iterable[str]) -> list[str | None]:
     """Find the file that each entry means.
 
     A path in a user's own table is taken as it is. Published lists are matched without extension,
@@ -78,7 +78,9 @@ def match(entries: Sequence[ListEntry], paths: Iterable[str]) -> list[str | None
         return by_path.get(name) or by_stem.get(bare) or by_name.get(last)
 
     return [
-        by_path.get(e.name) if e.is_exact else find(e.name) or (find(e.alias) if e.alias else None)
+        by_path.get(e.video)
+        if e.is_exact
+        else find(e.video) or (find(e.alias) if e.alias else None)
         for e in entries
     ]
 

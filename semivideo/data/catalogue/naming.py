@@ -15,15 +15,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from semivideo.data.catalogue.entries import ListEntry
-from semivideo.data.catalogue.subsets import subset_of_word
+from semivideo.events.label_row import LabelRow
+from semivideo.events.subsets import subset_of_word
 
 log = logging.getLogger("semivideo")
 
 _FEWEST_RIGHT = 0.95
 _NO_CLASS = {"videos", "video", "clips", "clip", "data", "dataset", "raw", "all"}
 
-Listed = tuple[Path, list[ListEntry], list[str | None]]
+Listed = tuple[Path, list[LabelRow], list[str | None]]
 """A list, its entries, and the file of each."""
 
 
@@ -128,7 +128,7 @@ def _mean_nothing(pairs: Sequence[tuple[str, str]]) -> bool:
     return all(subset_of_word(name) or name.lower() in _NO_CLASS for name in folders)
 
 
-def _by_id(entry: ListEntry) -> ListEntry:
+def _by_id(entry: LabelRow) -> LabelRow:
     """An entry without the folder's name for its class."""
     if not entry.is_folder_label:
         return entry

@@ -25,12 +25,12 @@ from semivideo.base.records import Video
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.manifest_file import SCHEMA, with_column
 from semivideo.data.catalogue.segments import ends_late, segment_of, video_id, why_no_segment
-from semivideo.data.catalogue.sources import SourceEntry
+from semivideo.events.label_row import LabelRow
 
 log = logging.getLogger("semivideo")
 
 
-def rows_of_entries(files: pa.Table, entries: Sequence[SourceEntry]) -> pa.Table:
+def rows_of_entries(files: pa.Table, entries: Sequence[LabelRow]) -> pa.Table:
     """Make the rows of a manifest: what the files hold, and what the source says of them.
 
     Args:
@@ -47,22 +47,22 @@ def rows_of_entries(files: pa.Table, entries: Sequence[SourceEntry]) -> pa.Table
     entries = sorted(entries, key=_order)
     _require_distinct(entries)
     row_of = {path: row for row, path in enumerate(files["path"].to_pylist())}
-    rows = pa.array([row_of[entry.path] for entry in entries], pa.int64())
+    rows = pa.array([row_of[entry.video] for entry in entries], pa.int64())
     held = set()
     lists = []  # of each file once: the times of an hour are a megabyte
     for entry in entries:
-        is_holder = entry.path not in held
-        held.add(entry.path)
-        lists.append(row_of[entry.path] if is_holder else None)
+        is_holder = entry.video not in held
+        held.add(entry.video)
+        lists.append(row_of[entry.video] if is_holder else None)
     table = files.drop_columns(["pts", "keyframes"]).take(rows)
     for name in ("pts", "keyframes"):
         column = files[name].take(pa.array(lists, pa.int64()))
         table = table.add_column(SCHEMA.get_field_index(name), SCHEMA.field(name), column)
-    segmented = {entry.path for entry in entries if _is_segment(entry)}
+    segmented = {entry.video for entry in entries if _is_segment(entry)}
     given: dict[str, list[str | None]] = {
-        "id": [video_id(e.path, e.start_seconds, e.end_seconds) for e in entries],
+        "id": [video_id(e.video, e.start_seconds, e.end_seconds) for e in entries],
         "label": [entry.label for entry in entries],
-        "group": [e.group or (e.path if e.path in segmented else None) for e in entries],
+        "group": [e.group or (e.video if e.video in segmented else None) for e in entries],
         "subset": [entry.subset for entry in entries],
     }
     for name, column in given.items():
@@ -70,26 +70,26 @@ def rows_of_entries(files: pa.Table, entries: Sequence[SourceEntry]) -> pa.Table
     return _cut(table, files, entries) if segmented else table
 
 
-def _order(entry: SourceEntry) -> tuple[str, bool, float, float]:
+def _order(entry: LabelRow) -> tuple[str, bool, float, float]:
     """Key to sort by; times that are no numbers come first."""
     times = (entry.start_seconds or 0.0, entry.end_seconds or 0.0)
     start, end = (time if time == time else -1.0 for time in times)
-    return entry.path, _is_segment(entry), start, end
+    return entry.video, _is_segment(entry), start, end
 
 
-def _is_segment(entry: SourceEntry) -> bool:
+def _is_segment(entry: LabelRow) -> bool:
     return entry.start_seconds is not None or entry.end_seconds is not None
 
 
-def _require_distinct(entries: Sequence[SourceEntry]) -> None:
+def _require_distinct(entries: Sequence[LabelRow]) -> None:
     """Check that no id stands for two rows."""
-    ids = Counter(video_id(e.path, e.start_seconds, e.end_seconds) for e in entries)
+    ids = Counter(video_id(e.video, e.start_seconds, e.end_seconds) for e in entries)
     if len(ids) < len(entries):
         twice = ids.most_common(1)[0][0]
         raise DataError(f"{twice!r} is named twice; remove one of its rows from the list")
 
 
-def _cut(table: pa.Table, files: pa.Table, entries: Sequence[SourceEntry]) -> pa.Table:
+def _cut(table: pa.Table, files: pa.Table, entries: Sequence[LabelRow]) -> pa.Table:
     """Fill in the columns of segments, file after file."""
     whole = Manifest(files, root=Path())
     row_of = {path: row for row, path in enumerate(files["path"].to_pylist())}
@@ -100,8 +100,8 @@ def _cut(table: pa.Table, files: pa.Table, entries: Sequence[SourceEntry]) -> pa
     for row, entry in enumerate(entries):
         if not _is_segment(entry):
             continue
-        if last is None or last.path != entry.path:
-            last = whole[row_of[entry.path]]
+        if last is None or last.path != entry.video:
+            last = whole[row_of[entry.video]]
         video = _video(entry, last)
         assert video.segment is not None
         error = why_no_segment(video)
@@ -125,11 +125,11 @@ def _cut(table: pa.Table, files: pa.Table, entries: Sequence[SourceEntry]) -> pa
     return table
 
 
-def _video(entry: SourceEntry, file: Video) -> Video:
+def _video(entry: LabelRow, file: Video) -> Video:
     """The segment that an entry names."""
     start, end = entry.start_seconds, entry.end_seconds
     return replace(
-        file, id=video_id(entry.path, start, end), segment=segment_of(file.frames, start, end)
+        file, id=video_id(entry.video, start, end), segment=segment_of(file.frames, start, end)
     )
 
 

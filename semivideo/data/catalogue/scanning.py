@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from semivideo.base.endings import is_video
 from semivideo.base.errors import DataError
 from semivideo.base.jobs import num_cores
 from semivideo.base.progress import Progress
@@ -38,8 +39,8 @@ from semivideo.data.catalogue.manifest_file import (
 )
 from semivideo.data.catalogue.rows import rows_of_entries, rows_of_files
 from semivideo.data.catalogue.sources import find_videos, source_root
-from semivideo.data.video.endings import is_video
 from semivideo.data.video.frame_names import FRAME_RATE, is_frame_folder
+from semivideo.events.reading import Reading
 
 log = logging.getLogger("semivideo")
 
@@ -54,20 +55,20 @@ class Hints:
     """What is said about a source that it does not say by itself.
 
     Attributes:
-        lists: As in ``find_videos``; so are all but the last.
+        lists: As in ``find_videos``; so are all but ``frame_rate``.
         layout: What the folders above a video mean.
         group_pattern: Finds the group in a path.
-        group_column: Holds the group in a table.
         allow_missing: Leave out listed videos that are not there.
         frame_rate: Frames a second of folders of frames, > 0.
+        reading: What lists and files of labels leave open; None for nothing.
     """
 
     lists: tuple[Path, ...] = ()
     layout: str | None = None
     group_pattern: str | None = None
-    group_column: str | None = None
     allow_missing: bool = False
     frame_rate: float = FRAME_RATE
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +159,11 @@ def scan(
         lists=hints.lists,
         layout=hints.layout,
         group_pattern=hints.group_pattern,
-        group_column=hints.group_column,
         allow_missing=hints.allow_missing,
+        reading=hints.reading,
     )
     root = source_root(source).resolve()
-    paths = list(dict.fromkeys(entry.path for entry in entries))
+    paths = list(dict.fromkeys(entry.video for entry in entries))
     _tell_rate(root, paths, hints.frame_rate)
     unchanged = _unchanged(out, root, paths, frame_rate=hints.frame_rate)
     rows = _Rows(unchanged, out=out, root=root, frame_rate=hints.frame_rate)

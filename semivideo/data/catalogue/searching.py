@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from semivideo.base.endings import VIDEO_EXTENSIONS, ending, is_video
 from semivideo.base.errors import DataError
-from semivideo.data.video.endings import VIDEO_EXTENSIONS, ending, is_video
 from semivideo.data.video.frame_names import holds_frames
 
 log = logging.getLogger("semivideo")

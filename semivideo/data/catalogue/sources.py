@@ -5,7 +5,7 @@ r"""Where videos come from: a folder, a CSV file, or a folder with published lis
 | folder of folders | name of the class folder, see ``layout``; none for files beside | all below |
 | folder with labels.csv (path,label, ...) | the file's; none for videos it does not name | all |
 | folder without sub-folders or labels.csv | none | all |
-| a list file | the list's; paths are relative to the list's folder | those of the list |
+| a list or file of labels | the file's; paths are relative to its folder | those of the file |
 | folder + ``lists`` | the lists', else the folder's | all |
 
 Groups keep clips of one source (a film, a person) on one side of a split. A column of a CSV list
@@ -20,17 +20,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from semivideo.base.endings import without_extension
 from semivideo.base.errors import ConfigError, DataError, option
-from semivideo.data.catalogue.entries import ListEntry
+from semivideo.data.catalogue.clocks import Clocks
 from semivideo.data.catalogue.layout import Said, layout_of, recognized_layout, said_by_folders
-from semivideo.data.catalogue.lists import names_files, read_list
 from semivideo.data.catalogue.matching import Disk, form, match
 from semivideo.data.catalogue.naming import Listed, is_same_name, with_classes
 from semivideo.data.catalogue.searching import Found, search, tell_left_out
-from semivideo.data.video.endings import without_extension
+from semivideo.data.catalogue.segments import video_id
+from semivideo.events.formats import read_labels
+from semivideo.events.label_row import LabelRow, tell_not_used
+from semivideo.events.lists import names_files
+from semivideo.events.reading import Reading
 
 _HUGGING_FACE = "metadata.csv"  # with a column file_name; others mean something else
 LABELS_FILES = ("labels.csv", "labels.tsv", _HUGGING_FACE)
@@ -38,27 +42,6 @@ LABELS_FILES = ("labels.csv", "labels.tsv", _HUGGING_FACE)
 _UCF = re.compile(r"v_(?P<class>\w+)_(?P<group>g\d+)_c\d+")
 _HMDB = re.compile(r"(?P<group>.+)_[a-z]_[a-z]{2}_np\d+_[a-z]{2}_[a-z]{3}_\d+")
 _Part = tuple[float | None, float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class SourceEntry:
-    """One video file and what its name or list says about it.
-
-    Attributes:
-        path: Relative to the source's root, with "/".
-        label: Class name, or None.
-        group: Videos of one group stay on one side of a split, or None.
-        subset: "train", "val", "test" or "unused" in an official protocol, or None.
-        start_seconds: Where in the video the labelled part begins; None for its beginning.
-        end_seconds: Where it ends; None for the end of the video.
-    """
-
-    path: str
-    label: str | None = None
-    group: str | None = None
-    subset: str | None = None
-    start_seconds: float | None = None
-    end_seconds: float | None = None
 
 
 def source_root(source: Path) -> Path:
@@ -82,25 +65,26 @@ def find_videos(
     lists: Sequence[Path] = (),
     layout: str | None = None,
     group_pattern: str | None = None,
-    group_column: str | None = None,
     allow_missing: bool = False,
-) -> list[SourceEntry]:
+    reading: Reading | None = None,
+) -> list[LabelRow]:
     r"""List the videos of a source with their labels, groups and subsets.
 
     What is not taken as it stands (columns, marks for a missing label, files that are no videos, a
     doubtful layout) is told in warnings of the logger "semivideo".
 
     Args:
-        source: A folder, or a list file (see ``semivideo.data.catalogue.lists``).
+        source: A folder, or a list or file of labels (see ``semivideo.events.formats``).
         lists: Further lists that label the videos of a folder or say which are for testing. Lists
             that contradict each other are refused.
         layout: What the folders above a video mean, from the top on: "class", "subset/class",
             "group/class" and so on (see ``semivideo.data.catalogue.layout``); None finds it out.
         group_pattern: Regular expression with one group, searched in each path; what it matches
             names the video's group, over all classes. Example: ``s(\d+)_t`` for UTD-MHAD.
-        group_column: Column of the CSV lists that names the group; None for "group".
         allow_missing: Leave out listed videos that are not there (usual for Kinetics) instead of
             refusing the list.
+        reading: What the lists leave open, such as the column that names the group; None for
+            nothing. Its clock is that of the videos here.
 
     Returns:
         Entries in ascending order of their paths, those of one video in order of their starts.
@@ -113,8 +97,9 @@ def find_videos(
     told = None if layout is None else layout_of(layout)
     own = source if source.is_file() else _own_table(root)
     files = [*([own] if own else []), *lists]
-    read = [(file, read_list(file, group_column=group_column)) for file in files]
-    if group_column is not None and not read:
+    how = replace(reading or Reading(), clock=Clocks(root))
+    read = [(file, read_labels(file, how)) for file in files]
+    if (group_column := how.group_column) is not None and not read:
         raise ConfigError(
             f"{option('group_column')} {group_column!r} needs a CSV file that has the column; name "
             f"one with {option('lists')}, or give {option('group_pattern')}"
@@ -122,6 +107,7 @@ def find_videos(
     is_searched = source.is_dir() or not all(e.is_exact for _, entries in read for e in entries)
     found = search(root) if is_searched else Found((), (), ())
     listed = _located(read, root, found, allow_missing=allow_missing)
+    _tell_of_annotations(listed)
     paths = {path for _, _, located in listed for path in located if path is not None}
     if source.is_dir():
         paths.update(found.paths)
@@ -139,10 +125,13 @@ def find_videos(
     named = _joined(listed)
     entries = []
     for path in sorted(paths):
-        for entry in named.get(path, [ListEntry(path)]):
+        for entry in named.get(path, [LabelRow(path)]):
             label = _label(entry, folder=labels[path] if folders_name else None)
             subset = entry.subset or said[path].subset
-            entries.append(SourceEntry(path, label, entry.group, subset, *entry.part))
+            start, end = entry.part
+            entries.append(
+                LabelRow(path, label, entry.group, subset, start_seconds=start, end_seconds=end)
+            )
     return _with_groups(entries, group_pattern, said)
 
 
@@ -162,7 +151,7 @@ def _below(root: Path, files: Sequence[Path]) -> list[str]:
     ]
 
 
-def _label(entry: ListEntry, *, folder: str | None) -> str | None:
+def _label(entry: LabelRow, *, folder: str | None) -> str | None:
     """Class of a video: the list's, in the folder's spelling; the folder's; the list's number."""
     if entry.is_unlabeled:
         return None
@@ -173,15 +162,15 @@ def _label(entry: ListEntry, *, folder: str | None) -> str | None:
 
 
 def _located(
-    lists: Sequence[tuple[Path, list[ListEntry]]], root: Path, found: Found, *, allow_missing: bool
+    lists: Sequence[tuple[Path, list[LabelRow]]], root: Path, found: Found, *, allow_missing: bool
 ) -> list[Listed]:
     """Find the file that each entry of the lists means; None for one that is not there."""
     disk = Disk(root)
     listed: list[Listed] = []
     for file, entries in lists:
         matched = match(entries, [*found.videos, *found.frame_folders])
-        paths = [path or disk.find(e.name) for e, path in zip(entries, matched, strict=True)]
-        missing = [e.name for e, path in zip(entries, paths, strict=True) if path is None]
+        paths = [path or disk.find(e.video) for e, path in zip(entries, matched, strict=True)]
+        missing = [e.video for e, path in zip(entries, paths, strict=True) if path is None]
         if missing:
             _refuse_two_forms(file, missing[0], [*found.videos, *found.frame_folders])
         if missing and not (allow_missing and len(missing) < len(entries)):
@@ -201,17 +190,29 @@ def _refuse_two_forms(file: Path, name: str, paths: Sequence[str]) -> None:
         )
 
 
-def _joined(listed: Sequence[Listed]) -> dict[str, list[ListEntry]]:
+def _tell_of_annotations(listed: Sequence[Listed]) -> None:
+    """Name what a manifest has no room for."""
+    for file, entries, _ in listed:
+        kept = ("subject", "modifier", "score")
+        given = [name for name in kept if any(getattr(e, name) is not None for e in entries)]
+        tell_not_used(file.name, "for training", given)
+
+
+def _joined(listed: Sequence[Listed]) -> dict[str, list[LabelRow]]:
     """Path of each listed video to what all lists together say of it, a part after the other."""
-    named: dict[tuple[str, _Part], tuple[Path, ListEntry]] = {}
+    named: dict[tuple[str, _Part], tuple[Path, LabelRow]] = {}
     for file, entries, paths in listed:
         for entry, path in zip(entries, paths, strict=True):
             if path is None:
                 continue
             if (path, entry.part) in named:
-                entry = _agreed(*named[path, entry.part], file, entry, path=path)
+                if _says_the_same(*named[path, entry.part], file, entry):
+                    continue
+                entry = _agreed(
+                    *named[path, entry.part], file, entry, path=video_id(path, *entry.part)
+                )
             named[path, entry.part] = (file, entry)
-    joined: dict[str, list[ListEntry]] = {}
+    joined: dict[str, list[LabelRow]] = {}
     for (path, _), (_, entry) in named.items():
         joined.setdefault(path, []).append(entry)
     for parts in joined.values():
@@ -219,10 +220,17 @@ def _joined(listed: Sequence[Listed]) -> dict[str, list[ListEntry]]:
     return joined
 
 
-def _agreed(old_file: Path, old: ListEntry, file: Path, new: ListEntry, *, path: str) -> ListEntry:
+def _says_the_same(old_file: Path, old: LabelRow, file: Path, new: LabelRow) -> bool:
+    """Whether one file gives one label to two subjects at once, or with two modifiers."""
+    is_other = (old.subject, old.modifier) != (new.subject, new.modifier)
+    return file == old_file and is_other and old.label == new.label
+
+
+def _agreed(old_file: Path, old: LabelRow, file: Path, new: LabelRow, *, path: str) -> LabelRow:
     """One entry out of two lists' entries for a video; they must not contradict each other."""
     if file == old_file:
-        raise DataError(f"{file.name} names {path!r} twice; remove one", path=str(file))
+        what = "" if old.label == new.label else f", as {old.label!r} and as {new.label!r}"
+        raise DataError(f"{file.name} names {path!r} twice{what}; remove one", path=str(file))
     for name in ("label", "group", "subset"):
         first, second = getattr(old, name), getattr(new, name)
         if first is not None and second is not None and first != second:
@@ -254,18 +262,18 @@ def _missing_error(file: Path, missing: list[str], *, root: Path, total: int) ->
 
 
 def _with_groups(
-    entries: list[SourceEntry], pattern: str | None, said: dict[str, Said]
-) -> list[SourceEntry]:
+    entries: list[LabelRow], pattern: str | None, said: dict[str, Said]
+) -> list[LabelRow]:
     """Add the group that a video's path tells to entries that have none."""
     if pattern is None:
-        groups = ((e, e.group or said[e.path].group or group_of_name(e.path)) for e in entries)
+        groups = ((e, e.group or said[e.video].group or group_of_name(e.video)) for e in entries)
         return [replace(entry, group=group) for entry, group in groups]
     matcher = _group_matcher(pattern)
-    found = [matcher.search(entry.path) for entry in entries]
+    found = [matcher.search(entry.video) for entry in entries]
     if not any(found):
         raise DataError(
             f"{option('group_pattern')} {pattern!r} matches no video, for example not "
-            f"{entries[0].path!r}"
+            f"{entries[0].video!r}"
         )
     return [
         e if e.group or m is None else replace(e, group=m[1])

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
+from semivideo.base.endings import without_extension
 from semivideo.base.errors import SplitError, nearest, option
 from semivideo.base.randomness import key
-from semivideo.data.catalogue.entries import ListEntry
-from semivideo.data.catalogue.lists import read_list
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.matching import match
 from semivideo.data.catalogue.sources import group_of_name
 from semivideo.data.splits.split_file import Split, check_split
-from semivideo.data.video.endings import without_extension
+from semivideo.events.label_row import LabelRow
+from semivideo.events.lists import read_list
 
 _NO_LISTS = ()
 
@@ -114,16 +114,16 @@ class Listed:
 
     name: str
     seed: int
-    labeled: tuple[ListEntry, ...]
-    unlabeled: tuple[ListEntry, ...] | None
-    test: tuple[ListEntry, ...] | None
+    labeled: tuple[LabelRow, ...]
+    unlabeled: tuple[LabelRow, ...] | None
+    test: tuple[LabelRow, ...] | None
     shares_groups: bool = False
 
     def split(self) -> Split:
         """Return the split of the names in the lists, without extension; no video is needed."""
 
-        def names(entries: Iterable[ListEntry] | None) -> tuple[str, ...]:
-            return tuple(without_extension(entry.name) for entry in entries or ())
+        def names(entries: Iterable[LabelRow] | None) -> tuple[str, ...]:
+            return tuple(without_extension(entry.video) for entry in entries or ())
 
         return Split(
             name=self.name,
@@ -153,7 +153,7 @@ def published(name: str, *, lists: Path, seed: int = 0) -> Listed:
     protocol = PROTOCOLS[name]
     labeled = _entries(protocol.labeled, lists, use="train")
     test = None if protocol.test is None else _entries(protocol.test, lists, use="test")
-    pool: Sequence[ListEntry] | None = None
+    pool: Sequence[LabelRow] | None = None
     if protocol.draws_percent is not None:
         pool = labeled
         labeled = _drawn(labeled, protocol.draws_percent, seed=seed)
@@ -161,14 +161,14 @@ def published(name: str, *, lists: Path, seed: int = 0) -> Listed:
         pool = _entries(protocol.unlabeled or protocol.pool or "", lists, use="train")
     elif protocol.labeled == protocol.test:
         pool = ()
-    taken = {without_extension(entry.name) for entry in (*labeled, *(test or ()))}
+    taken = {without_extension(entry.video) for entry in (*labeled, *(test or ()))}
     return Listed(
         name=name if protocol.draws_percent is None else f"{name}-seed{seed}",
         seed=0 if protocol.draws_percent is None else seed,
         labeled=tuple(labeled),
         unlabeled=None
         if pool is None
-        else tuple(entry for entry in pool if without_extension(entry.name) not in taken),
+        else tuple(entry for entry in pool if without_extension(entry.video) not in taken),
         test=None if test is None else tuple(test),
         shares_groups=protocol.shares_groups,
     )
@@ -188,7 +188,7 @@ def listed_split(manifest: Manifest, listed: Listed, *, allow_missing: bool = Fa
     """
     subsets = manifest.subsets
 
-    def rows(role: str, entries: Sequence[ListEntry] | None, other: Iterable[int]) -> set[int]:
+    def rows(role: str, entries: Sequence[LabelRow] | None, other: Iterable[int]) -> set[int]:
         if entries is None:
             return set(other)
         return _rows(manifest, entries, role=f"{role} list", allow_missing=allow_missing)
@@ -213,7 +213,7 @@ def listed_split(manifest: Manifest, listed: Listed, *, allow_missing: bool = Fa
     return split
 
 
-def _entries(name: str, lists: Path, *, use: str) -> list[ListEntry]:
+def _entries(name: str, lists: Path, *, use: str) -> list[LabelRow]:
     """Entries of the lists of that name; those of HMDB-51 mix subsets, others hold one."""
     if not lists.is_dir():
         raise SplitError(f"there is no folder {lists}; name the folder that holds the lists")
@@ -229,24 +229,24 @@ def _entries(name: str, lists: Path, *, use: str) -> list[ListEntry]:
     return [entry for entry in entries if "*" not in name or entry.subset == use]
 
 
-def _drawn(entries: Sequence[ListEntry], percent: int, *, seed: int) -> list[ListEntry]:
+def _drawn(entries: Sequence[LabelRow], percent: int, *, seed: int) -> list[LabelRow]:
     """The first ``percent`` of each class, rounded, in drawn order: a larger share holds more."""
-    by_class: dict[str | None, list[ListEntry]] = defaultdict(list)
+    by_class: dict[str | None, list[LabelRow]] = defaultdict(list)
     for entry in entries:
         by_class[entry.label].append(entry)
-    drawn: list[ListEntry] = []
+    drawn: list[LabelRow] = []
     for members in by_class.values():
-        members.sort(key=lambda entry: (key(seed, "published", entry.name), entry.name))
+        members.sort(key=lambda entry: (key(seed, "published", entry.video), entry.video))
         drawn += members[: max(1, round(len(members) * percent / 100))]
     return drawn
 
 
 def _rows(
-    manifest: Manifest, entries: Sequence[ListEntry], *, role: str, allow_missing: bool
+    manifest: Manifest, entries: Sequence[LabelRow], *, role: str, allow_missing: bool
 ) -> set[int]:
     """Rows that a list names."""
     found = match(entries, manifest.ids)
-    missing = [e.name for e, id in zip(entries, found, strict=True) if id is None]
+    missing = [e.video for e, id in zip(entries, found, strict=True) if id is None]
     if missing and not (allow_missing and len(missing) < len(entries)):
         raise SplitError(
             f"the {role} names {len(missing)} of {len(entries)} videos that the manifest lacks, "
@@ -256,6 +256,6 @@ def _rows(
     return set(manifest.rows_of([id for id in found if id is not None]).tolist())
 
 
-def groups_of(entries: Iterable[ListEntry]) -> list[str | None]:
+def groups_of(entries: Iterable[LabelRow]) -> list[str | None]:
     """Group of each entry: what the list says, else what the name tells."""
-    return [entry.group or group_of_name(entry.name) for entry in entries]
+    return [entry.group or group_of_name(entry.video) for entry in entries]

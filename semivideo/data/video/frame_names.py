@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
+from semivideo.base.endings import IMAGE_EXTENSIONS, ending, is_video
 from semivideo.base.errors import DataError
-from semivideo.data.video.endings import IMAGE_EXTENSIONS, ending, is_video
 
 FRAME_RATE = 25.0
 """Frames a second of a folder of frames, unless the user says otherwise."""

@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
-from semivideo.data.catalogue.entries import ListEntry
 from semivideo.data.catalogue.matching import Disk, form, match
+from semivideo.events.label_row import LabelRow
 
 COMPOSED = "Ta\u00ef.mp4"
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
@@ -15,23 +15,23 @@ DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
     "name", ["Sub/A.mp4", "sub\\a.mp4", "./Sub//a.MP4", ".\\SUB\\A.MP4", "SUB/a.mp4"]
 )
 def test_match__capitals_and_slashes_are_form(name):
-    assert match([ListEntry(name, is_exact=True)], ["Sub/a.mp4"]) == ["Sub/a.mp4"]
+    assert match([LabelRow(name, is_exact=True)], ["Sub/a.mp4"]) == ["Sub/a.mp4"]
 
 
 def test_match__accents_in_one_piece_or_two():
     assert COMPOSED != DECOMPOSED
-    assert match([ListEntry(COMPOSED, is_exact=True)], [DECOMPOSED]) == [DECOMPOSED]
-    assert match([ListEntry(f"x/{DECOMPOSED}")], [COMPOSED]) == [COMPOSED]
+    assert match([LabelRow(COMPOSED, is_exact=True)], [DECOMPOSED]) == [DECOMPOSED]
+    assert match([LabelRow(f"x/{DECOMPOSED}")], [COMPOSED]) == [COMPOSED]
     assert form(COMPOSED.upper()) == form(DECOMPOSED)
 
 
 def test_match__the_exact_spelling_comes_first_and_two_forms_are_none():
-    entries = [ListEntry(name, is_exact=True) for name in ("a.mp4", "A.mp4", "A.MP4")]
+    entries = [LabelRow(name, is_exact=True) for name in ("a.mp4", "A.mp4", "A.MP4")]
     assert match(entries, ["A.mp4", "a.mp4"]) == ["a.mp4", "A.mp4", None]
 
 
 def test_match__a_user_s_path_is_no_other_file():
-    assert match([ListEntry("a.mp4", is_exact=True)], ["sub/a.mp4"]) == [None]
+    assert match([LabelRow("a.mp4", is_exact=True)], ["sub/a.mp4"]) == [None]
 
 
 @pytest.fixture

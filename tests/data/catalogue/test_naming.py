@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from semivideo.data.catalogue.lists import read_list
 from semivideo.data.catalogue.naming import agree
 from semivideo.data.catalogue.sources import find_videos
+from semivideo.events.lists import read_list
 
 LISTS = Path(__file__).parents[3].parent / "shared" / "splits"
 
@@ -19,7 +19,7 @@ def labels(root, text, *, unlisted=(), **options):
         (root / name).touch()
     (root.parent / "list.txt").write_text(text)
     found = find_videos(root, lists=[root.parent / "list.txt"], **options)
-    return {entry.path: entry.label for entry in found}
+    return {entry.video: entry.label for entry in found}
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from semivideo.base.errors import DataError
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.rows import rows_of_entries, rows_of_files
 from semivideo.data.catalogue.scanning import report, scan
-from semivideo.data.catalogue.sources import SourceEntry
 from semivideo.data.video import decode, probing
 from semivideo.data.video.barcodes import barcode_video
 from semivideo.data.video.container import opened
+from semivideo.events.label_row import LabelRow
 
 RAGGED = [0, *np.cumsum(np.random.default_rng(0).integers(300, 700, size=299)).tolist()]
 
@@ -110,7 +110,10 @@ def test_scan__takes_up_a_file_whose_segments_are_others_now(folder, looks, tmp_
 def test_manifest__segments_share_one_table_of_frames(tmp_path):
     """Of ten thousand segments of a file with uneven times, each frame's time is stored once."""
     path = barcode_video(tmp_path / "a.mp4", 300, times=RAGGED)
-    entries = [SourceEntry("a.mp4", "x", None, None, i / 1000, i / 1000 + 1) for i in range(10_000)]
+    entries = [
+        LabelRow("a.mp4", "x", start_seconds=i / 1000, end_seconds=i / 1000 + 1)
+        for i in range(10_000)
+    ]
     whole = Manifest(scan(tmp_path).table, root=tmp_path)
     found = Manifest(rows_of_entries(whole.table, entries), root=tmp_path)
     assert len(found.table["pts"].combine_chunks().values) == 300
@@ -152,6 +155,6 @@ def test_manifest__without_segments_is_written_as_before(folder, tmp_path):
 
 def test_rows_of_entries__refuses_a_segment_twice(folder):
     files = rows_of_files(scan(folder).table)
-    entries = [SourceEntry("a.mp4", label, None, None, 1.0, 2.0) for label in "xy"]
+    entries = [LabelRow("a.mp4", label, start_seconds=1.0, end_seconds=2.0) for label in "xy"]
     with pytest.raises(DataError, match=r"'a.mp4#1.000-2.000' is named twice; remove one of its"):
         rows_of_entries(files, entries)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from semivideo.base.errors import ConfigError, DataError
-from semivideo.data.catalogue.sources import SourceEntry, find_videos, group_of_name, source_root
+from semivideo.data.catalogue.sources import find_videos, group_of_name, source_root
+from semivideo.events.label_row import LabelRow
+from semivideo.events.reading import Reading
 
 SHARED = Path(__file__).parents[3].parent / "shared"
 needs_data = pytest.mark.skipif(
@@ -35,22 +37,22 @@ def make(tmp_path):
 def test_find_videos__folder_per_class(make):
     root = make("b c/x.MP4", "a/deep/y.avi", "loose.gif", "a/note.txt", "a/.hid.mp4", ".h/z.mp4")
     assert find_videos(root) == [
-        SourceEntry("a/deep/y.avi", "a"),
-        SourceEntry("b c/x.MP4", "b c"),
-        SourceEntry("loose.gif", None),
+        LabelRow("a/deep/y.avi", "a"),
+        LabelRow("b c/x.MP4", "b c"),
+        LabelRow("loose.gif", None),
     ]
 
 
 def test_find_videos__flat_folder_has_no_labels(make):
-    assert find_videos(make("b.mp4", "a.mp4")) == [SourceEntry("a.mp4"), SourceEntry("b.mp4")]
+    assert find_videos(make("b.mp4", "a.mp4")) == [LabelRow("a.mp4"), LabelRow("b.mp4")]
 
 
 def test_find_videos__labels_csv_rules_over_folders(make):
     root = make("a.mp4", "sub/b.mp4", "c.mp4", labels="path,label,group\nsub/b.mp4,wave,tom\n")
     assert find_videos(root) == [
-        SourceEntry("a.mp4"),
-        SourceEntry("c.mp4"),
-        SourceEntry("sub/b.mp4", "wave", "tom"),
+        LabelRow("a.mp4"),
+        LabelRow("c.mp4"),
+        LabelRow("sub/b.mp4", "wave", "tom"),
     ]
 
 
@@ -59,9 +61,9 @@ def test_find_videos__csv_as_source_lists_all(make):
     absolute = (root / "in/b.mp4").as_posix()
     (root / "in/own.csv").write_text(f"path,label,subset\n./a.mp4,x,test\n{absolute},\n../c.mp4,y")
     assert find_videos(root / "in/own.csv") == [
-        SourceEntry("../c.mp4", "y"),
-        SourceEntry("a.mp4", "x", None, "test"),
-        SourceEntry("b.mp4"),
+        LabelRow("../c.mp4", "y"),
+        LabelRow("a.mp4", "x", None, "test"),
+        LabelRow("b.mp4"),
     ]
     assert source_root(root / "in/own.csv") == root / "in"
 
@@ -73,8 +75,8 @@ def test_find_videos__kinetics_csv_as_source(make):
     with pytest.raises(DataError, match=r"names 1 video that is not below .*'gone_000000_000010'"):
         find_videos(root / "kinetics.csv")
     assert find_videos(root / "kinetics.csv", allow_missing=True) == [
-        SourceEntry("id-2.mkv", "run", None, "val"),
-        SourceEntry("train/id_1_000003_000013.mp4", "ski", None, "train"),
+        LabelRow("id-2.mkv", "run", None, "val"),
+        LabelRow("train/id_1_000003_000013.mp4", "ski", None, "train"),
     ]
 
 
@@ -84,9 +86,9 @@ def test_find_videos__ucf_lists_on_a_folder(make, tmp_path):
     (tmp_path / "testlist01.txt").write_text(names[1])
     lists = [tmp_path / "trainlist01.txt", tmp_path / "testlist01.txt"]
     assert find_videos(make(*names), lists=lists) == [
-        SourceEntry(names[0], "Archery", "Archery/g01", "train"),
-        SourceEntry(names[1], "Archery", "Archery/g02", "test"),
-        SourceEntry(names[2], "Archery", "Archery/g03", None),
+        LabelRow(names[0], "Archery", "Archery/g01", "train"),
+        LabelRow(names[1], "Archery", "Archery/g02", "test"),
+        LabelRow(names[2], "Archery", "Archery/g03", None),
     ]
 
 
@@ -111,7 +113,7 @@ def test_find_videos__follows_links_once(make, tmp_path):
     (tmp_path / "elsewhere" / "y.mp4").touch()
     os.symlink(tmp_path / "elsewhere", root / "b")
     os.symlink(root, root / "a" / "loop")
-    assert [entry.path for entry in find_videos(root)] == ["a/x.mp4", "b/y.mp4"]
+    assert [entry.video for entry in find_videos(root)] == ["a/x.mp4", "b/y.mp4"]
 
 
 @pytest.mark.parametrize("pattern", [r"s(\d+)_t", r"s(?P<subject>\d+)_t"])
@@ -191,9 +193,9 @@ def test_find_videos__jhmdb_groups_are_the_documented_sources():
     with (SHARED / "data/jhmdb/clips.csv").open(newline="") as file:
         truth = {row["path"]: row for row in csv.DictReader(file)}
     found = find_videos(SHARED / "data/jhmdb/videos")
-    assert {e.path: e.label for e in found} == {p: row["label"] for p, row in truth.items()}
+    assert {e.video: e.label for e in found} == {p: row["label"] for p, row in truth.items()}
     for entry in found:
-        assert entry.group == f"{truth[entry.path]['source']}_{entry.label}"
+        assert entry.group == f"{truth[entry.video]['source']}_{entry.label}"
 
 
 @needs_data
@@ -210,9 +212,9 @@ def test_find_videos__takes_groups_from_a_named_column(tmp_path):
         (tmp_path / name).touch()
     clips = tmp_path / "clips.csv"
     clips.write_text("path,label,Source\na/1.mp4,a,film\na/2.mp4,a,\nb/1.mp4,b,film\n")
-    found = find_videos(tmp_path, lists=[clips], group_column="source")
+    found = find_videos(tmp_path, lists=[clips], reading=Reading(group_column="source"))
     assert [entry.group for entry in found] == ["film", None, "film"]
     with pytest.raises(DataError, match=r"has the columns path, label, source and lacks film"):
-        find_videos(tmp_path, lists=[clips], group_column="film")
+        find_videos(tmp_path, lists=[clips], reading=Reading(group_column="film"))
     with pytest.raises(ConfigError, match=r"group_column 'source' needs a CSV file"):
-        find_videos(tmp_path, group_column="source")
+        find_videos(tmp_path, reading=Reading(group_column="source"))

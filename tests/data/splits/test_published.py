@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from semivideo.base.errors import SplitError
-from semivideo.data.catalogue.lists import read_list
 from semivideo.data.catalogue.sources import group_of_name
 from semivideo.data.splits.published import PROTOCOLS, groups_of, listed_split, published
+from semivideo.events.lists import read_list
 
 LISTS = Path(__file__).parents[3].parent / "shared" / "splits"
 needs_lists = pytest.mark.skipif(not LISTS.is_dir(), reason="needs the lists in ../shared/splits")
@@ -131,7 +131,7 @@ def test_published__names_what_is_wrong_with_the_lists(lists, tmp_path):
 def test_listed_split__hmdb_lists_leak_and_say_so(make_manifest):
     files = sorted((LISTS / "hmdb51" / "official").glob("*_test_split1.txt"))
     entries = [entry for file in files for entry in read_list(file)]
-    manifest = make_manifest((e.name, e.label, group_of_name(e.name)) for e in entries)
+    manifest = make_manifest((e.video, e.label, group_of_name(e.video)) for e in entries)
     listed = published("hmdb51-videossl-40", lists=LISTS)
     with pytest.raises(SplitError, match=r"group '.*' \(and \d+ more\) would be in training"):
         listed_split(manifest, replace(listed, shares_groups=False))

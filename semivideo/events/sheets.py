@@ -18,9 +18,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from semivideo.base.endings import VIDEO_EXTENSIONS
 from semivideo.base.errors import DataError
 from semivideo.base.places import require_list
-from semivideo.data.video.endings import VIDEO_EXTENSIONS
+from semivideo.events.workbook import is_workbook, workbook_text
 
 _DELIMITERS = ",;\t|"
 _MARKS = {
@@ -29,7 +30,7 @@ _MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
-_WORKBOOKS = {b"PK\x03\x04": "workbook (xlsx, ods)", b"\xd0\xcf\x11\xe0": "workbook (xls)"}
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 _NO_NAME = re.compile(r"Unnamed: \d+(?:_level_\d+)?")  # what pandas makes of an empty header cell
 
 
@@ -50,22 +51,36 @@ class Sheet:
 def read_text(path: Path) -> str:
     """Read a text file in the encodings of spreadsheets; a byte order mark is dropped.
 
+    Of an Excel workbook (xlsx) the first sheet is read as a table of text.
+
     Raises:
-        DataError: It cannot be read, is a workbook, or is neither UTF-8 nor UTF-16.
+        DataError: It cannot be read, is another kind of workbook, or is neither UTF-8 nor UTF-16.
+        MissingExtraError: It is a workbook, and what reads those is not installed.
     """
+    return decoded(path, read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file that is to be a list; raises as ``read_text``."""
     require_list(path, video_endings=VIDEO_EXTENSIONS)
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise DataError(
             f"cannot read the list {path}: {error.strerror}; check the path", path=str(path)
         ) from None
-    for mark, kind in _WORKBOOKS.items():
-        if data.startswith(mark):
-            raise DataError(
-                f"{path.name} is a {kind} and no text; save the sheet as 'CSV UTF-8' and give that",
-                path=str(path),
-            )
+
+
+def decoded(path: Path, data: bytes) -> str:
+    """Text of a file, from its bytes; raises as ``read_text``."""
+    if is_workbook(data):
+        return workbook_text(path, data)
+    if data.startswith(_OLD_WORKBOOK):
+        raise DataError(
+            f"{path.name} is a workbook (xls) and no text; save the sheet as xlsx or as 'CSV "
+            "UTF-8' and give that",
+            path=str(path),
+        )
     try:
         return data.decode(_encoding(data))
     except UnicodeDecodeError as error:

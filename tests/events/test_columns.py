@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from semivideo.base.errors import DataError
-from semivideo.data.catalogue.columns import MEANINGS, meanings, read_table, seconds
-from semivideo.data.catalogue.entries import ListEntry
+from semivideo.events.columns import MEANINGS, meanings, read_table, seconds
+from semivideo.events.label_row import LabelRow
 
 
 def entries(tmp_path, text, **options):
@@ -38,7 +38,7 @@ def test_meanings__names_as_people_write_them(header, expected):
 
 def test_read_table__every_column_not_used_is_named_once(tmp_path, caplog):
     text = "path,label,class,observer,\na.mp4,w,x,tom,hm\nb.mp4,w,x,tom,\n"
-    assert entries(tmp_path, text)[1] == ListEntry("b.mp4", "w", is_exact=True)
+    assert entries(tmp_path, text)[1] == LabelRow("b.mp4", "w", is_exact=True)
     assert [r.getMessage() for r in caplog.records] == [
         "t.csv: columns not used: class, observer, column 5 (no name)"
     ]
@@ -106,7 +106,7 @@ def test_read_table__start_and_end_are_handed_on(tmp_path):
         "sep=;\nvideo;behavior;Start Time [s];stop\na.mp4;w;0,5;0:02,25\na.mp4;b;2,5;\nb.mp4;w;;\n"
     )
     found = entries(tmp_path, text)
-    assert [(e.name, e.label, *e.part) for e in found] == [
+    assert [(e.video, e.label, *e.part) for e in found] == [
         ("a.mp4", "w", 0.5, 2.25),
         ("a.mp4", "b", 2.5, None),
         ("b.mp4", "w", None, None),
@@ -140,12 +140,12 @@ def test_read_table__bad_cells(tmp_path, text, sentence):
 
 def test_read_table__the_column_with_files_names_the_video(tmp_path):
     text = "id,name,label\n0,a.mp4,w\n1,b.mp4,w\n"
-    assert [e.name for e in entries(tmp_path, text)] == ["a.mp4", "b.mp4"]
+    assert [e.video for e in entries(tmp_path, text)] == ["a.mp4", "b.mp4"]
 
 
 def test_read_table__kinetics_without_labels(tmp_path, caplog):
     text = "youtube_id,time_start,time_end,split,is_cc\nx_y,3,13,test,0\n"
-    expected = ListEntry("x_y_000003_000013", subset="test", alias="x_y")
+    expected = LabelRow("x_y_000003_000013", subset="test", alias="x_y")
     assert entries(tmp_path, text, is_kinetics=True) == [expected]
     assert caplog.messages == ["t.csv: columns not used: is_cc"]
     assert caplog.records[0].levelno == logging.WARNING

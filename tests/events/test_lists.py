@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from semivideo.base.endings import without_extension
 from semivideo.base.errors import ConfigError, DataError
-from semivideo.data.catalogue.entries import ListEntry
-from semivideo.data.catalogue.lists import read_list, recognize
 from semivideo.data.catalogue.matching import match
 from semivideo.data.catalogue.sources import group_of_name
-from semivideo.data.video.endings import without_extension
+from semivideo.events.label_row import LabelRow
+from semivideo.events.lists import read_list, recognize
 
 LISTS = Path(__file__).parents[3].parent / "shared" / "splits"
 needs_lists = pytest.mark.skipif(not LISTS.is_dir(), reason="needs the lists in ../shared/splits")
@@ -51,7 +51,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 def test_read_list__published_counts(name):
     entries = read_list(LISTS / name)
     assert len(entries) == COUNTS[name]
-    assert not any("\r" in e.name or e.name != e.name.strip() for e in entries)
+    assert not any("\r" in e.video or e.video != e.video.strip() for e in entries)
     expected = "train" if "train" in name else None
     expected = "test" if "testlist" in name or "_val_" in name else expected
     assert {e.subset for e in entries} == {expected}
@@ -64,7 +64,7 @@ def test_read_list__hmdb51_official(fold):
     entries = [entry for file in files for entry in read_list(file)]
     assert Counter(e.subset for e in entries) == {"train": 3570, "test": 1530, "unused": 1666}
     assert set(Counter(e.label for e in entries if e.subset == "train").values()) == {70}
-    assert entries[0].name == "brush_hair/April_09_brush_hair_u_nm_np1_ba_goo_0.avi"
+    assert entries[0].video == "brush_hair/April_09_brush_hair_u_nm_np1_ba_goo_0.avi"
 
 
 @needs_lists
@@ -91,16 +91,16 @@ def test_read_list__folder_not_id_names_the_class():
 def test_group_of_name__finds_the_known_leaks_of_hmdb_lists(percent, leaked):
     """Counts of methods.md A.9: test clips that share a source video with a labelled clip."""
     labeled = read_list(LISTS / next(n for n in COUNTS if f"hmdb51_train_{percent}_" in n))
-    known = {group_of_name(e.name) for e in labeled}
+    known = {group_of_name(e.video) for e in labeled}
     test = read_list(LISTS / "hmdb51/hmdb51_val_split_1_rawframes.txt")
-    assert sum(group_of_name(e.name) in known for e in test) == leaked
+    assert sum(group_of_name(e.video) in known for e in test) == leaked
 
 
 @needs_lists
 def test_group_of_name__official_lists_have_no_leak():
     for fold in "123":
-        train = {group_of_name(e.name) for e in read_list(LISTS / f"ucf101/trainlist0{fold}.txt")}
-        test = {group_of_name(e.name) for e in read_list(LISTS / f"ucf101/testlist0{fold}.txt")}
+        train = {group_of_name(e.video) for e in read_list(LISTS / f"ucf101/trainlist0{fold}.txt")}
+        test = {group_of_name(e.video) for e in read_list(LISTS / f"ucf101/testlist0{fold}.txt")}
         assert None not in train | test
         assert not train & test
 
@@ -113,8 +113,8 @@ def test_read_list__kinetics_csv(tmp_path):
         'passing (in game),-a1,7,17,validate\n"x, y",b_2,0,10.0,train',
     )
     assert read_list(file) == [
-        ListEntry("-a1_000007_000017", "passing (in game)", None, "val", "-a1"),
-        ListEntry("b_2_000000_000010", "x, y", None, "train", "b_2"),
+        LabelRow("-a1_000007_000017", "passing (in game)", None, "val", "-a1"),
+        LabelRow("b_2_000000_000010", "x, y", None, "train", "b_2"),
     ]
 
 
@@ -122,8 +122,8 @@ def test_read_list__labels_csv_of_a_spreadsheet(tmp_path):
     """Byte order mark, semicolons, CR LF, other columns, capital header, empty cells."""
     text = "\ufeffPath;Label;note;Group\r\na b.mp4;wave;x;tom\r\nc.mp4;;;\r\n\r\n"
     assert read_list(write(tmp_path, "labels.csv", text)) == [
-        ListEntry("a b.mp4", "wave", "tom", is_exact=True),
-        ListEntry("c.mp4", None, None, is_exact=True),
+        LabelRow("a b.mp4", "wave", "tom", is_exact=True),
+        LabelRow("c.mp4", None, None, is_exact=True),
     ]
 
 
@@ -206,7 +206,7 @@ def test_read_list__subset_by_file_name(tmp_path, stem, expected):
 def test_match__by_path_then_by_unique_name():
     paths = ["arm wrestling/a.mp4", "x/same.mp4", "y/same.mp4", "x/No.1.mkv"]
     wanted = ["arm_wrestling/a.mp4", "same", "y/same", "x/No.1", "none"]
-    assert match([ListEntry(name) for name in wanted], paths) == [
+    assert match([LabelRow(name) for name in wanted], paths) == [
         "arm wrestling/a.mp4",
         None,
         "y/same.mp4",
@@ -216,7 +216,7 @@ def test_match__by_path_then_by_unique_name():
 
 
 def test_match__alias_and_exact():
-    entries = [ListEntry("id_000001_000011", alias="id"), ListEntry("id.mp4", is_exact=True)]
+    entries = [LabelRow("id_000001_000011", alias="id"), LabelRow("id.mp4", is_exact=True)]
     assert match(entries, ["k/id.mp4"]) == ["k/id.mp4", None]
 
 

@@ -30,8 +30,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from semivideo.base.endings import VIDEO_EXTENSIONS
 from semivideo.base.errors import ConfigError, DataError, nearest
-from semivideo.data.catalogue.columns import (
+from semivideo.events.columns import (
     KINETICS,
     header_of,
     is_header,
@@ -39,9 +40,8 @@ from semivideo.data.catalogue.columns import (
     read_table,
     tell_marks,
 )
-from semivideo.data.catalogue.entries import ListEntry
-from semivideo.data.catalogue.sheets import read_text, without_hint
-from semivideo.data.video.endings import VIDEO_EXTENSIONS
+from semivideo.events.label_row import LabelRow
+from semivideo.events.sheets import read_text, without_hint
 
 _EXTENSION = rf"\.(?:{'|'.join(VIDEO_EXTENSIONS)})"
 _BETWEEN = r"(?:[ \t]+|[ \t]*[,;|][ \t]*)"
@@ -55,6 +55,8 @@ _LINES = {
 }
 _SEVERAL = re.compile(rf".+{_EXTENSION}(?:{_BETWEEN}-?\d+){{3,}}", re.IGNORECASE)
 _TABLES = ("labels", "kinetics")
+LINE_FORMATS = tuple(_LINES)
+"""Names of the formats without a header."""
 FORMATS = (*_TABLES, *_LINES)
 """Names of the known formats."""
 _HMDB_FILE = re.compile(r"(?P<class>.+)_test_split\d+")
@@ -67,7 +69,7 @@ _SUBSET_IN_NAME = re.compile(
 
 def read_list(
     path: Path, *, format: str | None = None, group_column: str | None = None
-) -> list[ListEntry]:
+) -> list[LabelRow]:
     """Read one list of videos.
 
     Args:
@@ -85,7 +87,24 @@ def read_list(
     if format not in (None, *FORMATS):
         hint = f"{nearest(str(format), FORMATS)} [known: {', '.join(FORMATS)}]"
         raise ConfigError(f"no list format {format!r}{hint}")
-    text = without_hint(read_text(path))
+    return read_text_list(path, read_text(path), format=format, group_column=group_column)
+
+
+def read_text_list(
+    path: Path, text: str, *, format: str | None = None, group_column: str | None = None
+) -> list[LabelRow]:
+    """Read one list from the text that is in it.
+
+    Args:
+        path: Its file, whose name says something in some formats.
+        text: What is in the file.
+        format: As in ``read_list``, like the rest.
+        group_column: Column of a table.
+
+    Raises:
+        DataError: As ``read_list``.
+    """
+    text = without_hint(text)
     lines = _lines(path, text)
     found = format or recognize(path.stem, lines)
     if found is None:
@@ -99,7 +118,8 @@ def read_list(
         entries = read_table(path, text, group_column=group_column, is_kinetics=is_kinetics)
     else:
         entries = _line_entries(path, lines, found)
-    if len(counts := Counter((entry.name, entry.part) for entry in entries)) < len(entries):
+    counts = Counter((e.video, e.label, e.subject, e.modifier, e.part) for e in entries)
+    if len(counts) < len(entries):
         twice = counts.most_common(1)[0][0][0]
         raise DataError(f"{path.name} names {twice!r} twice; remove one", path=str(path))
     return entries
@@ -128,6 +148,16 @@ def recognize(stem: str, lines: Sequence[str]) -> str | None:
     return None
 
 
+def subset_in_name(stem: str) -> str | None:
+    """Side that the name of a list tells, or None.
+
+    >>> subset_in_name("something-something-v2-validation"), subset_in_name("trainlist01")
+    ('test', 'train')
+    """
+    named = _SUBSET_IN_NAME.search(stem.lower())
+    return None if named is None else "train" if named["train"] else "test"
+
+
 def names_files(path: Path) -> bool:
     """Whether a table has the column file_name, as Hugging Face's metadata.csv."""
     first = without_hint(read_text(path)).partition("\n")[0]
@@ -145,10 +175,9 @@ def _lines(path: Path, text: str) -> list[str]:
     return lines
 
 
-def _line_entries(path: Path, lines: list[str], format: str) -> list[ListEntry]:
+def _line_entries(path: Path, lines: list[str], format: str) -> list[LabelRow]:
     """Entries of a list without header, and so without columns."""
-    named = _SUBSET_IN_NAME.search(path.stem.lower())
-    subset = None if named is None else "train" if named["train"] else "test"
+    subset = subset_in_name(path.stem)
     hmdb = _HMDB_FILE.fullmatch(path.stem) if format == "hmdb51" else None
     if format == "hmdb51" and hmdb is None:
         raise DataError(
@@ -184,7 +213,7 @@ def _line_entries(path: Path, lines: list[str], format: str) -> list[ListEntry]:
         if is_unlabeled and cell:
             marks[cell] += 1
         entries.append(
-            ListEntry(
+            LabelRow(
                 name,
                 None if is_unlabeled else label or None,
                 subset=subset,

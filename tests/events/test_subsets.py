@@ -2,7 +2,7 @@
 
 import pytest
 
-from semivideo.data.catalogue.subsets import subset_of_word
+from semivideo.events.subsets import subset_of_word
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from semivideo.base.endings import is_video
 from semivideo.base.errors import DataError
-from semivideo.data.catalogue.entries import ListEntry
-from semivideo.data.catalogue.sheets import Sheet, delimiter_of, read_sheet, without_hint
-from semivideo.data.catalogue.subsets import UNLABELED, subset_name, subset_of_word
-from semivideo.data.video.endings import is_video
+from semivideo.events.label_row import LabelRow, tell_not_used
+from semivideo.events.sheets import Sheet, delimiter_of, read_sheet, without_hint
+from semivideo.events.subsets import UNLABELED, subset_name, subset_of_word
 
 log = logging.getLogger("semivideo")
 
@@ -43,6 +43,9 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     ),
     "group": ("group",),
     "subset": ("subset", "split", "partition", "set", "usage"),
+    "subject": ("subject",),
+    "modifier": ("modifier", "modifiers"),
+    "score": ("score",),
     "start": (
         *("start", "start_time", "starttime", "start_seconds", "start_second", "start_sec"),
         *("start_s", "time_start", "t_start", "clip_start", "begin", "begin_time"),
@@ -69,7 +72,6 @@ _SECONDS = re.compile(r"[\[(]\s*(?:s|secs?|seconds?)\s*[\])]")
 _CLOCK = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>\d+(?:[.,]\d*)?)")
 _WHOLE = re.compile(r"(\d+)[.,]0+")
 _SURELY_SUBSET = ("subset", "split")
-_MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def header_of(line: str) -> list[str]:
 
 def read_table(
     path: Path, text: str, *, group_column: str | None, is_kinetics: bool
-) -> list[ListEntry]:
+) -> list[LabelRow]:
     """Read a table of videos; what is not used of it is told in a warning.
 
     Args:
@@ -231,7 +233,7 @@ def _cells(sheet: Sheet, place: int) -> list[str]:
     return [row[place] for _, row in sheet.rows if place < len(row)]
 
 
-def _entry(rows: _Rows, number: int, cells: Sequence[str], is_kinetics: bool) -> ListEntry:
+def _entry(rows: _Rows, number: int, cells: Sequence[str], is_kinetics: bool) -> LabelRow:
     """What a row says."""
     needed = max(rows.places[meaning] for meaning in ("path", "label") if meaning in rows.places)
     if len(cells) <= needed:
@@ -249,7 +251,7 @@ def _entry(rows: _Rows, number: int, cells: Sequence[str], is_kinetics: bool) ->
         start, end = (seconds(said.get(meaning, "")) for meaning in ("start", "end"))
     except DataError as error:
         raise DataError(f"row {number} of {rows.name}: {error}") from None
-    entry = ListEntry(
+    entry = LabelRow(
         said["path"],
         label or None,
         None if is_missing(group) else group,
@@ -259,18 +261,34 @@ def _entry(rows: _Rows, number: int, cells: Sequence[str], is_kinetics: bool) ->
     )
     if is_kinetics:
         return _of_kinetics(entry, start, end)
-    return replace(entry, start_seconds=start, end_seconds=end)
+    subject, modifier, score = (said.get(name, "") for name in ("subject", "modifier", "score"))
+    return replace(
+        entry,
+        start_seconds=start,
+        end_seconds=end,
+        subject=None if is_missing(subject) else subject,
+        modifier=None if is_missing(modifier) else modifier,
+        score=_number(score),
+    )
 
 
-def _of_kinetics(entry: ListEntry, start: float | None, end: float | None) -> ListEntry:
+def _number(cell: str) -> float | None:
+    """A score, or None where there is none or something else."""
+    try:
+        return float(cell.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _of_kinetics(entry: LabelRow, start: float | None, end: float | None) -> LabelRow:
     """Files are called <id>_<start>_<end> or, in some copies, <id>."""
     entry = replace(entry, is_exact=False)
     if start is None or end is None:
         return entry
-    return replace(entry, name=f"{entry.name}_{int(start):06d}_{int(end):06d}", alias=entry.name)
+    return replace(entry, video=f"{entry.video}_{int(start):06d}_{int(end):06d}", alias=entry.video)
 
 
-def _labels_as_meant(name: str, entries: list[ListEntry]) -> list[ListEntry]:
+def _labels_as_meant(name: str, entries: list[LabelRow]) -> list[LabelRow]:
     """Take marks for "no label" as such, and 3.0 as the number that it was before pandas."""
     marks: Counter[str] = Counter()
     found = []
@@ -332,7 +350,4 @@ def _tell_unused(rows: _Rows) -> None:
         for place, column in enumerate(rows.sheet.columns)
         if place not in used
     ]
-    if unused:
-        rest = len(unused) - _MOST_NAMED
-        more = f" and {rest} more" if rest > 0 else ""
-        log.warning("%s: columns not used: %s%s", rows.name, ", ".join(unused[:_MOST_NAMED]), more)
+    tell_not_used(rows.name, "columns", unused)
