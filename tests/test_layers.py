@@ -27,7 +27,7 @@ LAYERS = (
 """Rooms of the package from the ground up; two rooms of one layer do not import each other."""
 INSIDE = {
     "base": (
-        {"errors", "progress", "devices", "processes", "randomness", "records"},
+        {"errors", "progress", "devices", "processes", "randomness", "records", "endings"},
         {"checked", "files", "jobs", "places", "user_folders"},
     ),
     "data": ({"video"}, {"catalogue"}, {"splits", "cache", "synthetic"}, {"clips"}),

@@ -85,7 +85,7 @@ def labels(
         raise ConfigError(
             "name what to convert and where to: semivideo labels convert LABELS --out FILE"
         )
-    from semivideo.events.reading import Reading
+    from semivideo.events.guidance import Reading
     from semivideo.run.intervals.converting import convert_labels
 
     reading = Reading(

@@ -27,7 +27,7 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.scanning import Hints
 from semivideo.data.catalogue.scanning import scan as scan_videos
 from semivideo.data.video.frame_names import FRAME_RATE
-from semivideo.events.reading import Reading
+from semivideo.events.guidance import Reading
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import is_features
 from semivideo.run import cluster

@@ -40,7 +40,7 @@ from semivideo.data.catalogue.manifest_file import (
 from semivideo.data.catalogue.rows import rows_of_entries, rows_of_files
 from semivideo.data.catalogue.sources import find_videos, source_root
 from semivideo.data.video.frame_names import FRAME_RATE, is_frame_folder
-from semivideo.events.reading import Reading
+from semivideo.events.guidance import Reading
 
 log = logging.getLogger("semivideo")
 

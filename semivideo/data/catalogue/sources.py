@@ -32,9 +32,9 @@ from semivideo.data.catalogue.naming import Listed, is_same_name, with_classes
 from semivideo.data.catalogue.searching import Found, search, tell_left_out
 from semivideo.data.catalogue.segments import video_id
 from semivideo.events.formats import read_labels
+from semivideo.events.guidance import Reading
 from semivideo.events.label_row import LabelRow, tell_not_used
 from semivideo.events.lists import names_files
-from semivideo.events.reading import Reading
 
 _HUGGING_FACE = "metadata.csv"  # with a column file_name; others mean something else
 LABELS_FILES = ("labels.csv", "labels.tsv", _HUGGING_FACE)

@@ -25,8 +25,8 @@ from semivideo.events.formats import (
     something_something,
     via,
 )
+from semivideo.events.guidance import Reading, Writing, tell_overlaps
 from semivideo.events.label_row import LabelRow
-from semivideo.events.reading import Reading, Writing, tell_overlaps
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 from semivideo.base.endings import is_video
 from semivideo.events.content import Content
+from semivideo.events.guidance import Reading, Writing
 from semivideo.events.label_row import LabelRow, tell_not_used
-from semivideo.events.reading import Reading, Writing
 from semivideo.events.subsets import subset_name
 
 _USED = {"label", "segment", "score", "subject", "modifier"}

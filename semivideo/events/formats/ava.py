@@ -14,8 +14,8 @@ import re
 
 from semivideo.base.errors import DataError
 from semivideo.events.content import Content
+from semivideo.events.guidance import Reading
 from semivideo.events.label_row import LabelRow
-from semivideo.events.reading import Reading
 
 _SHARE = r"(?:0?\.\d+|[01](?:\.0*)?)"
 _LINE = re.compile(rf"[^,]+,\d+(?:\.\d+)?(?:,{_SHARE}){{4}},\d+(?:,-?\d+)?\s*")

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from semivideo.base.errors import DataError
 from semivideo.events.columns import is_missing, seconds
 from semivideo.events.content import Content
+from semivideo.events.guidance import Reading, Writing
 from semivideo.events.label_row import LabelRow, tell_not_used
 from semivideo.events.media import media_name
-from semivideo.events.reading import Reading, Writing
 
 log = logging.getLogger("semivideo")
 
@@ -98,7 +98,7 @@ def _table(text: str) -> _Table | None:
     """Find the header, whatever lines come before it, and the delimiter that it is cut with."""
     lines = text.splitlines()
     for number, line in enumerate(lines[:_MOST_LINES]):
-        if "behavio" not in line.lower():
+        if "behav" not in line.lower():
             continue
         for delimiter in "\t,;":
             header = [cell.strip().strip('"') for cell in line.split(delimiter)]

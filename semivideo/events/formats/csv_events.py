@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from semivideo.events.columns import KINETICS, header_of, is_header, read_table
 from semivideo.events.content import Content
+from semivideo.events.guidance import Reading, Writing
 from semivideo.events.label_row import LabelRow
-from semivideo.events.reading import Reading, Writing
 from semivideo.events.sheets import without_hint
 
 _OPTIONAL = ("group", "subset", "subject", "modifier", "score")

@@ -15,9 +15,9 @@ from xml.etree.ElementTree import Element
 
 from semivideo.base.errors import DataError, nearest
 from semivideo.events.content import Content
+from semivideo.events.guidance import Reading
 from semivideo.events.label_row import LabelRow, tell_not_used
 from semivideo.events.media import media_name
-from semivideo.events.reading import Reading
 
 _NOT_SHAPES = ("attribute", "skeleton")
 

@@ -13,8 +13,8 @@ from itertools import groupby
 
 from semivideo.base.errors import DataError
 from semivideo.events.content import Content
+from semivideo.events.guidance import Reading
 from semivideo.events.label_row import LabelRow
-from semivideo.events.reading import Reading
 from semivideo.events.sheets import read_sheet
 
 BACKGROUND = "background"

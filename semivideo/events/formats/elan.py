@@ -19,9 +19,9 @@ from xml.etree.ElementTree import Element, SubElement
 
 from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.events.content import Content
+from semivideo.events.guidance import Reading, Writing
 from semivideo.events.label_row import LabelRow, tell_not_used
 from semivideo.events.media import media_name
-from semivideo.events.reading import Reading, Writing
 
 _NOBODY = re.compile(r"default(?: \(\d+\))?")  # ELAN's first tier is called so
 

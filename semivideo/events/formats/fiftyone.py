@@ -19,9 +19,9 @@ from typing import Any
 from semivideo.base.errors import DataError
 from semivideo.events.clock import Clock
 from semivideo.events.content import Content
+from semivideo.events.guidance import Reading, Writing
 from semivideo.events.label_row import LabelRow, tell_not_used
 from semivideo.events.media import media_name
-from semivideo.events.reading import Reading, Writing
 
 _USED = {"label", "support", "timestamps", "confidence", "subject", "modifier"}
 _TEMPORAL = ("TemporalDetections", "Classification", "Classifications")

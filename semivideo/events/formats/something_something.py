@@ -9,9 +9,9 @@ alone. The subset is in the file's name.
 from __future__ import annotations
 
 from semivideo.events.content import Content
+from semivideo.events.guidance import Reading
 from semivideo.events.label_row import LabelRow
 from semivideo.events.lists import subset_in_name
-from semivideo.events.reading import Reading
 
 
 def is_it(content: Content) -> bool:

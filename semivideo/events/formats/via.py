@@ -18,9 +18,9 @@ from typing import Any
 
 from semivideo.base.errors import DataError, nearest
 from semivideo.events.content import Content
+from semivideo.events.guidance import Reading
 from semivideo.events.label_row import LabelRow, tell_not_used
 from semivideo.events.media import media_name
-from semivideo.events.reading import Reading
 
 log = logging.getLogger("semivideo")
 

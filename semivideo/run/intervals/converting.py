@@ -19,8 +19,8 @@ from semivideo.events.formats import (
     read_labels,
     write_labels,
 )
+from semivideo.events.guidance import Reading, Writing
 from semivideo.events.label_row import LabelRow
-from semivideo.events.reading import Reading, Writing
 
 _LOG = logging.getLogger("semivideo")
 

@@ -8,8 +8,8 @@ import pytest
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.catalogue.sources import find_videos, group_of_name, source_root
+from semivideo.events.guidance import Reading
 from semivideo.events.label_row import LabelRow
-from semivideo.events.reading import Reading
 
 SHARED = Path(__file__).parents[3].parent / "shared"
 needs_data = pytest.mark.skipif(

@@ -6,7 +6,7 @@ import pytest
 
 from semivideo.events.clock import Clock
 from semivideo.events.formats import read_labels
-from semivideo.events.reading import Reading
+from semivideo.events.guidance import Reading
 
 SAMPLES = {
     "elan": (

@@ -8,8 +8,8 @@ from semivideo.base.errors import ConfigError, DataError
 from semivideo.events.clock import Clock
 from semivideo.events.content import read_content
 from semivideo.events.formats import FORMATS, read_labels, recognized, write_labels
+from semivideo.events.guidance import Reading
 from semivideo.events.label_row import LabelRow
-from semivideo.events.reading import Reading
 from tests.events.formats.conftest import SAMPLES
 
 HOW = Reading(clock=lambda video: Clock(10.0))

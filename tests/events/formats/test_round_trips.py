@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from semivideo.base.errors import DataError
 from semivideo.events.columns import is_missing
 from semivideo.events.formats import FORMATS, read_labels, write_labels
+from semivideo.events.guidance import Writing
 from semivideo.events.label_row import LabelRow
-from semivideo.events.reading import Writing
 
 WORDS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")), min_size=1
