@@ -9,6 +9,8 @@ from semivideo.base.progress import Progress
 from semivideo.report.page import report
 from semivideo.review.serving import review
 from semivideo.run.featuring import extract_features
+from semivideo.run.intervals.converting import convert_labels
+from semivideo.run.intervals.long_video import find_events
 from semivideo.run.labeling.doubting import doubts
 from semivideo.run.labeling.planning import plan
 from semivideo.run.labeling.suggesting import suggest
@@ -22,9 +24,11 @@ __all__ = [
     "Progress",
     "Videos",
     "as_manifest",
+    "convert_labels",
     "doubts",
     "evaluate",
     "extract_features",
+    "find_events",
     "load",
     "plan",
     "predict",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Column, Table
 
-from semivideo.base.errors import DataError
+from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.jobs import part_file, part_of_job
 from semivideo.cli.console import note, on_interrupt, percent, progress_bars, show, words_of_origins
 
@@ -38,12 +38,59 @@ def predict(
     hardware: Annotated[
         bool, typer.Option("--hardware", help="Decode the videos with a GPU's decoder.")
     ] = False,
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Find what happens when, in long videos.")
+    ] = False,
+    window: Annotated[
+        float | None,
+        typer.Option(help="Timeline: length of a window in seconds; else as the labelled videos."),
+    ] = None,
+    stride: Annotated[
+        float | None,
+        typer.Option(help="Timeline: seconds from window to window; else a quarter of one."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Timeline: a stage's option as name=value: smooth_seconds, high, low, "
+            "join_seconds, shortest_seconds, background, overlap.",
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Timeline: labels to compare the events with.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Timeline: .png or .svg of the classes over time.")
+    ] = None,
+    annotated: Annotated[
+        Path | None, typer.Option(help="Timeline: .mp4 or .gif of the video with its events.")
+    ] = None,
 ) -> None:
-    """Name the most probable classes of video files.
+    """Name the most probable classes of video files, or with --timeline what happens when.
 
     A file that cannot be read is reported and the others are still done; the exit code is then 2.
     With --out, started by torchrun or SLURM several times, each process does its part.
+    With --timeline, --out is a file of labels (.csv, .json, .eaf, .tsv); a call that was stopped
+    goes on, and other stages on the same windows cost nothing.
     """
+    if timeline:
+        from semivideo.cli.timeline_output import show_timeline
+
+        show_timeline(
+            run,
+            videos,
+            out=out,
+            sliding=(window, stride),
+            stages=set_ or [],
+            truth=truth,
+            pictures=(picture, annotated),
+        )
+        return
+    for_timeline = {"--window": window, "--stride": stride, "--set": set_, "--truth": truth}
+    for_timeline |= {"--picture": picture, "--annotated": annotated}
+    if given := [name for name, value in for_timeline.items() if value]:
+        raise ConfigError(f"{given[0]} is about a timeline; add --timeline, or leave it out")
     from semivideo import api
     from semivideo.evaluation.prediction_file import Failure, as_json
     from semivideo.run.prediction import card_of

@@ -87,7 +87,7 @@ class Recognizer:
         self.precision = precision
         self.decoder = decoder
         self._data = card.data.model_copy(update={"decoder": decoder})
-        self._clip = ClipSpec(card.network.num_frames, card.network.stride_frames)
+        self.clip = ClipSpec(card.network.num_frames, card.network.stride_frames)
         self._views = Views(card.views)
 
     def __repr__(self) -> str:
@@ -104,7 +104,7 @@ class Recognizer:
             manifest: The videos.
             store: Decoded frames by row of the manifest, to take instead of the files.
         """
-        return ClipReader(manifest, {STREAM: self._clip}, settings=self._data, store=store)
+        return ClipReader(manifest, {STREAM: self.clip}, settings=self._data, store=store)
 
     @classmethod
     def load(
@@ -170,7 +170,7 @@ class Recognizer:
         settings = with_protocol(self.card.evaluation, protocol)
         file, video = looked_at(Path(path))
         clips = testing_clips(
-            file, video, spec=self._clip, settings=self._data, num_clips=settings.num_clips
+            file, video, spec=self.clip, settings=self._data, num_clips=settings.num_clips
         )
         (scores_K,) = self.scores_of_clips([clips], settings=settings)
         return scores_K
@@ -197,6 +197,41 @@ class Recognizer:
         logits = (self._logits(views) for views in batches)
         for logits_VK in _regrouped(logits, views_of_video):
             yield self._averaged(logits_VK, settings)
+
+    def scores_of_windows(self, clips: Iterable[Image]) -> Iterator[Scores]:
+        """Score windows of a long video, one view each.
+
+        Args:
+            clips: For each window uint8 (1, T, C, H, W).
+
+        Yields:
+            For each window float32 (K,).
+
+        Raises:
+            CheckpointError: The network gives scores that are not finite.
+        """
+        return self.scores_of_clips(clips, settings=self._one_view)
+
+    def windows_crops(self, clips: Iterable[Image]) -> Iterator[Tensor]:
+        """Return the views of ``scores_of_windows``: float32 (1, C, T, side, side) each."""
+        return self._crops(clips, self._one_view)
+
+    @property
+    def _one_view(self) -> EvaluationSettings:
+        return self.card.evaluation.model_copy(update={"num_clips": 1, "num_crops": 1})
+
+    def require_finite(self, scores: Tensor) -> None:
+        """Refuse scores of broken weights.
+
+        Raises:
+            CheckpointError: Some are not finite.
+        """
+        if not scores.isfinite().all():
+            raise CheckpointError(
+                f"the network gives scores that are not finite, computed in {self.precision}; "
+                "its weights are broken: take an earlier checkpoint"
+                + ("" if self.precision == "fp32" else ", or evaluate in fp32")
+            )
 
     def _crops(self, clips: Iterable[Image], settings: EvaluationSettings) -> Iterator[Tensor]:
         """Test crops (few, C, T, side, side) of one video after the other, on the device."""
@@ -234,12 +269,7 @@ class Recognizer:
 
     def _averaged(self, logits_VK: Tensor, settings: EvaluationSettings) -> Scores:
         """One video's probabilities from the logits of its views."""
-        if not logits_VK.isfinite().all():
-            raise CheckpointError(
-                f"the network gives scores that are not finite, computed in {self.precision}; "
-                "its weights are broken: take an earlier checkpoint"
-                + ("" if self.precision == "fp32" else ", or evaluate in fp32")
-            )
+        self.require_finite(logits_VK)
         if settings.average == "logits":
             average_K = logits_VK.mean(dim=0).softmax(dim=0)
         else:

@@ -36,17 +36,33 @@ class OnFeatures(Network):
 
     def forward(self, clip_NCTHW: Tensor) -> Tensor:
         """Map clips to logits; of the mean over a clip and its mirror where the settings say so."""
-        logits_NK: Tensor = super().forward(clip_NCTHW)
-        if not self.settings.mirror:
-            return logits_NK
-        mirrored_NK: Tensor = super().forward(clip_NCTHW.flip(-1))
-        shares_NK = (logits_NK.softmax(dim=1) + mirrored_NK.softmax(dim=1)) / 2
+        return self.of_steps(self.steps(clip_NCTHW))
+
+    def steps(self, clip_NCTHW: Tensor) -> Tensor:
+        """Ask the encoder about clips, and their mirrors where the settings say so.
+
+        Returns:
+            (M, N, T, D), M = 2 with mirrors, else 1.
+        """
+        seen = [clip_NCTHW, clip_NCTHW.flip(-1)] if self.settings.mirror else [clip_NCTHW]
+        return torch.stack([self.encoder(each) for each in seen])
+
+    def of_steps(self, steps_MNTD: Tensor) -> Tensor:
+        """Map what ``steps`` returns to logits (N, K)."""
+        logits = [self.classify(self._described(steps_NTD)) for steps_NTD in steps_MNTD]
+        if len(logits) == 1:
+            return logits[0]
+        shares_NK = torch.stack([each.softmax(dim=1) for each in logits]).sum(dim=0) / 2
         return shares_NK.clamp_min(torch.finfo(shares_NK.dtype).tiny).log()
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map normalised clips (N, 3, T, H, W) to the head's features (N, D)."""
-        steps_NTD = described(self.encoder(clip_NCTHW), self.settings.descriptor)
-        return self.head.features(steps_NTD.transpose(1, 2)[..., None, None])
+        return self._described(self.encoder(clip_NCTHW))
+
+    def _described(self, steps_NTD: Tensor) -> Tensor:
+        """The head's features of what the encoder says."""
+        descriptor_NTD = described(steps_NTD, self.settings.descriptor)
+        return self.head.features(descriptor_NTD.transpose(1, 2)[..., None, None])
 
     def classify(self, features_ND: Tensor) -> Tensor:
         """Map features (N, D) to logits (N, K)."""

@@ -32,7 +32,8 @@ FLAGS = {
     "train": "videos --method --split --labels-per-class --recipe --steps --seed --set --out "
     "--resume --from --no-estimate",
     "evaluate": "run --protocol --videos --per-class --hardware",
-    "predict": "run videos --top --json --out --ray --hardware",
+    "predict": "run videos --top --json --out --ray --hardware --timeline --window --stride --set "
+    "--truth --picture --annotated",
     "suggest": "run --count --by --weight --baseline --seed --out",
     "doubts": "run --folds --no-frames --out",
     "plan": "runs --seconds-per-label --draws --train --out",

@@ -143,7 +143,7 @@ FORMATS: dict[str, LabelFormat] = {
     },
 }
 """Name, as ``--format`` takes it, to format."""
-_BY_ENDING = {".csv": "csv", ".json": "activitynet", ".eaf": "elan"}
+_BY_ENDING = {".csv": "csv", ".json": "activitynet", ".eaf": "elan", ".tsv": "boris"}
 
 
 def format_named(name: str) -> LabelFormat:
