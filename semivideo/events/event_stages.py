@@ -22,6 +22,7 @@ from semivideo.events.label_row import LabelRow
 from semivideo.events.window_scores import Seconds, WindowScores
 
 Scores = NDArray[np.float32]
+_SHORTEST = 1e-6  # seconds, as for the borders of segments
 NotNegative = Annotated[float, Field(ge=0)]
 BACKGROUND_WORDS = ("background", "nothing", "none", "no action")
 """Classes that are taken as the background where the user names none, in any case."""
@@ -131,7 +132,7 @@ def smoothed(scores_WK: Scores, edges_seconds: Seconds, *, seconds: float) -> Sc
     >>> smoothed(np.array([[0], [3], [0]]), np.array([0.0, 1, 2, 3]), seconds=2.0)[:, 0].tolist()
     [1.0, 1.5, 1.0]
     """
-    if seconds <= 0:
+    if seconds < _SHORTEST:
         return scores_WK.astype(np.float32)
     widths = np.diff(edges_seconds)
     total = np.concatenate(
