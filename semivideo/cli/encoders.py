@@ -146,8 +146,8 @@ def convert(
     What was written begins a training: --set networks.primary.weights=FILE. It keeps what the
     weights were pretrained on and which pixels they want. No code in a pickle is run.
     """
-    from semivideo.encoders.converting import LAYOUTS
-    from semivideo.encoders.converting import convert as converted
+    from semivideo.encoders.foreign_weights import LAYOUTS
+    from semivideo.encoders.foreign_weights import convert as converted
     from semivideo.settings import WeightsOrigin
 
     found = converted(file, to=to)

@@ -76,7 +76,7 @@ def _told(settings: Settings, network: NetworkSettings, role: str) -> dict[str, 
 
 
 def _of_file(network: NetworkSettings, file: Path, role: str) -> dict[str, Any]:
-    """What ``encoders.converting`` wrote into a file of weights."""
+    """What ``encoders.foreign_weights`` wrote into a file of weights."""
     told = described(file)
     owner = f"networks.{role}"
     if told is None:

@@ -8,8 +8,8 @@ import torch
 
 from semivideo.base.errors import MissingExtraError, SemiVideoError
 from semivideo.base.progress import Progress
-from semivideo.encoders.clock import Measured, known_times, measure_once, stamp_of
 from semivideo.encoders.known import EncoderEntry, all_encoders
+from semivideo.encoders.timing import Measured, known_times, measure_once, stamp_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from semivideo.encoders import add_encoder, clock
+from semivideo.encoders import add_encoder, timing
 from semivideo.encoders.listing import listed
 from tests.encoders.tiny_folders import write_folder
 
@@ -49,9 +49,9 @@ def test_listed__measures_again_where_asked_or_where_a_file_has_changed(mine):
 
 def test_times__of_another_machine_do_not_count(mine):
     one()
-    content = json.loads(clock.times_file().read_bytes())
-    clock.times_file().write_text(json.dumps({**content, "machine": "another"}))
-    assert clock.known_times() == {}
+    content = json.loads(timing.times_file().read_bytes())
+    timing.times_file().write_text(json.dumps({**content, "machine": "another"}))
+    assert timing.known_times() == {}
 
 
 def test_listed__says_what_cannot_be_used(mine):

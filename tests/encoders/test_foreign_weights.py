@@ -12,8 +12,8 @@ from torch import nn
 import semivideo
 from semivideo.base.errors import CheckpointError, ConfigError
 from semivideo.data.synthetic.rendering import render
-from semivideo.encoders import converting
-from semivideo.encoders.converting import LAYOUTS, convert
+from semivideo.encoders import foreign_weights
+from semivideo.encoders.foreign_weights import LAYOUTS, convert
 from semivideo.encoders.initial import with_weights
 from semivideo.models import create
 from semivideo.models.weights import load_pretrained
@@ -41,7 +41,7 @@ def narrow(monkeypatch):
     for name, layout in LAYOUTS.items():
         if layout.network != "s3d":
             options = {**layout.options, "width": BASE / 64}
-            monkeypatch.setitem(converting.LAYOUTS, name, layout._replace(options=options))
+            monkeypatch.setitem(foreign_weights.LAYOUTS, name, layout._replace(options=options))
 
 
 def written(name, file):
@@ -68,7 +68,7 @@ def clip(size=32):
 @pytest.mark.parametrize("name", list(LAYOUTS))
 def test_convert__outputs_are_those_of_the_other_program(name, tmp_path):
     theirs = written(name, tmp_path / "theirs.pth")
-    layout = converting.LAYOUTS[name]
+    layout = foreign_weights.LAYOUTS[name]
     found = convert(tmp_path / "theirs.pth", to=layout.network)
     assert found.layout == name
     assert set(found.counts) == {"renamed"}
