@@ -215,4 +215,4 @@ def _planted(
 
 
 if __name__ == "__main__":
-    raise SystemExit(run_plainly(lambda: app(standalone_mode=False), spelling=lambda name, _: name))
+    raise SystemExit(run_plainly(lambda: app(standalone_mode=False)))

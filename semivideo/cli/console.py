@@ -147,12 +147,18 @@ def _messages_in_plain_words(spelling: Spelling) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def run_plainly(command: Callable[[], Any], *, spelling: Spelling) -> int:
+def _as_option(name: str, value: Any) -> str:
+    """How an option is typed where no command is known that has it."""
+    flag = f"--{name.strip('_').replace('_', '-')}"
+    return flag if value in (None, True) else f"{flag} {shlex.quote(str(value))}"
+
+
+def run_plainly(command: Callable[[], Any], *, spelling: Spelling = _as_option) -> int:
     """Run a command and return its exit code; what a user can cause ends in one sentence.
 
     Args:
         command: Takes nothing; usage errors and exits of typer pass through.
-        spelling: How the command calls its options.
+        spelling: How the command calls its options; by their own names if not given.
     """
     try:
         with _messages_in_plain_words(spelling):

@@ -4,6 +4,7 @@ import signal
 
 from rich.console import Console
 
+from semivideo.base.errors import ConfigError, option
 from semivideo.base.progress import PlainLines
 from semivideo.cli import console
 
@@ -72,3 +73,14 @@ def test_percent__has_one_digit():
         "100.0",
         "-",
     ]
+
+
+def test_run_plainly__names_options_by_their_own_names_where_no_command_is_known(monkeypatch):
+    lines = []
+    monkeypatch.setattr(console, "note", lambda line, **_: lines.append(line))
+
+    def fail():
+        raise ConfigError(f"leave out {option('labels_per_class')} or add {option('train', True)}")
+
+    assert console.run_plainly(fail) == 2
+    assert lines == ["error: leave out --labels-per-class or add --train"]
