@@ -35,7 +35,7 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.methods import METHODS
 from semivideo.recipes.grids import Grid
-from semivideo.run.cells import grid_cells, sweep
+from semivideo.run.many.cells import grid_cells, sweep
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -33,7 +33,7 @@ from semivideo.evaluation.bootstrap import paired_difference
 from semivideo.methods import METHODS
 from semivideo.recipes.grids import GRIDS, Grid
 from semivideo.run import build
-from semivideo.run.cells import grid_cells, sweep
+from semivideo.run.many.cells import grid_cells, sweep
 from semivideo.run.resolve import resolve_settings
 from semivideo.settings import MethodSettings, Settings
 

@@ -45,8 +45,8 @@ def sweep(
         )
     from semivideo.api import as_manifest
     from semivideo.cli.compare import show_comparison
-    from semivideo.run.cells import grid_cells
-    from semivideo.run.cells import sweep as sweep_cells
+    from semivideo.run.many.cells import grid_cells
+    from semivideo.run.many.cells import sweep as sweep_cells
 
     videos = as_manifest(manifest)
     cells = grid_cells(chosen, split, videos, steps=steps)

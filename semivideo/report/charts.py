@@ -37,7 +37,7 @@ class Chart(NamedTuple):
     title: str
     words: str
     header: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 class Series(NamedTuple):

@@ -6,16 +6,15 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from semivideo.base.errors import ConfigError, option
 from semivideo.base.files import write_bytes
 from semivideo.base.progress import Progress
 from semivideo.report.comparing import comparison_of
-from semivideo.report.findings import MOST_ROWS, MOST_STRIPS, findings
+from semivideo.report.contents import MOST_ROWS, MOST_STRIPS, findings
 from semivideo.run.finished import Run
 
 ENDINGS = (".html", ".htm")
@@ -77,7 +76,7 @@ def run_page(path: Path, *, progress: Progress | None = None) -> str:
     )
 
 
-def _template(name: str) -> Any:
+def _template(name: str) -> Template:
     """A template of this room; whatever comes from users is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

@@ -19,8 +19,8 @@ from semivideo.evaluation import Failure, Prediction, Recognizer
 from semivideo.evaluation.prediction_file import PredictionFile, video_files
 from semivideo.evaluation.prediction_file import predictions as predicted
 from semivideo.models.weights import CARD, read_card
-from semivideo.run import cluster
 from semivideo.run.finished import Run
+from semivideo.run.many import cluster
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Decoder, ModelCard
 

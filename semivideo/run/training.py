@@ -96,8 +96,8 @@ def train(
         Stopped: Ctrl-C or SIGTERM; the run folder can be resumed.
     """
     if resume is not None:
-        given = {"videos": videos, "method": method, "split": split, "recipe": recipe, "out": out}
-        given["budget"] = budget
+        given: dict[str, Any] = {"videos": videos, "method": method, "split": split}
+        given |= {"recipe": recipe, "out": out, "budget": budget}
         extra = [name for name, value in given.items() if value is not None]
         if extra:
             raise ConfigError(
@@ -109,8 +109,8 @@ def train(
         return Run(proceed(run, progress=progress))
     changes = {"engine.estimate": 0} if not estimate else {}
     if from_run is not None:
-        given = {"videos": videos, "method": method, "split": split, "recipe": recipe}
-        given["labels_per_class"] = labels_per_class
+        given = {"videos": videos, "method": method, "split": split}
+        given |= {"recipe": recipe, "labels_per_class": labels_per_class, "budget": budget}
         return _train_from(
             from_run,
             given,
@@ -191,7 +191,7 @@ def begin(
     out: str | Path,
     wanted: Wanted,
     *,
-    budget: float,
+    budget: float | None = None,
     manifest: Callable[[], Manifest],
     split: Callable[[Manifest], Split],
 ) -> RunFolder:
@@ -202,7 +202,8 @@ def begin(
     Args:
         out: The run folder; must not exist or be empty.
         wanted: What the user named of the settings; the rest is chosen.
-        budget: Seconds for choosing and training, if it is left open what is trained.
+        budget: Seconds for choosing and training, if it is left open what is trained; None where
+            it is not.
         manifest: Finds the videos.
         split: Says which of them are labelled, unlabelled and held out.
 

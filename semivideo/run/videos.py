@@ -30,7 +30,7 @@ from semivideo.data.video.frame_names import FRAME_RATE
 from semivideo.events.guidance import Reading
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import is_features
-from semivideo.run import cluster
+from semivideo.run.many import cluster
 
 Videos = str | Path | Manifest
 _LOG = logging.getLogger("semivideo")

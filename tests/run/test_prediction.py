@@ -17,7 +17,7 @@ from semivideo.data.cache.preparing import prepare
 from semivideo.data.video.barcodes import barcode_video
 from semivideo.evaluation import Failure
 from semivideo.models.weights import save_network
-from semivideo.run import cluster
+from semivideo.run.many import cluster
 from semivideo.settings import ModelCard
 
 CARD = {

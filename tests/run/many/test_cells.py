@@ -10,8 +10,8 @@ from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.splits import Split
 from semivideo.recipes import RECIPES
 from semivideo.recipes.grids import GRIDS, Grid, find_grid
-from semivideo.run import cells
-from semivideo.run.cells import grid_cells, is_finished, sweep
+from semivideo.run.many import cells
+from semivideo.run.many.cells import grid_cells, is_finished, sweep
 from semivideo.run.resolve import resolve_settings
 
 GRID = Grid("small-cmpl", {"a": {"method.weight": 2.0}, "b": {"recipe": "small-fixmatch"}})
