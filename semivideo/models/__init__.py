@@ -37,6 +37,7 @@ from semivideo.models.resnet3d import (
 from semivideo.models.s3d import S3D, s3d, s3dg
 from semivideo.models.slowfast import SlowFast
 from semivideo.models.tsm import TSM, tsm_r18, tsm_r34, tsm_r50
+from semivideo.models.within import WithinHead
 from semivideo.models.wrap import wrap
 from semivideo.options import Options
 
@@ -70,7 +71,7 @@ HEADS: dict[str, Callable[..., Network]] = {
     "temporal_conv": TemporalConvHead,
 }
 """Those that take features of a pretrained network in the place of pixels."""
-LOOKUPS: dict[str, Callable[..., Network]] = {"neighbours": Neighbours}
+LOOKUPS: dict[str, Callable[..., Network]] = {"neighbours": Neighbours, "within": WithinHead}
 """Heads that are filled at once and learn nothing by steps."""
 # Those that other libraries build, from options that have no default.
 FOREIGN: dict[str, Callable[..., Network]] = {"huggingface": HuggingFace}

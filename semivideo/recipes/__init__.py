@@ -86,6 +86,7 @@ RECIPES: dict[str, Recipe] = {
             ("probe", "baseline", on_features.probe),
             ("knn", "baseline", on_features.knn),
             ("propagate", "starting point", on_features.propagate),
+            ("wccn", "starting point", on_features.wccn),
             ("supervised", "baseline", on_features.supervised),
             ("pseudo_label", "baseline", on_features.pseudo_label),
             ("mean_teacher", "baseline", on_features.mean_teacher),

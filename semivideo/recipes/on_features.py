@@ -30,6 +30,12 @@ def propagate() -> Settings:
     return _settings({"name": "propagate"})
 
 
+def wccn() -> Settings:
+    """Return the probe that looks away from differences within groups, computed at once."""
+    primary = {"name": "within", "options": {"dim": 1}}
+    return _settings({"name": "wccn"}).updated({"networks.primary": primary})
+
+
 def supervised() -> Settings:
     """Return a linear head on the labelled videos alone: the probe of this league."""
     return _settings({"name": "supervised"})

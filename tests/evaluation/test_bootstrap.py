@@ -51,6 +51,33 @@ def test_paired_difference__refuses_unequal_seeds():
         paired_difference([evaluation([1])], [])
 
 
+def test_paired_difference__of_draws_with_tests_of_their_own_is_the_mean_over_draws():
+    first = [evaluation([1, 1, 0], ["a", "b", "c"]), evaluation([0, 0, 0], ["a", "b", "c"])]
+    second = [evaluation([0], ["d"]), evaluation([1], ["d"])]
+    ours, theirs = zip(first, second, strict=True)
+    found = paired_difference(ours, theirs, own_tests=True)
+    assert found.value == pytest.approx((2 / 3 - 1) / 2)
+    assert found.low == pytest.approx(-1)
+    assert found.high == pytest.approx(1, abs=0.34)
+    with pytest.raises(ConfigError, match="different test videos"):
+        paired_difference(ours, theirs)
+
+
+def test_mean_interval__of_empty_cells_agrees_with_tables_drawn_one_by_one():
+    rng = np.random.default_rng(0)
+    value = rng.random((3, 60)) + np.array([[0.0], [0.3], [0.1]])
+    value[rng.random(value.shape) < 0.4] = np.nan
+    group = np.arange(60) // 3
+    members = [np.flatnonzero(group == each) for each in range(20)]
+    means = []
+    for _ in range(2000):
+        columns = np.concatenate([members[each] for each in rng.choice(20, 20)])
+        means.append(np.nanmean(value[rng.choice(3, 3)][:, columns], axis=1).mean())
+    found = mean_interval(value, group_V=group)
+    assert found.value == pytest.approx(np.nanmean(value, axis=1).mean())
+    np.testing.assert_allclose(found[1:], np.percentile(means, [2.5, 97.5]), atol=0.02)
+
+
 def sample_by_sample(value_DV, group_V, *, num_samples, seed):
     """The same interval, each sample built as a table of its own; other random numbers."""
     rng = np.random.default_rng(seed)
