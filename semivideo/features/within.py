@@ -32,7 +32,7 @@ from semivideo.base.records import ClipSpec
 from semivideo.features.closed_form import ClosedForm, Known
 from semivideo.features.regression import chosen_strength, fill_linear, fitted, views_as_rows
 from semivideo.models.contract import Network
-from semivideo.models.within import WithinHead
+from semivideo.models.lookup import WithinHead
 from semivideo.transforms import Views
 
 Rows = NDArray[np.float64]

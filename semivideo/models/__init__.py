@@ -16,7 +16,7 @@ from semivideo.models.contract import Network
 from semivideo.models.efficientnet_lite import EfficientNetLite0
 from semivideo.models.heads import AttentiveHead, LinearHead, MLPHead, TemporalConvHead
 from semivideo.models.huggingface import HuggingFace
-from semivideo.models.lookup import Neighbours
+from semivideo.models.lookup import Neighbours, WithinHead
 from semivideo.models.r2plus1d import R2Plus1D, r2plus1d18, r2plus1d34
 from semivideo.models.resnet3d import (
     R3D,
@@ -37,7 +37,6 @@ from semivideo.models.resnet3d import (
 from semivideo.models.s3d import S3D, s3d, s3dg
 from semivideo.models.slowfast import SlowFast
 from semivideo.models.tsm import TSM, tsm_r18, tsm_r34, tsm_r50
-from semivideo.models.within import WithinHead
 from semivideo.models.wrap import wrap
 from semivideo.options import Options
 

@@ -11,7 +11,7 @@ from semivideo.features.closed_form import Known
 from semivideo.features.regression import Probe
 from semivideo.features.within import WCCN, deviations, directions
 from semivideo.models.heads import LinearHead
-from semivideo.models.within import WithinHead
+from semivideo.models.lookup import WithinHead
 
 D, K = 10, 3
 
