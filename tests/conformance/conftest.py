@@ -42,11 +42,11 @@ def make_method(method: str, *, seed: int = 0, **options):
     return made
 
 
-def confident_options(method: str) -> dict[str, float]:
+def confident_options(method: str, *, threshold: float = 0.0) -> dict[str, float]:
     """Options with which every clip is confident enough, where the method has a threshold."""
     cls = build.method_class(method)
     has_threshold = "threshold" in inspect.signature(cls.__init__).parameters
-    return {"threshold": 0.0} if has_threshold else {}
+    return {"threshold": threshold} if has_threshold else {}
 
 
 def make_frames(num: int, specs: dict[str, ClipSpec], *, seed: int) -> dict[str, torch.Tensor]:

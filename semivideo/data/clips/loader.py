@@ -30,7 +30,7 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.clip_reader import ClipReader
 from semivideo.data.clips.order import BalancedLine, Line
 from semivideo.data.clips.packing import Packed, pack
-from semivideo.data.clips.worker import start_worker
+from semivideo.data.clips.worker import Ending
 from semivideo.data.splits import Split
 from semivideo.data.video.decode import Image
 
@@ -74,19 +74,27 @@ class TrainingLoader:
     """The batches of a run from its ``start_step`` on, in order; made by ``training_loader``."""
 
     def __init__(
-        self, loader: DataLoader[Any], *, num_steps: int, is_parallel: bool = False
+        self, loader: DataLoader[Any], *, num_steps: int, ending: Ending | None = None
     ) -> None:
         self._loader = loader
-        self._is_parallel = is_parallel
+        self._ending = ending
         self._num_steps = num_steps
 
     def __len__(self) -> int:
         return len(self._loader)
 
     def __iter__(self) -> Iterator[Batch]:
-        batches: Iterator[Any] = iter(self._loader)
-        if self._is_parallel:
-            batches = _one_ahead(batches)
+        if self._ending is None:
+            yield from self._batches(iter(self._loader))
+            return
+        self._ending.expect(now=False)
+        try:
+            yield from self._batches(_one_ahead(iter(self._loader)))
+        finally:
+            self._ending.expect(now=True)
+
+    def _batches(self, batches: Iterator[Any]) -> Iterator[Batch]:
+        """Make batches of what the loader gives; its errors become ours."""
         while True:
             try:
                 parts = next(batches)
@@ -163,6 +171,7 @@ def training_loader(
             "memory into every process; leave data.workers at auto, or write data.memory_gb = 0"
         )
     collate: Callable[[Any], Any] = pack if workers else _as_it_is
+    ending = Ending() if workers else None
     loader: DataLoader[Any] = DataLoader(
         _Steps(reader, streams, seed=seed, rank=rank, world_size=world_size),
         batch_size=None,
@@ -170,12 +179,12 @@ def training_loader(
         num_workers=workers,
         collate_fn=collate,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=start_worker if workers else None,
+        worker_init_fn=ending.start_worker if ending else None,
         # CUDA does not survive a fork, and this process has used it.
         multiprocessing_context="spawn" if workers and reader.hardware is not None else None,
         generator=torch.Generator().manual_seed(0),  # or it would advance the global one
     )
-    return TrainingLoader(loader, num_steps=num_steps, is_parallel=workers > 0)
+    return TrainingLoader(loader, num_steps=num_steps, ending=ending)
 
 
 class _Steps(Dataset[dict[str, Any]]):

@@ -20,6 +20,7 @@ from semivideo.data.clips.loader import (
 )
 from semivideo.data.clips.order import BalancedLine, Line
 from semivideo.data.clips.store import filled_store
+from semivideo.data.clips.worker import Ending
 from semivideo.data.splits import Split
 from semivideo.data.video.barcodes import barcode_video, read_barcode
 from semivideo.settings import DataSettings
@@ -217,13 +218,13 @@ def test_loader__names_the_setting_when_a_worker_is_killed(is_parallel):
         TrainingError,
         match=r"^a loader process died, .*pid 7.*; lower data\.workers or a batch size",
     ):
-        list(TrainingLoader(dying(), num_steps=5, is_parallel=is_parallel))
+        list(TrainingLoader(dying(), num_steps=5, ending=Ending() if is_parallel else None))
 
 
 def test_loader__workers_end_with_the_loop(manifest):
     for _ in training_loader(make_reader(manifest, workers=2), STREAMS, seed=0, num_steps=1000):
         break
-    deadline = time.monotonic() + 40  # torch gives them 5 s, then they take 20 at most
+    deadline = time.monotonic() + 10  # torch gives them 5 s, and then ends them
     while multiprocessing.active_children() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert multiprocessing.active_children() == []
