@@ -130,13 +130,21 @@ class EfficientNetLite0(Network):
 
     def frame_features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map clips (N, 3, T, H, W) to the features of their frames, (N, T, 1280)."""
-        last = self.stages(clip_NCTHW)[-1].transpose(1, 2)
-        pooled: Tensor = self.head(last.flatten(0, 1)).mean(dim=(2, 3))
-        return pooled.view(*last.shape[:2], NUM_FEATURES)
+        return self._by_frame(self.stages(clip_NCTHW)[-1])
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map clips (N, 3, T, H, W) to the mean over their frames, (N, 1280)."""
-        return self.frame_features(clip_NCTHW).mean(dim=1)
+        return self.pooled(self.stages(clip_NCTHW)[-1])
+
+    def pooled(self, last_NCTHW: Tensor) -> Tensor:
+        """Map the output of res5 (N, C, T, H, W) to the features of the clips, (N, 1280)."""
+        return self._by_frame(last_NCTHW).mean(dim=1)
+
+    def _by_frame(self, last_NCTHW: Tensor) -> Tensor:
+        """(N, T, 1280): the last 1x1 convolution and the mean over places."""
+        last = last_NCTHW.transpose(1, 2)
+        pooled: Tensor = self.head(last.flatten(0, 1)).mean(dim=(2, 3))
+        return pooled.view(*last.shape[:2], NUM_FEATURES)
 
     def classify(self, features_ND: Tensor) -> Tensor:
         """Map features (N, 1280) to logits (N, K), after dropout."""

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.methods.parts.hidden_features import seen
 from semivideo.models import EfficientNetLite0, create
 from semivideo.models.efficientnet_lite import published_file, read_published
 
@@ -112,3 +113,13 @@ def test_read_published__refuses_another_file(tmp_path):
 def test_card_options__leave_out_what_the_run_folder_has():
     network = EfficientNetLite0(3)
     assert network.card_options({"shift": 0.125, "pretrained": True}) == {"shift": 0.125}
+
+
+def test_efficientnet_lite0__shows_its_features_to_a_method_that_asks_for_stages():
+    """LTG takes features and blocks from one forward."""
+    network = EfficientNetLite0(3, dropout=0.0).eval()
+    x = torch.randn(2, 3, 2, 32, 32)
+    found = seen(network, labeled=x, weak=x, strong=x)
+    torch.testing.assert_close(found.features[:2], network.features(x))
+    torch.testing.assert_close(found.s, network(x))
+    assert found.blocks["res5"].shape[1] == 320

@@ -37,7 +37,8 @@ def seen(network: Network, *, labeled: Tensor, weak: Tensor, strong: Tensor) -> 
     """Run one forward over labelled, weak and strong clips, so that batch statistics see them all.
 
     Args:
-        network: Where it has ``stages``, its feature is the mean of the last one over time, space.
+        network: Where it has ``stages``, its feature is the mean of the last one over time and
+            space, or what its method ``pooled`` makes of that.
         labeled: x (B, C, T, H, W).
         weak: w (U, C, T, H, W).
         strong: s (U, C, T, H, W).
@@ -45,7 +46,7 @@ def seen(network: Network, *, labeled: Tensor, weak: Tensor, strong: Tensor) -> 
     clips = torch.cat([labeled, weak, strong])
     stages_of = _stages_of(network)
     stages = stages_of(clips) if stages_of else []
-    features = stages[-1].mean(dim=(2, 3, 4)) if stages else network.features(clips)
+    features = _pooled(network, stages[-1]) if stages else network.features(clips)
     logits = network.classify(features).float()
     x, w, s = torch.split(logits, [len(labeled), len(weak), len(strong)])
     N = len(x) + len(w)
@@ -90,6 +91,12 @@ def block_pairs(
 def _stages_of(network: nn.Module) -> Callable[[Tensor], list[Tensor]] | None:
     """What gives the outputs of all blocks, as in ``StagedNetwork``, or None."""
     return getattr(network, "stages", None)
+
+
+def _pooled(network: Network, last_NCTHW: Tensor) -> Tensor:
+    """The features (N, D) of a network from the output of its last block."""
+    pooled: Callable[[Tensor], Tensor] | None = getattr(network, "pooled", None)
+    return last_NCTHW.mean(dim=(2, 3, 4)) if pooled is None else pooled(last_NCTHW)
 
 
 class Projection(nn.Module):
