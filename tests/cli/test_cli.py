@@ -30,7 +30,7 @@ FLAGS = {
     "bench": "videos --method --split --labels-per-class --recipe --set --steps --compare "
     "--largest-batch --json --out",
     "train": "videos --method --split --labels-per-class --recipe --steps --seed --set --out "
-    "--resume --from --no-estimate",
+    "--resume --from --no-estimate --budget",
     "evaluate": "run --protocol --videos --per-class --hardware",
     "predict": "run videos --top --json --out --ray --hardware --timeline --window --stride --set "
     "--truth --picture --annotated",

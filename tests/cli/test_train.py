@@ -18,6 +18,7 @@ def outcome(**changes):
         "summary": SUMMARY,
         "path": Path("RUN"),
         "split": SimpleNamespace(test=["v"]),
+        "choice": None,
         "estimate": None,
         "why_no_estimate": None,
         "videos_folder": None,

@@ -37,7 +37,7 @@ def videos(tmp_path_factory):
 def trained(videos, tmp_path_factory):
     _, features, split = videos
     out = tmp_path_factory.mktemp("runs") / "run"
-    return semivideo.train(features, split=split, steps=30, out=out)
+    return semivideo.train(features, method="fixmatch", split=split, steps=30, out=out)
 
 
 def weights(run):
@@ -82,7 +82,8 @@ def test_predict__names_the_classes_of_a_file(videos, trained):
 
 def test_train__on_features_repeats_itself_and_goes_on(videos, trained, tmp_path):
     _, features, split = videos
-    again = semivideo.train(features, split=split, steps=30, out=tmp_path / "again")
+    out = tmp_path / "again"
+    again = semivideo.train(features, method="fixmatch", split=split, steps=30, out=out)
     assert all(torch.equal(weights(again)[name], value) for name, value in weights(trained).items())
 
 

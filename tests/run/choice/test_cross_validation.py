@@ -80,7 +80,7 @@ def test_estimate__is_left_out_with_a_reason_where_labels_are_few(manifest, sett
 
 
 def test_estimate__that_was_stopped_goes_on(manifest, half, settings, tmp_path, monkeypatch):
-    score = cross_validation._scored
+    score = cross_validation.scored_fold
     calls = []
 
     def stop_at_second(*args, **kwargs):
@@ -89,7 +89,7 @@ def test_estimate__that_was_stopped_goes_on(manifest, half, settings, tmp_path, 
             raise Stopped(15)
         return score(*args, **kwargs)
 
-    monkeypatch.setattr(cross_validation, "_scored", stop_at_second)
+    monkeypatch.setattr(cross_validation, "scored_fold", stop_at_second)
     chosen = settings("small-supervised", engine__steps=2, engine__estimate=3)
     given = {"settings": chosen, "split": half}
     with pytest.raises(Stopped):
