@@ -96,8 +96,8 @@ def train(
         Stopped: Ctrl-C or SIGTERM; the run folder can be resumed.
     """
     if resume is not None:
-        given: dict[str, Any] = {"videos": videos, "method": method, "split": split}
-        given |= {"recipe": recipe, "out": out, "budget": budget}
+        given = {"videos": videos, "method": method, "split": split, "recipe": recipe, "out": out}
+        given |= {"budget": budget}
         extra = [name for name, value in given.items() if value is not None]
         if extra:
             raise ConfigError(
@@ -109,8 +109,8 @@ def train(
         return Run(proceed(run, progress=progress))
     changes = {"engine.estimate": 0} if not estimate else {}
     if from_run is not None:
-        given = {"videos": videos, "method": method, "split": split}
-        given |= {"recipe": recipe, "labels_per_class": labels_per_class, "budget": budget}
+        others: dict[str, Any] = {"labels_per_class": labels_per_class, "budget": budget}
+        given = {"videos": videos, "method": method, "split": split, "recipe": recipe, **others}
         return _train_from(
             from_run,
             given,
@@ -191,9 +191,9 @@ def begin(
     out: str | Path,
     wanted: Wanted,
     *,
-    budget: float | None = None,
     manifest: Callable[[], Manifest],
     split: Callable[[Manifest], Split],
+    budget: float | None = None,
 ) -> RunFolder:
     """Write settings, manifest and split of a new run; on bad input nothing of it stays.
 
@@ -202,10 +202,10 @@ def begin(
     Args:
         out: The run folder; must not exist or be empty.
         wanted: What the user named of the settings; the rest is chosen.
-        budget: Seconds for choosing and training, if it is left open what is trained; None where
-            it is not.
         manifest: Finds the videos.
         split: Says which of them are labelled, unlabelled and held out.
+        budget: Seconds for choosing and training, if it is left open what is trained; None
+            compares nothing.
 
     Raises:
         SemiVideoError: As ``manifest`` and ``split``; the folder is taken; there is nothing to
