@@ -36,7 +36,8 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.models.weights import load_network
 from semivideo.run import feature_runs
-from semivideo.run.labeling.doubting import label_doubts, unseen_scores
+from semivideo.run.labeling.doubting import label_doubts
+from semivideo.run.labeling.unseen import unseen_scores
 
 TESTED = {"utd-mhad": ("s2", "s4", "s6", "s8")}
 """Groups that are held out; of other data sets about three tenths, the same for all draws."""

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -14,7 +15,7 @@ from semivideo.base.errors import ConfigError, option
 from semivideo.base.files import write_bytes
 from semivideo.base.progress import Progress
 from semivideo.report.comparing import comparison_of
-from semivideo.report.contents import MOST_ROWS, MOST_STRIPS, findings
+from semivideo.report.run_findings import MOST_ROWS, MOST_STRIPS, findings
 from semivideo.run.finished import Run
 
 ENDINGS = (".html", ".htm")

@@ -9,8 +9,9 @@ from typing import Any, Literal
 from semivideo.analysis.groups import Trained
 from semivideo.base.errors import SplitError
 from semivideo.base.progress import Progress
-from semivideo.run.labeling.doubting import Doubt, known_unseen, label_doubts, pseudo_label_doubts
+from semivideo.run.labeling.doubting import Doubt, label_doubts, pseudo_label_doubts
 from semivideo.run.labeling.suggesting import Suggestion, suggest
+from semivideo.run.labeling.unseen import known_unseen
 
 Why = Literal["suggested", "doubted", "other"]
 MOST_OTHERS = 5000

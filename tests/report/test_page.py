@@ -10,7 +10,7 @@ import pytest
 import semivideo
 from semivideo import api
 from semivideo.base.errors import CheckpointError, ConfigError
-from semivideo.report import contents, film_strips
+from semivideo.report import film_strips, run_findings
 from tests.report.conftest import write_scores
 from tests.run.labeling.conftest import make_features, train_on
 
@@ -126,7 +126,7 @@ def test_report__of_a_run_on_features_names_videos_to_label(tmp_path):
 def test_report__of_a_thousand_videos_is_under_five_megabytes(tmp_path, monkeypatch):
     """With film strips of noise, which JPEG cannot make small, in every place that has one."""
     noise = np.random.default_rng(0).integers(0, 256, (72, 5 * 160, 3), dtype=np.uint8)
-    monkeypatch.setattr(contents, "film_strip", lambda *_: film_strips.jpeg_uri(noise))
+    monkeypatch.setattr(run_findings, "film_strip", lambda *_: film_strips.jpeg_uri(noise))
     names = [f"class number {n}" for n in range(100)]
     features = make_features(tmp_path / "features", num=1000, classes=names)
     split = semivideo.split(

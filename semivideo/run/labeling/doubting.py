@@ -1,7 +1,7 @@
 """``doubts``: labels that are probably wrong, given by people or by the training itself.
 
-label     people's labels that networks which did not see them contradict: cross-validation over
-          groups with the run's own settings, then ``analysis.suggest.confident_learning``
+label     people's labels that classifiers which did not see them contradict (``unseen``), by
+          ``analysis.suggest.confident_learning``
 pseudo    confident pseudo-labels of the last fifth of the training on which networks disagree, or
           one network with itself
 copy      labelled videos that show one take and have different labels (``data.splits.copies``)
@@ -9,30 +9,22 @@ copy      labelled videos that show one take and have different labels (``data.s
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from semivideo.analysis.groups import Trained
 from semivideo.analysis.suggest.confident_learning import Confident, confident_learning
 from semivideo.base.errors import ConfigError, SplitError, option
-from semivideo.base.files import write_bytes
 from semivideo.base.progress import Progress
-from semivideo.data.splits import label_folds
 from semivideo.data.splits.copies import copies_across
 from semivideo.run.finished import Run
-from semivideo.run.labeling.trainings import scored_splits
+from semivideo.run.labeling.unseen import Unseen, unseen_scores
 from semivideo.run.labeling.video_scores import require_finished
 
 Kind = Literal["label", "pseudo", "copy"]
-_FOLDS_ON_FEATURES, _FOLDS_ON_PIXELS = 5, 3
 _TRUSTED = 0.3
 """Share of doubted labels above which it is the network that is to be doubted."""
 _LATE = 0.8  # of the training; what is later counts
@@ -103,8 +95,8 @@ def doubts(
 
     Args:
         run: A finished run or its folder.
-        folds: Trainings of the cross-validation, 2 to 20; None for 5 on features and 3 on videos;
-            0 leaves it out. What they came to stays in the run folder.
+        folds: How often labels are left out, 2 to 20; None for 5 on features and 3 on videos; 0
+            does not check them. What they came to stays in the run folder.
         look_at_frames: Whether to read the labelled videos to find copies.
         progress: See ``semivideo.api``.
 
@@ -139,60 +131,10 @@ def _weakness(num_doubted: int, num_checked: int) -> list[str]:
     if share <= _TRUSTED:
         return []
     return [
-        f"networks that did not see the labels contradict {100 * share:.0f} % of them: as weak as "
-        "they are, a doubt says more of the network than of the label; ask again when it has "
+        f"classifiers that did not see the labels contradict {100 * share:.0f} % of them: as weak "
+        "as they are, a doubt says more of the network than of the label; ask again when it has "
         "learned more"
     ]
-
-
-@dataclass(frozen=True)
-class Unseen:
-    """What networks that did not see a label say of its video.
-
-    Attributes:
-        ids: N labelled videos.
-        probabilities: float32 (N, K).
-    """
-
-    ids: tuple[str, ...]
-    probabilities: NDArray[np.float32]
-
-
-def unseen_scores(
-    trained: Trained, folds: int | None = None, *, progress: Progress | None = None
-) -> Unseen:
-    """Score the labelled videos by trainings that leave them, and their groups, out.
-
-    Args:
-        trained: The run.
-        folds: As for ``doubts``, not 0.
-        progress: See ``semivideo.api``.
-
-    Raises:
-        SplitError: There are too few labels to leave some out.
-    """
-    usual = _FOLDS_ON_PIXELS if trained.settings.features is None else _FOLDS_ON_FEATURES
-    splits = label_folds(trained.manifest, trained.split, num_folds=folds or usual)
-    digest = _digest(trained, [split.hash for split in splits])
-    kept = _kept(trained, digest)
-    if kept is not None:
-        return kept
-    made = scored_splits(
-        trained, splits, trained.run.held_out_folds, what="check labels", progress=progress
-    )
-    tests = list(made)
-    ids = tuple(id for test in tests for id in test.ids)
-    found = Unseen(ids, np.concatenate([test.scores for test in tests]))
-    content = io.BytesIO()
-    names = np.array(found.ids, dtype=np.str_)
-    np.savez(content, digest=np.array(digest), ids=names, probabilities=found.probabilities)
-    write_bytes(trained.run.held_out_file, content.getvalue())
-    return found
-
-
-def known_unseen(trained: Trained) -> Unseen | None:
-    """Return what an earlier ``unseen_scores`` of this run left, whatever its folds."""
-    return _kept(trained, None)
 
 
 def label_doubts(trained: Trained, unseen: Unseen) -> tuple[list[Doubt], Confident]:
@@ -216,7 +158,7 @@ def label_doubts(trained: Trained, unseen: Unseen) -> tuple[list[Doubt], Confide
             likely=names[found.classes[place]],
             belief=float(unseen.probabilities[place, labels[place]]),
             confidence=float(unseen.probabilities[place, found.classes[place]]),
-            reason="networks that did not see this label contradict it",
+            reason="a classifier that did not see this label contradicts it",
         )
         for place in found.doubted.tolist()
     ], found
@@ -340,22 +282,3 @@ def _contradiction(
     else:
         return None
     return given, likely, share, words
-
-
-def _digest(trained: Trained, hashes: Sequence[str]) -> str:
-    """Of what cross-validated scores depend on."""
-    manifest = trained.manifest
-    rows = manifest.rows_of(trained.split.labeled).tolist()
-    words = (trained.settings.to_yaml(), *hashes, *(str(manifest.labels[row]) for row in rows))
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()
-
-
-def _kept(trained: Trained, digest: str | None) -> Unseen | None:
-    """Cross-validated scores of the run folder, if they are these."""
-    try:
-        with np.load(trained.run.held_out_file, allow_pickle=False) as arrays:
-            if digest is not None and str(arrays["digest"]) != digest:
-                return None
-            return Unseen(tuple(arrays["ids"].tolist()), arrays["probabilities"])
-    except (OSError, ValueError, KeyError, EOFError):
-        return None

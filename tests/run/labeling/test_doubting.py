@@ -29,7 +29,7 @@ def test_doubts__finds_the_planted_labels_and_says_what_they_are(doubted):
 
 def test_doubts__keeps_what_the_trainings_came_to(doubted, monkeypatch):
     first = api.doubts(doubted, look_at_frames=False)
-    monkeypatch.setattr("semivideo.run.labeling.doubting.scored_splits", None)
+    monkeypatch.setattr("semivideo.run.labeling.unseen._by_probe", None)
     again = api.doubts(doubted, look_at_frames=False)
     assert first.found == again.found
     assert not doubted.folder.held_out_folds.exists()

@@ -31,12 +31,12 @@ from semivideo.report.reproducing import commands_of
 from semivideo.run.choice.cross_validation import Estimate
 from semivideo.run.labeling.doubting import (
     Doubt,
-    known_unseen,
     label_doubts,
     pseudo_label_doubts,
 )
 from semivideo.run.labeling.planning import known_points, planned
 from semivideo.run.labeling.suggesting import suggest
+from semivideo.run.labeling.unseen import known_unseen
 from semivideo.settings import Settings
 
 MOST_STRIPS, MOST_ROWS = 12, 40
