@@ -8,7 +8,11 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check accuracy accuracy-quick evidence speed clean
+MINUTES ?= 30
+KILLS ?= 100
+SEED ?= 0
+
+.PHONY: demo test check accuracy accuracy-quick evidence speed fuzz soak clean
 
 demo: $(STAMP)
 	rm -rf demo
@@ -31,6 +35,12 @@ evidence: $(STAMP)
 
 speed: $(STAMP)
 	$(BIN)/python benchmarks/speed.py
+
+fuzz: $(STAMP)
+	$(BIN)/python benchmarks/fuzz.py --minutes $(MINUTES) --seed $(SEED) --out docs/robustness.md
+
+soak: $(STAMP)
+	$(BIN)/python benchmarks/soak.py --kills $(KILLS) --seed $(SEED) --out docs/robustness.md
 
 $(STAMP): pyproject.toml constraints.txt scripts/install
 	PYTHON="$(PYTHON)" TORCH_INDEX="$(TORCH_INDEX)" bash scripts/install

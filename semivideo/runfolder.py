@@ -8,15 +8,23 @@ off is ignored.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from semivideo.base.checked import UnreadError, parsed
+from semivideo.base.checked import read_json as read_json_file
+from semivideo.base.checked import read_yaml as read_yaml_file
 from semivideo.base.errors import CheckpointError, ConfigError, option
-from semivideo.base.files import not_written, write_bytes
+from semivideo.base.files import not_written, read_bytes, step_after, sweep, write_bytes
+from semivideo.base.foreign_code import refuse_foreign
 from semivideo.base.places import not_a_run
 from semivideo.settings import Settings
+
+_BEGUN = ".begun"
+"""A file in a folder that is about to become a run's."""
 
 
 class RunFolder:
@@ -87,12 +95,15 @@ class RunFolder:
                 f"run folder {run.path} exists; continue that run with "
                 f"{option('resume', str(run.path))} or choose another name"
             )
+        if (run.path / _BEGUN).is_file():  # a process was killed before it was a run
+            shutil.rmtree(run.path, ignore_errors=True)
         if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
             raise CheckpointError(
                 f"{run.path} exists and is not an empty folder; choose another name for the run"
             )
         try:
             run.path.mkdir(parents=True, exist_ok=True)
+            (run.path / _BEGUN).touch()
         except OSError as error:
             raise not_written(run.path, error) from error
         return run
@@ -108,6 +119,16 @@ class RunFolder:
         if not run.settings_file.is_file():
             raise CheckpointError(not_a_run(run.path))
         return run
+
+    def begun(self, settings: Settings) -> None:
+        """Write the settings, with which the folder is that of a run; raises as ``write_text``."""
+        self.write_text(self.settings_file, settings.to_yaml())
+        (self.path / _BEGUN).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what killed processes left half written; for who holds the folder's lock."""
+        for folder in (self.path, self.checkpoints, self.model, self.pseudo_label_parts):
+            sweep(folder)
 
     def write_text(self, target: Path, content: str) -> None:
         """Write text as UTF-8 at once; raises as ``files.replacing``."""
@@ -137,22 +158,28 @@ class RunFolder:
         """Replace ``metrics.jsonl`` at once; raises as ``files.replacing``."""
         self.write_text(self.metrics_file, "".join(json.dumps(line) + "\n" for line in lines))
 
-    def settings(self) -> Settings:
+    def settings(self, *, is_built: bool = True) -> Settings:
         """Return the resolved settings of the run.
 
+        Args:
+            is_built: Whether networks or the method will be built of them, so that code which they
+                name must be allowed, see ``base.foreign_code``; False only looks at them.
+
         Raises:
-            CheckpointError: The file is missing or is not YAML.
+            CheckpointError: The file is missing or is not YAML, or names code that is not allowed.
             ConfigError: It has a key or a value that is not allowed.
         """
-        text = _text(self.settings_file, missing="give the folder of a run")
+        file = self.settings_file
         try:
-            mapping = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise CheckpointError(
-                f"{self.settings_file} is not YAML ({error}); restore it"
-            ) from None
+            mapping = read_yaml_file(file, yaml.safe_load)
+        except FileNotFoundError:
+            raise CheckpointError(f"there is no {file}; give the folder of a run") from None
+        except UnreadError as error:
+            raise CheckpointError(f"{error.about(file)}; restore it") from None
         if not isinstance(mapping, dict):
-            raise CheckpointError(f"{self.settings_file} holds no settings; restore it")
+            raise CheckpointError(f"{file} holds no settings; restore it")
+        if is_built:
+            refuse_foreign(mapping, file=file)
         try:
             return Settings.from_mapping(mapping)
         except ConfigError as error:
@@ -164,19 +191,28 @@ class RunFolder:
         Raises:
             CheckpointError: A line other than the last one is broken.
         """
-        if not self.metrics_file.exists():
+        try:
+            text = read_bytes(self.metrics_file).decode("utf-8", errors="replace")
+        except FileNotFoundError:
             return []
-        lines = self.metrics_file.read_text(encoding="utf-8", errors="replace").splitlines()
-        parsed = []
+        except OSError as error:
+            raise _unread(self.metrics_file, error) from None
+        lines = text.splitlines()
+        found = []
         for number, line in enumerate(lines, start=1):
             try:
-                parsed.append(json.loads(line))
-            except json.JSONDecodeError:
+                values = parsed(line, json.loads, "JSON")
+                if not (isinstance(values, dict) and isinstance(values.get("step"), int)):
+                    raise UnreadError("it has no step")
+            except UnreadError as error:
                 if number < len(lines):
                     raise CheckpointError(
                         f"line {number} of {self.metrics_file} is broken: {line[:40]!r}; remove it"
+                        f" ({error})"
                     ) from None
-        return parsed
+                continue
+            found.append(values)
+        return found
 
     def summary(self) -> dict[str, Any]:
         """Return what the training came to.
@@ -202,19 +238,16 @@ class RunFolder:
             CheckpointError: The file is missing or is not a JSON object.
         """
         try:
-            content = json.loads(_text(target, missing=missing))
-        except json.JSONDecodeError as error:
-            raise CheckpointError(f"{target} is not JSON ({error}); write it again") from None
+            content = read_json_file(target)
+        except FileNotFoundError:
+            raise CheckpointError(f"there is no {target}; {missing}") from None
+        except UnreadError as error:
+            raise CheckpointError(f"{error.about(target)}; write it again") from None
         if not isinstance(content, dict):
             raise CheckpointError(f"{target} holds no JSON object; write it again")
         return content
 
 
-def _text(path: Path, *, missing: str) -> str:
-    """Content of a file that must be there."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise CheckpointError(f"there is no {path}; {missing}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}; check the file") from None
+def _unread(path: Path, error: OSError) -> CheckpointError:
+    why = error.strerror or str(error)
+    return CheckpointError(f"cannot read {path}: {why}; {step_after(error)}")

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from semivideo.base.checked import Proportion, Section, sentence
+from semivideo.base.checked import Proportion, Section, Seed, sentence
 from semivideo.base.errors import ConfigError, nearest
 
 Decoder = Literal["software", "hardware"]
+Workers = Annotated[int, Field(ge=0, le=1024)]
+Level = Annotated[float, Field(ge=-100, le=100)]
+"""Of frames in [0, 1]."""
+Deviation = Annotated[float, Field(ge=1e-3, le=1000)]
+"""What levels are divided by: numbers of a view stay such that their statistics are finite."""
+Scale = Annotated[float, Field(gt=0, le=16)]
 League = Literal["scratch", "image weights", "video weights"]
 """What a network had seen before its first label; results of different leagues are never ranked
 together."""
@@ -53,7 +59,7 @@ class DataSettings(Section):
 
     later: ClassVar[frozenset[str]] = frozenset({"resize", "keep_ratio"})
 
-    short_side: int = Field(256, ge=16)
+    short_side: int = Field(256, ge=16, le=8192)
     """Short side of the canvas frames are resized to after decoding, in pixels."""
     resize: Literal["area", "bilinear", "bicubic"] = "area"
     """area: shrunk to short_side at most; others: to it exactly, as pretrained weights want it."""
@@ -63,19 +69,19 @@ class DataSettings(Section):
     """window: num_frames x stride_frames from a random start; segments: spread over the video."""
     past_end: Literal["loop", "repeat_last"] = "loop"
     """What stands in for frames after the end of a video shorter than the window."""
-    frame_rate: float | None = Field(None, gt=0)
+    frame_rate: float | None = Field(None, gt=0, le=1000)
     """Resample videos to this many frames per second by index; None keeps each video's rate."""
-    labeled_batch: int = Field(32, ge=1)
+    labeled_batch: int = Field(32, ge=1, le=1_000_000)
     """Labelled clips per step, over all processes."""
-    unlabeled_batch: int = Field(160, ge=1)
+    unlabeled_batch: int = Field(160, ge=1, le=1_000_000)
     """Unlabelled clips per step, over all processes."""
     unlabeled_includes_labeled: bool = True
     """Whether labelled videos are also drawn, without label, as unlabelled ones."""
     balanced: bool = False
     """Draw labelled clips class by class instead of video by video."""
-    workers: int | Literal["auto"] = "auto"
+    workers: Workers | Literal["auto"] = "auto"
     """Loader processes; auto: none if frames fit in memory, 2 for hardware, else 1 a core to 8."""
-    memory_gb: float = Field(2.0, ge=0)
+    memory_gb: float = Field(2.0, ge=0, le=1_000_000)
     """Decoded frames are kept in memory if all training videos fit in this many gigabytes."""
     decoder: Decoder = "software"
     """Who decodes video files: the processor, or a GPU's decoder by TorchCodec (hardware)."""
@@ -86,11 +92,11 @@ class ViewSettings(Section):
 
     later: ClassVar[frozenset[str]] = frozenset({"randaugment_pool"})
 
-    crop_size: int = Field(224, ge=8)
+    crop_size: int = Field(224, ge=8, le=4096)
     """Side of the square crop in pixels."""
     standard: Literal["jitter", "resized"] = "jitter"
     """Labelled view; jitter: scale jitter and crop (SlowFast); resized: random resized crop."""
-    jitter_scale: tuple[float, float] = (256 / 224, 320 / 224)
+    jitter_scale: tuple[Scale, Scale] = (256 / 224, 320 / 224)
     """Range of the short side before the crop, as a multiple of crop_size."""
     crop_shift: Proportion = 1.0
     """How far jittered crops stray from the centre: 1 anywhere in the frame, 0 not at all."""
@@ -100,7 +106,7 @@ class ViewSettings(Section):
     """Range of the aspect ratio for 'resized'."""
     weak: Literal["center", "standard"] = "center"
     """Weak view: centre crop (CMPL) or the labelled view's random crop."""
-    weak_scale: float = Field(256 / 224, ge=1)
+    weak_scale: float = Field(256 / 224, ge=1, le=16)
     """Short side before the centre crop, as a multiple of crop_size."""
     strong_crop: Literal["own", "weak"] = "own"
     """Strong view: a jittered crop of its own, or the weak view's crop and flip (LTG)."""
@@ -108,11 +114,11 @@ class ViewSettings(Section):
     """Whether all streams of a clip get one crop and flip; MvPL draws them apart."""
     gradient_uint8: bool = False
     """Round temporal gradients to whole levels before cropping, as LTG's files on disk are."""
-    motion_contrast: float = Field(1.0, gt=0)
+    motion_contrast: float = Field(1.0, gt=0, le=1000)
     """Factor of the distance of temporal gradients and flow from the grey of no motion."""
     flip: bool = True
     """Random horizontal flip; switch off where left and right are different classes."""
-    randaugment_ops: int = Field(2, ge=0)
+    randaugment_ops: int = Field(2, ge=0, le=64)
     """RandAugment N: operations per clip in the strong view."""
     randaugment_pool: Literal["fixmatch", "imgaug"] = "fixmatch"
     """Operations of the strong view: FixMatch's 14, or the 15 of LTG's published code."""
@@ -124,9 +130,9 @@ class ViewSettings(Section):
     """Largest side of the grey square of the strong view, as a share of the crop; 0 for none."""
     temporal_augment: bool = False
     """Strong view: repeat half of the clip, reverse it or hide frames; off where order matters."""
-    mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
+    mean: tuple[Level, Level, Level] = (0.45, 0.45, 0.45)
     """Mean per channel of frames in [0, 1] that is subtracted."""
-    std: tuple[float, float, float] = (0.225, 0.225, 0.225)
+    std: tuple[Deviation, Deviation, Deviation] = (0.225, 0.225, 0.225)
     """Deviation per channel of frames in [0, 1] that is divided by."""
 
 
@@ -180,11 +186,11 @@ class NetworkSettings(Section):
 
     name: str = "resnet3d50"
     """A name from `semivideo methods`, or module:Class."""
-    num_frames: int = Field(8, ge=1)
+    num_frames: int = Field(8, ge=1, le=4096)
     """Frames per clip."""
-    stride_frames: int = Field(8, ge=1)
+    stride_frames: int = Field(8, ge=1, le=100_000)
     """Raw frames from one frame of the clip to the next."""
-    offset_seconds: float = Field(0.0, ge=0)
+    offset_seconds: float = Field(0.0, ge=0, le=1_000_000)
     """The clip starts up to this many seconds away from the primary's (CMPL's t_s)."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Constructor arguments of the network, such as width or dropout."""
@@ -236,19 +242,19 @@ class EngineSettings(Section):
         {"optimizer", "label_smoothing", "mixup", "cutmix", "accumulate"}
     )
 
-    steps: int | None = Field(None, ge=1)
+    steps: int | None = Field(None, ge=1, le=1_000_000_000)
     """Number of iterations; None computes it from epochs."""
-    epochs: float = Field(200, gt=0)
+    epochs: float = Field(200, gt=0, le=1_000_000)
     """Passes over epoch_of's videos, used where steps is None."""
     epoch_of: Literal["unlabeled", "labeled"] = "unlabeled"
     """Which stream an epoch counts."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """sgd: as in the papers; adamw: for tuning pretrained networks."""
-    learning_rate: float = Field(0.1, gt=0)
+    learning_rate: float = Field(0.1, gt=0, le=1000)
     """Peak learning rate of all that has none of its own (networks.primary.rates)."""
     momentum: float = Field(0.9, ge=0, lt=1)
     """SGD's, without Nesterov; of AdamW the first beta, whose second is 0.999."""
-    weight_decay: float = Field(1e-4, ge=0)
+    weight_decay: float = Field(1e-4, ge=0, le=1000)
     """L2 on every parameter, as in the papers; of AdamW the decoupled decay (usual: 0.05)."""
     decay_exempt: list[Literal["norm", "bias", "head"]] = Field(default_factory=list)
     """Kinds of parameters without weight decay."""
@@ -282,7 +288,7 @@ class EngineSettings(Section):
     """Keep the inputs of residual blocks only and compute the rest twice: less memory, slower."""
     weak_graph: bool = True
     """Weak views share a forward with the others; off saves their memory, changes statistics."""
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """Everything random is a function of it and the step."""
     checkpoint_minutes: float = Field(10.0, gt=0)
     """Minutes between checkpoints; there is one at the end and one at Ctrl-C or SIGTERM too."""
@@ -305,17 +311,17 @@ class EngineSettings(Section):
 class EvaluationSettings(Section):
     """How a video's score is made from views."""
 
-    num_clips: int = Field(10, ge=1)
+    num_clips: int = Field(10, ge=1, le=9999)
     """Clips spread uniformly over the video."""
     num_crops: Literal[1, 3] = 3
     """1: centre; 3: along the longer side."""
-    crop_size: int | None = Field(None, ge=8)
+    crop_size: int | None = Field(None, ge=8, le=4096)
     """Side of the crop; None: crop_size * weak_scale of the views (256 for 224)."""
-    scale: float = Field(1.0, ge=1)
+    scale: float = Field(1.0, ge=1, le=16)
     """Short side before the crop, as a multiple of the crop; 1 covers the whole short side."""
     average: Literal["probabilities", "logits"] = "probabilities"
     """What is averaged over the views."""
-    batch_clips: int = Field(16, ge=1)
+    batch_clips: int = Field(16, ge=1, le=65_536)
     """Views per forward pass; scores do not depend on it."""
 
 
@@ -332,7 +338,7 @@ class FeatureSettings(Section):
     """Of its weights, as published."""
     league: League = "image weights"
     """What its weights make of results."""
-    dim: int = Field(ge=1)
+    dim: int = Field(ge=1, le=1_000_000)
     """Numbers a step of the encoder."""
     descriptor: Literal["mean", "motion", "steps"] = "motion"
     """What a head sees: the mean over frames; mean, change and trend; or every step."""
@@ -343,11 +349,11 @@ class FeatureSettings(Section):
 class ModelCard(Section):
     """What ``model/card.json`` says: how to rebuild the network and what to feed it."""
 
-    format: int = 1
+    format: Literal[1] = 1
     """Version of this card."""
     network: NetworkSettings
     """The network's name, options and clips."""
-    classes: list[str]
+    classes: list[str] = Field(min_length=1, max_length=1_000_000)
     """Class names in the order of the logits."""
     data: DataSettings
     """How clips were cut in training; testing follows it."""

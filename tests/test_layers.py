@@ -27,8 +27,12 @@ LAYERS = (
 """Rooms of the package from the ground up; two rooms of one layer do not import each other."""
 INSIDE = {
     "base": (
-        {"errors", "progress", "devices", "processes", "randomness", "records", "endings"},
-        {"checked", "files", "jobs", "places", "user_folders"},
+        {
+            *("errors", "progress", "devices", "processes", "randomness", "records", "endings"),
+            "interrupts",
+        },
+        {"files", "foreign_code", "jobs"},
+        {"checked", "faults", "locks", "places", "user_folders"},
     ),
     "data": ({"video"}, {"catalogue"}, {"splits", "cache", "synthetic"}, {"clips"}),
     "models": ({"contract"}, {"blocks"}),

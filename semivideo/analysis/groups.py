@@ -11,10 +11,9 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from semivideo.analysis.pseudo_labels import true_classes, without_labeled
+from semivideo.analysis.pseudo_labels import read_pseudo_labels, true_classes, without_labeled
 from semivideo.analysis.result import is_record
 from semivideo.base.errors import CheckpointError
 from semivideo.data.catalogue.manifest import Manifest
@@ -71,7 +70,7 @@ class Trained:
             )
         run = RunFolder.open(path)
         manifest, split = Manifest.read(run.manifest_file), Split.read(run.split_file)
-        return cls(run, run.settings(), split, manifest)
+        return cls(run, run.settings(is_built=False), split, manifest)
 
     @cached_property
     def truth(self) -> NDArray[np.int64]:
@@ -89,7 +88,7 @@ class Trained:
                 f"{self.run.path} holds no pseudo-labels; {self.settings.method.name} gives none, "
                 "or its training has not finished: name finished runs of a method that gives some"
             )
-        table = pq.read_table(self.run.pseudo_labels_file)
+        table = read_pseudo_labels(self.run)
         return without_labeled(table, self.manifest, self.split)
 
 

@@ -12,10 +12,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from semivideo.base.checked import UnreadError, reading
+from semivideo.base.errors import CheckpointError
+from semivideo.base.files import require_regular
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.runfolder import RunFolder
 
+_COLUMNS = ("step", "network", "video", "label", "confidence", "kept")
 UNKNOWN = -1
 """Nobody knows the class of this video."""
 OTHER = -2
@@ -75,7 +79,7 @@ def late_labels(run: RunFolder, manifest: Manifest, split: Split) -> LateLabels:
     if not run.pseudo_labels_file.exists():  # the method gives none
         return LateLabels(math.nan, math.nan)
     truth = true_classes(manifest.labels, manifest.classes)
-    table = without_labeled(pq.read_table(run.pseudo_labels_file), manifest, split)
+    table = without_labeled(read_pseudo_labels(run), manifest, split)
     quality = pseudo_label_quality(table, truth, num_bins=5).to_pylist()
     last = max((line["step"] for line in quality), default=math.nan)
     lines = [line for line in quality if line["step"] == last]
@@ -84,6 +88,22 @@ def late_labels(run: RunFolder, manifest: Manifest, split: Split) -> LateLabels:
     used = sum(line["num_labels"] * line["kept"] for line in lines)
     right = sum(line["num_labels"] * line["correct"] for line in lines)
     return LateLabels(used / given if given else math.nan, right / used if used else math.nan)
+
+
+def read_pseudo_labels(run: RunFolder) -> pa.Table:
+    """Return all rows of ``pseudo_labels.parquet``.
+
+    Raises:
+        CheckpointError: It is broken.
+    """
+    file = run.pseudo_labels_file
+    with reading(file, CheckpointError, "train again, or remove it"):
+        require_regular(file)
+        table = pq.read_table(file)
+        missing = [name for name in _COLUMNS if name not in table.schema.names]
+        if missing:
+            raise UnreadError(f"it has no column {', '.join(missing)}")
+        return table
 
 
 def without_labeled(table: pa.Table, manifest: Manifest, split: Split) -> pa.Table:

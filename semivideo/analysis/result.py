@@ -8,8 +8,10 @@ figures of test scores, take it in place of the folder.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import math
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,10 @@ import torch
 
 from semivideo import models
 from semivideo.analysis.pseudo_labels import LateLabels, late_labels
-from semivideo.base.errors import CheckpointError, SemiVideoError
-from semivideo.base.files import write_bytes
+from semivideo.base.checked import UnreadError, parsed
+from semivideo.base.errors import CheckpointError
+from semivideo.base.files import read_bytes, write_bytes
+from semivideo.base.foreign_code import refuse_foreign
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.evaluation.bootstrap import Groups
@@ -33,6 +37,7 @@ ENDING = ".run.json.gz"
 FORMAT = 2
 _READABLE = (1, FORMAT)
 """Format 1 says nothing of groups, and counts clips of labelled videos among the pseudo-labels."""
+_MOST_BYTES = 1 << 30
 _DIGITS = 3  # of a probability in a record
 
 
@@ -110,9 +115,10 @@ class Result:
     def _of_folder(cls, path: Path) -> Result:
         """Read a run folder."""
         run = RunFolder.open(path)
-        settings, manifest = run.settings(), Manifest.read(run.manifest_file)
+        settings, manifest = run.settings(is_built=False), Manifest.read(run.manifest_file)
         split, evaluation = Split.read(run.split_file), Evaluation.read(run.evaluation_file)
         network = settings.networks.primary
+        refuse_foreign([network.name, network.options], file=run.settings_file)
         with torch.device("meta"):
             built = models.create(network.name, len(manifest.classes), **network.options)
         return cls(
@@ -131,17 +137,21 @@ class Result:
         """Read a record."""
         again = "write it again: semivideo compare RUN... --records FOLDER"
         try:
-            content = json.loads(gzip.decompress(path.read_bytes()))
-        except (EOFError, ValueError, gzip.BadGzipFile) as error:
+            text = _unzipped(read_bytes(path, most=_MOST_BYTES))
+        except (EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
             raise CheckpointError(f"{path} is not a record ({error}); {again}") from None
         except OSError as error:
             reason = error.strerror
             raise CheckpointError(f"cannot read the record {path} ({reason}); {again}") from None
+        try:
+            content = parsed(text, json.loads, "JSON")
+        except UnreadError as error:
+            raise CheckpointError(f"{path} is not a record: {error}; {again}") from None
         if not isinstance(content, dict) or content.get("format") not in _READABLE:
             raise CheckpointError(f"{path} is no record of this version of semivideo; {again}")
         try:
             return cls._from(content, path)
-        except (KeyError, TypeError, ValueError, SemiVideoError) as error:
+        except Exception as error:  # a file can hold anything, and so go wrong anywhere
             raise CheckpointError(f"{path} is a broken record ({error}); {again}") from None
 
     @classmethod
@@ -168,6 +178,15 @@ class Result:
             num_parameters=content["num_parameters"],
             groups=dict(zip(tested["ids"], groups, strict=True)) if groups else {},
         )
+
+
+def _unzipped(content: bytes) -> bytes:
+    """Unpack a record; of one that would fill the memory only so much is unpacked."""
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        text = file.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise ValueError(f"it holds more than {_MOST_BYTES} bytes")
+    return text
 
 
 def is_record(path: Path) -> bool:

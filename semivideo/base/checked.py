@@ -1,7 +1,17 @@
-"""How settings are checked: strict sections, declared ranges, and one clear sentence a fault."""
+"""How settings and files of ours are checked: strict sections, declared ranges, one clear sentence.
+
+Whatever lies in a file of ours may have been edited, cut off or made up. It comes in through
+``read_json``, ``read_yaml`` or ``parsed``, which know only two ends: plain values, or
+``UnreadError`` with the reason.
+"""
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
@@ -13,7 +23,13 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from semivideo.base.errors import nearest
+from semivideo.base.errors import SemiVideoError, nearest
+from semivideo.base.files import read_bytes, step_after
+
+_DEEPEST = 64  # levels of lists and keys in a file of ours
+_LARGEST_WHOLE = 2**63
+_MOST_BYTES = 1 << 30
+_MOST_SHOWN = 120  # characters of a value in a sentence
 
 
 def _in_unit_interval(value: float) -> float:
@@ -32,6 +48,162 @@ Proportion = Annotated[
 """A number in [0, 1], such as a probability or a part of the training."""
 Weight = Annotated[float, Field(ge=0)]
 """A factor of a loss term, >= 0."""
+Seed = Annotated[int, Field(ge=0, lt=_LARGEST_WHOLE)]
+"""What a random generator starts from; of a larger number, only a part would count."""
+
+
+class UnreadError(ValueError):
+    """What lies in a file cannot be taken; the message says why, without the file's name."""
+
+    def about(self, path: Path) -> str:
+        """Return the begin of a sentence that names the file.
+
+        >>> UnreadError("it is empty").about(Path("a.json"))
+        'a.json is empty'
+        """
+        why = str(self)
+        return f"{path} {why[3:]}" if why.startswith("it ") else f"{path}: {why}"
+
+
+def read_json(path: Path, *, most_bytes: int = _MOST_BYTES) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: The file.
+        most_bytes: Larger ones are refused.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        UnreadError: It cannot be read, is no file, no JSON, too deep or too large.
+    """
+    return parsed(_content(path, most_bytes), json.loads, "JSON")
+
+
+def read_yaml(path: Path, parse: Callable[[str], Any]) -> Any:
+    """Read a YAML file; raises as ``read_json``.
+
+    Args:
+        path: The file.
+        parse: Makes plain values of the text.
+    """
+    return parsed(_content(path, _MOST_BYTES), parse, "YAML")
+
+
+def parsed(content: bytes | str, parse: Callable[[str], Any], kind: str) -> Any:
+    """Parse a text of ours.
+
+    Args:
+        content: UTF-8 where it is bytes.
+        parse: Raises ValueError, or what a YAML reader raises, for what it does not know.
+        kind: "JSON" or "YAML", for the reason.
+
+    Returns:
+        Dictionaries with text as keys, lists, text, finite numbers, booleans and None; whole
+        numbers are of 64 bits.
+
+    Raises:
+        UnreadError: It is something else.
+    """
+    try:
+        text = content.decode("utf-8") if isinstance(content, bytes) else content
+        found = parse(text)
+    except UnicodeDecodeError as error:
+        raise UnreadError(f"it is not UTF-8 text (byte {error.start})") from None
+    except RecursionError:
+        raise UnreadError(f"it is nested more than {_DEEPEST} levels deep") from None
+    except MemoryError:
+        raise UnreadError("it needs more memory than there is") from None
+    except Exception as error:  # of a YAML reader, any kind: it trusts its own conversions
+        raise UnreadError(f"it is not {kind} ({_in_one_line(error)})") from None
+    _check_plain(found)
+    return found
+
+
+@contextmanager
+def reading(path: Path, error: type[SemiVideoError], advice: str) -> Iterator[None]:
+    """Turn whatever the content of a file of ours leads to in the block into one sentence.
+
+    What can be said better is said inside, as an error of this package, which stays.
+
+    Args:
+        path: The file.
+        error: What to raise.
+        advice: What to do next.
+    """
+    try:
+        yield
+    except SemiVideoError:
+        raise
+    except FileNotFoundError:
+        raise error(f"there is no {path}; {advice}") from None
+    except OSError as fault:
+        why = f"{fault.strerror or fault}; {step_after(fault, otherwise=advice)}"
+        raise error(f"{path} cannot be read: {why}") from None
+    except KeyError as fault:
+        raise error(f"{path} has no key {fault}; {advice}") from None
+    except Exception as fault:  # a file can hold anything, and so go wrong anywhere
+        if not isinstance(fault, UnreadError):
+            fault = UnreadError(f"it is broken ({type(fault).__name__}: {_in_one_line(fault)})")
+        raise error(f"{fault.about(path)}; {advice}") from None
+
+
+def _content(path: Path, most_bytes: int) -> bytes:
+    try:
+        return read_bytes(path, most=most_bytes)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UnreadError(f"{error.strerror or error}; {step_after(error)}") from None
+
+
+def _check_plain(found: Any) -> None:
+    """Refuse what no file of ours holds, level by level."""
+    level: list[tuple[str, Any]] = [("", found)]
+    seen: dict[int, Any] = {}  # with the values, so that no number is given twice
+    for _ in range(_DEEPEST):
+        below: list[tuple[str, Any]] = []
+        for name, value in level:
+            if isinstance(value, dict | list):
+                if id(value) in seen:
+                    raise UnreadError(f"{name or 'it'} is an alias (*) of another part")
+                seen[id(value)] = value
+            if isinstance(value, dict):
+                if fault := next((key for key in value if not isinstance(key, str)), None):
+                    raise UnreadError(f"{name or 'it'} has the key {fault!r}, which is no text")
+                below += [(f"{name}.{key}".lstrip("."), each) for key, each in value.items()]
+            elif isinstance(value, list):
+                below += [(name, each) for each in value if not isinstance(each, str)]
+            else:
+                _check_value(name, value)
+        if not below:
+            return
+        level = below
+    raise UnreadError(f"it is nested more than {_DEEPEST} levels deep")
+
+
+def _check_value(name: str, value: Any) -> None:
+    where = name or "it"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise UnreadError(f"{where} is {value}, and numbers must be finite")
+    elif isinstance(value, int):
+        if not -_LARGEST_WHOLE <= value < 2 * _LARGEST_WHOLE:
+            raise UnreadError(f"{where} is a number of more than 64 bits")
+    elif not (value is None or isinstance(value, str)):
+        raise UnreadError(f"{where} is {shown(value)}, which is no plain value")
+
+
+def shown(value: Any) -> str:
+    """Return a value as a sentence can hold it."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits, a loop
+        return f"a {type(value).__name__} that is too large to show"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 class Section(BaseModel):
@@ -43,7 +215,11 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid", validate_assignment=True, use_attribute_docstrings=True, frozen=False
+        extra="forbid",
+        validate_assignment=True,
+        use_attribute_docstrings=True,
+        frozen=False,
+        allow_inf_nan=False,
     )
     later: ClassVar[frozenset[str]] = frozenset()
 
@@ -71,7 +247,9 @@ def sentence(error: ValidationError, model: type[BaseModel], *, section: str = "
     fault, place = faults[0], _place(model, faults[0]["loc"])
     path = [str(part) for part in place]
     if not path:
-        return f"{section or 'the content'} must be keys with values, got {fault.get('input')!r}"
+        return (
+            f"{section or 'the content'} must be keys with values, got {shown(fault.get('input'))}"
+        )
     where = ".".join([*([section] if section else []), *path[:-1]])
     if fault["type"] == "extra_forbidden":
         known = _fields_at(model, path[:-1])
@@ -86,7 +264,7 @@ def sentence(error: ValidationError, model: type[BaseModel], *, section: str = "
     # A value of several types has a fault for each.
     rules = dict.fromkeys(f["msg"] for f in faults if f["loc"][: len(place)] == place)
     rule = " or ".join(rules).replace(" or Input should be ", " or ")
-    return f"{name} = {fault.get('input')!r} is not allowed: {rule[0].lower()}{rule[1:]}"
+    return f"{name} = {shown(fault.get('input'))} is not allowed: {rule[0].lower()}{rule[1:]}"
 
 
 def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[int | str, ...]:

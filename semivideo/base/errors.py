@@ -35,7 +35,8 @@ def option(name: str, value: Any = None) -> str:
     return f"\x02{name}\x03" if value is None else f"\x02{name}={value!r}\x03"
 
 
-def _in_python(name: str, value: Any) -> str:
+def in_python(name: str, value: Any) -> str:
+    """Spell an argument as those write it who call a function."""
     return name if value is None else f"{name}={value!r}"
 
 
@@ -51,7 +52,7 @@ class Sentence(str):
 
     def __new__(cls, marked: str) -> Self:
         """Make the sentence that a Python programmer reads."""
-        made = super().__new__(cls, cls._with_options(marked, _in_python))
+        made = super().__new__(cls, cls._with_options(marked, in_python))
         made._marked = marked
         return made
 
@@ -145,6 +146,12 @@ class WriteError(SemiVideoError):
 
 class TrainingError(SemiVideoError, RuntimeError):
     """Training cannot go on; the last good checkpoint is kept."""
+
+    exit_code = 1
+
+
+class DeviceError(SemiVideoError, RuntimeError):
+    """An accelerator fails or has no memory left; the files that were being read are well."""
 
     exit_code = 1
 

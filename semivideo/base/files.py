@@ -1,15 +1,125 @@
-"""Files written whole: after a crash a file is the old one or the new one, never a part of one."""
+"""Files written whole, and read only if they are files.
+
+After a crash a file is the old one or the new one, never a part of one. What is opened is a regular
+file: a named pipe would wait for ever, and a device such as ``/dev/zero`` never ends.
+"""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from semivideo.base.errors import WriteError
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFDIR: "a folder",
+}
+_STEPS = {
+    errno.EACCES: "check its rights",
+    errno.EPERM: "check its rights",
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "check the path, a part of which is a file",
+    errno.ENAMETOOLONG: "shorten the path",
+    errno.ENOSPC: "free space",
+    errno.EDQUOT: "free space",
+    errno.EROFS: "choose a place that can be written to",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the limit of open files (ulimit -n)",
+    errno.EIO: "the disk or the network reports a fault: copy it from elsewhere",
+    errno.ELOOP: "remove links that lead in a circle",
+    errno.EINVAL: "name a file",
+    errno.EISDIR: "name a file",
+    errno.ENXIO: "name a file",
+    errno.EFBIG: "name another file",
+}
+"""Cause to the step that helps; what is not here may be anything."""
+_TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a file to read, if it is one; what it is shows before anything is read or waited for.
+
+    Raises:
+        OSError: It cannot be opened, or is a pipe, a device, a socket or a folder.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    number = os.open(path, flags)
+    try:
+        require_regular(path, os.fstat(number))
+    except BaseException:
+        os.close(number)
+        raise
+    return os.fdopen(number, "rb")
+
+
+def require_regular(path: Path, status: os.stat_result | None = None) -> os.stat_result:
+    """Refuse what is no regular file, and return what the system says of it.
+
+    Args:
+        path: The file; links are followed.
+        status: What the system says, if that is known.
+
+    Raises:
+        OSError: It is not there, or is something else.
+    """
+    status = os.stat(path) if status is None else status
+    kind = stat.S_IFMT(status.st_mode)
+    if kind != stat.S_IFREG:
+        what = _KINDS.get(kind, "something else")
+        number = errno.EISDIR if kind == stat.S_IFDIR else errno.EINVAL
+        raise OSError(number, f"it is {what} and no regular file", str(path))
+    return status
+
+
+def read_bytes(path: Path, *, most: int | None = None) -> bytes:
+    """Read a regular file.
+
+    Args:
+        path: The file.
+        most: Bytes that are read at most; None for any number.
+
+    Raises:
+        OSError: As ``open_regular``, or it is larger.
+    """
+    with open_regular(path) as file:
+        num_bytes = os.fstat(file.fileno()).st_size
+        if most is not None and num_bytes > most:
+            why = f"it has {num_bytes} bytes, and at most {most} are read"
+            raise OSError(errno.EFBIG, why, str(path))
+        return file.read()
+
+
+def step_after(error: OSError, *, otherwise: str = "check the path and its rights") -> str:
+    """Say what helps after a file could not be used.
+
+    >>> step_after(FileNotFoundError(errno.ENOENT, "No such file or directory"))
+    'check the path'
+    """
+    return _STEPS.get(error.errno or 0, otherwise)
+
+
+def sweep(folder: Path, *, name: str = "*") -> None:
+    """Remove what killed processes left half written; for the owner of a place, who is alone.
+
+    Args:
+        folder: Where ``replacing`` wrote.
+        name: Of the targets, as a pattern for ``glob``.
+    """
+    for leftover in folder.glob(f".{name}.*.tmp"):
+        if _TEMPORARY.fullmatch(leftover.name):
+            with suppress(OSError):
+                leftover.unlink()
 
 
 @contextmanager
@@ -72,7 +182,9 @@ def not_written(path: Path, error: OSError) -> WriteError:
             f"the disk is full while writing {path}; what was there is intact; free space and run "
             "the command again"
         )
+    step = step_after(error, otherwise="check the folder's permissions")
+    if step == "check its rights":
+        step = "check the folder's permissions"
     return WriteError(
-        f"cannot write {path}: {error.strerror or error}; check the folder's permissions or choose "
-        "another place"
+        f"cannot write {path}: {error.strerror or error}; {step} or choose another place"
     )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from semivideo.cli.console import note, show, words_of_origins
+from semivideo.base.foreign_code import allowing
+from semivideo.cli.console import AllowCode, note, show, words_of_origins
 
 if TYPE_CHECKING:
     from semivideo.analysis.comparison import LeftOut, Line
@@ -23,6 +24,7 @@ def compare(
         Path | None,
         typer.Option(help="Folder for a small file a run, which can stand in for the run here."),
     ] = None,
+    allow_code: AllowCode = None,
 ) -> None:
     """Compare evaluated runs: mean, deviation, intervals, paired gains, cost.
 
@@ -33,9 +35,10 @@ def compare(
     """
     from semivideo.analysis.comparison import evaluated_runs, keep_records
 
-    found, left_out = evaluated_runs(runs)
-    tell_left_out(left_out)
-    lines = show_comparison(found, markdown=markdown, csv=csv)
+    with allowing(allow_code or ()):
+        found, left_out = evaluated_runs(runs)
+        tell_left_out(left_out)
+        lines = show_comparison(found, markdown=markdown, csv=csv)
     if records is not None:
         num_records = len(keep_records(lines, folder=records))
         note(f"wrote {num_records} records into {records}")

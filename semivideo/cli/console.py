@@ -16,8 +16,9 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -32,6 +33,9 @@ from rich.table import Table
 from rich.text import Text
 
 from semivideo.base.errors import SemiVideoError, Sentence, Spelling, Stopped
+from semivideo.base.faults import logged
+from semivideo.base.files import step_after
+from semivideo.base.interrupts import ended_soon
 from semivideo.base.progress import PlainLines, Progress
 
 if TYPE_CHECKING:
@@ -39,8 +43,18 @@ if TYPE_CHECKING:
 
 MESSAGES = Console(stderr=True, highlight=False)
 WIDTH_OFF_TERMINAL = 160
-_OTHER_NAMES = {"settings": "set_", "from_run": "from_"}
+_OTHER_NAMES = {"settings": "set_", "from_run": "from_", "allow": "allow_code"}
 """Argument of a function to that of the commands, where they differ by more than a last "_"."""
+
+
+AllowCode = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-code",
+        metavar="MODULE",
+        help="Module of yours that the run may name and that is imported then; can be repeated.",
+    ),
+]
 
 
 def show(*items: Table | str) -> None:
@@ -161,7 +175,7 @@ def run_plainly(command: Callable[[], Any], *, spelling: Spelling = _as_option) 
         spelling: How the command calls its options; by their own names if not given.
     """
     try:
-        with _messages_in_plain_words(spelling):
+        with _messages_in_plain_words(spelling), ended_soon(_ended):
             command()
     except KeyboardInterrupt as interrupt:
         note("; ".join(filter(None, ["interrupted", str(interrupt)])), style="yellow")
@@ -174,6 +188,11 @@ def run_plainly(command: Callable[[], Any], *, spelling: Spelling = _as_option) 
     return 0
 
 
+def _ended(why: str) -> None:
+    """Write the last line of a process that is ended from beside."""
+    sys.stderr.write(f"{why}\n")
+
+
 def _failed(error: Exception, spelling: Spelling) -> int:
     """Print the sentence of an error and return the exit code."""
     if isinstance(error, SemiVideoError):
@@ -181,12 +200,13 @@ def _failed(error: Exception, spelling: Spelling) -> int:
         return error.exit_code
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
-        sentence = f"{error.strerror or error}{where}; free space or check the permissions"
-        note(f"error: {sentence}, then run the command again", style="red")
+        step = step_after(error, otherwise="check the path, its rights and the disk")
+        sentence = f"{error.strerror or error}{where}; {step}, then run the command again"
+        note(f"error: {sentence}", style="red")
         return 1
     note(
-        f"error: unexpected {type(error).__name__}: {error}; this is a fault of semivideo: "
-        "run again with SEMIVIDEO_DEBUG=1 and report what it prints",
+        f"error: unexpected {type(error).__name__}: {error}; "
+        f"{logged(error, about='a command')}, or run again with SEMIVIDEO_DEBUG=1 to see it",
         style="red",
     )
     return 1
@@ -276,6 +296,8 @@ def _with_value(parameter: Any, value: Any) -> str:
         return str(flag)
     if value is False and parameter.secondary_opts:
         return str(max(parameter.secondary_opts, key=len))
+    if isinstance(value, list):
+        return " ".join(f"{flag} {shlex.quote(str(each))}" for each in value)
     if isinstance(value, dict):
         return " ".join(
             f"{flag} {shlex.quote(f'{key}={_yaml(each)}')}" for key, each in value.items()

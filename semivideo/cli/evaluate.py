@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Column, Table
 
-from semivideo.cli.console import note, percent, progress_bars, show, words_of_origins
+from semivideo.cli.console import (
+    AllowCode,
+    note,
+    percent,
+    progress_bars,
+    show,
+    words_of_origins,
+)
 
 if TYPE_CHECKING:
     from semivideo.evaluation import Evaluation
@@ -30,6 +37,7 @@ def evaluate(
     hardware: Annotated[
         bool, typer.Option("--hardware", help="Decode the videos with a GPU's decoder.")
     ] = False,
+    allow_code: AllowCode = None,
 ) -> None:
     """Score held-out videos and keep the scores in the run folder."""
     from semivideo import api
@@ -41,11 +49,12 @@ def evaluate(
             protocol=protocol,
             videos=videos,
             decoder="hardware" if hardware else "software",
+            allow=allow_code or (),
             progress=progress,
         )
     show(_table(found))
     folder = RunFolder(run)
-    settings = folder.settings() if folder.settings_file.is_file() else None
+    settings = folder.settings(is_built=False) if folder.settings_file.is_file() else None
     if settings is not None and settings.origins:
         show(words_of_origins(settings.origins, settings.league))
     if per_class:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from semivideo.cli.console import command, progress_bars, show
+from semivideo.base.foreign_code import allowing
+from semivideo.cli.console import AllowCode, command, progress_bars, show
 
 
 def figure(
@@ -22,6 +23,7 @@ def figure(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="An option of the figure, as name=value.")
     ] = None,
+    allow_code: AllowCode = None,
 ) -> None:
     """Draw a figure from run folders: PNG, SVG, and the numbers as CSV.
 
@@ -42,7 +44,7 @@ def figure(
         raise ConfigError(f"a figure needs --out: write {example}")
     from semivideo.cli.train import parse_settings
 
-    with progress_bars() as progress:
+    with allowing(allow_code or ()), progress_bars() as progress:
         files = draw_figure(
             name, runs or [], out=out, options=parse_settings(set_ or []), progress=progress
         )

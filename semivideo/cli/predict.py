@@ -11,7 +11,15 @@ from rich.table import Column, Table
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.jobs import part_file, part_of_job
-from semivideo.cli.console import note, on_interrupt, percent, progress_bars, show, words_of_origins
+from semivideo.cli.console import (
+    AllowCode,
+    note,
+    on_interrupt,
+    percent,
+    progress_bars,
+    show,
+    words_of_origins,
+)
 
 if TYPE_CHECKING:
     from semivideo.evaluation import Failure, Prediction
@@ -38,6 +46,7 @@ def predict(
     hardware: Annotated[
         bool, typer.Option("--hardware", help="Decode the videos with a GPU's decoder.")
     ] = False,
+    allow_code: AllowCode = None,
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Find what happens when, in long videos.")
     ] = False,
@@ -106,6 +115,7 @@ def predict(
             out=out,
             ray=ray,
             decoder="hardware" if hardware else "software",
+            allow=allow_code or (),
             progress=progress,
         )
         for each in every:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from semivideo.base.foreign_code import allowing, modules_of
 from semivideo.cli.console import note, on_interrupt, progress_bars, show
 
 
@@ -53,6 +54,7 @@ def sweep(
     with on_interrupt(lambda: "run the same command again to go on"), progress_bars() as progress:
         done = sweep_cells(cells, videos, out=out, progress=progress)
     if done:
-        show_comparison(sorted(done, key=lambda run: run.name.rpartition("-")[0]))
+        with allowing(modules_of([cell.settings for cell in cells])):
+            show_comparison(sorted(done, key=lambda run: run.name.rpartition("-")[0]))
     if left := len(cells) - len(done):
         note(f"{left} of {len(cells)} runs are not finished: other processes are at them")

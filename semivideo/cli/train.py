@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +10,17 @@ import typer
 from rich.table import Column, Table
 
 from semivideo.base.errors import ConfigError
+from semivideo.base.foreign_code import modules_of
 from semivideo.base.progress import duration
-from semivideo.cli.console import command, note, on_interrupt, percent, progress_bars, show
+from semivideo.cli.console import (
+    AllowCode,
+    command,
+    note,
+    on_interrupt,
+    percent,
+    progress_bars,
+    show,
+)
 
 if TYPE_CHECKING:
     from semivideo.run.choice.candidate import Choice
@@ -65,6 +74,7 @@ def train(
             help="Do not cross-validate on the labelled videos first, where none are for testing.",
         ),
     ] = False,
+    allow_code: AllowCode = None,
     budget: Annotated[
         str | None,
         typer.Option(
@@ -99,11 +109,14 @@ def train(
 
     def how_to_go_on() -> str:
         started = (folder / "settings.yaml").is_file()
-        return f"go on with: {command('semivideo', 'train', '--resume', folder)}" if started else ""
+        own = allowed([*(allow_code or ()), *modules_of([given["settings"], method])])
+        go_on = command("semivideo", "train", "--resume", folder, *own)
+        return f"go on with: {go_on}" if started else ""
 
     from semivideo import api
 
     arguments: dict[str, Any] = {"resume": resume} if resume else given
+    arguments["allow"] = allow_code or ()
     if no_estimate:
         arguments["estimate"] = False
     if budget is not None:
@@ -188,16 +201,24 @@ def show_outcome(run: Run, *, videos: str | None) -> None:
     show("; ".join([*words, f"next: {_next(run, videos)}"]))
 
 
+def allowed(modules: Iterable[str]) -> list[str]:
+    """The options that let a later command import the user's own modules."""
+    return [word for name in dict.fromkeys(modules) for word in ("--allow-code", name)]
+
+
 def _next(run: Run, videos: str | None) -> str:
     """The command that comes next: the test, or all videos with their predicted classes."""
+    own = allowed(run.allow)
     if run.split.test:
-        return command("semivideo", "evaluate", run.path)
+        return command("semivideo", "evaluate", run.path, *own)
     folder = run.videos_folder
     if folder is None:  # a cache whose videos are gone
-        return command("semivideo", "predict", run.path, "NEW.mp4")
+        return command("semivideo", "predict", run.path, "NEW.mp4", *own)
     is_named = videos and (Path(videos).is_file() or Path(videos).resolve() == folder.resolve())
     place = videos if is_named else folder
-    return command("semivideo", "predict", run.path, place, "--out", run.path / "predictions.csv")
+    return command(
+        "semivideo", "predict", run.path, place, "--out", run.path / "predictions.csv", *own
+    )
 
 
 def _choice_table(choice: Choice) -> Table:

@@ -14,8 +14,9 @@ from typing import Any
 import safetensors
 from pydantic import ValidationError
 
-from semivideo.base.checked import sentence
+from semivideo.base.checked import parsed, sentence
 from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.base.foreign_code import refuse_foreign
 from semivideo.encoders.added import added_encoders, published_in
 from semivideo.encoders.families import FAMILIES
 from semivideo.encoders.folder_encoder import league_of
@@ -114,7 +115,8 @@ def described(file: Path) -> dict[str, Any] | None:
     if told is None:
         return None
     try:
-        content = json.loads(told)
+        content = parsed(told, json.loads, "JSON")
+        refuse_foreign(content, file=file)
         content["origin"] = WeightsOrigin.model_validate(content["origin"])
     except ValidationError as error:
         fault = sentence(error, WeightsOrigin, section="origin")

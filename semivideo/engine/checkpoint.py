@@ -20,8 +20,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from semivideo.base.checked import UnreadError, parsed, reading, shown
 from semivideo.base.errors import CheckpointError
-from semivideo.base.files import write_bytes
+from semivideo.base.files import open_regular, write_bytes
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 
@@ -190,8 +191,14 @@ def _pack(checkpoint: Checkpoint) -> bytes:
 
 def _unpack(path: Path) -> Checkpoint:
     """Inverse of ``_pack``; keys of dictionaries come back as strings, tuples as lists."""
-    with safe_open(path, framework="pt") as file:
-        header = json.loads(file.metadata()["checkpoint"])
+    advice = "remove it to go on from the one before, or start a new run"
+    with reading(path, CheckpointError, advice), safe_open(path, framework="pt") as file:
+        header = parsed(file.metadata()["checkpoint"], json.loads, "JSON")
+        for key, kind in (("step", int), ("split_hash", str), ("settings_hash", str)):
+            if type(header[key]) is not kind:
+                raise UnreadError(f"{key} is {shown(header[key])}")
+        if header["step"] < 0 or not isinstance(header["state"], dict):
+            raise UnreadError("step or state is nothing that a training has")
 
         def fill(node: Any) -> Any:
             """Put the tensors back."""
@@ -206,5 +213,5 @@ def _unpack(path: Path) -> Checkpoint:
 
 def _digest(path: Path) -> str:
     """Start of the SHA-256 of a file."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]

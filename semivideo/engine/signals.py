@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, Self
 
 from semivideo.base.errors import Stopped
+from semivideo.base.interrupts import finish_orderly
 
 _LOG = logging.getLogger("semivideo")
 _CAUGHT = (signal.SIGINT, signal.SIGTERM)
@@ -52,5 +53,6 @@ class StopSignals:
 
     def _note(self, number: int, _: FrameType | None) -> None:
         self._number = number
+        finish_orderly()
         self.__exit__()
         _LOG.warning("stopping with a checkpoint when this step is done; once more stops at once")

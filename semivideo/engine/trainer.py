@@ -219,6 +219,7 @@ class Training:
                 for part in in_parts(batch, settings.accumulate)
             )
             recompute_batch_statistics(self.method, last_steps, runtime=self.runtime)
+            self._check_weights(num_steps)
         merge(self.method.deployed)
         self.method.eval()
         self.pseudo_labels.merge()
@@ -300,10 +301,14 @@ class Training:
                 raise self._not_finite(f"the loss is {loss} in step {step}")
 
     def _check_weights(self, done: int) -> None:
-        """Stop if a weight is not finite: the loss of the next step would show it too late."""
-        finite = torch.stack([p.detach().isfinite().all() for p in self.method.parameters()])
-        if not finite.all():
-            raise self._not_finite(f"a weight is not finite after step {done}")
+        """Stop if a weight, or a statistic, is not finite: the next loss would show it too late."""
+        for kind, tensors in (
+            ("weight", list(self.method.parameters())),
+            ("statistic of a batch", [b for b in self.method.buffers() if b.is_floating_point()]),
+        ):
+            finite = [tensor.detach().isfinite().all() for tensor in tensors]
+            if finite and not torch.stack(finite).all():
+                raise self._not_finite(f"a {kind} is not finite after step {done}")
 
     def _not_finite(self, what: str) -> TrainingError:
         """The error that stops the training."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,12 +18,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from semivideo.base.checked import UnreadError, reading
 from semivideo.base.errors import CheckpointError, DataError
-from semivideo.base.files import write_bytes
+from semivideo.base.files import read_bytes, write_bytes
 from semivideo.runfolder import RunFolder
 
 Scores = NDArray[np.float32]
 Labels = NDArray[np.int64]
+_MOST_BYTES = 1 << 33
 TOP = 5
 """The other figure that papers give beside top-1."""
 
@@ -204,10 +207,12 @@ class Evaluation:
         Raises:
             KeyError: Something is missing.
         """
+        classes, ids = tuple(stated["classes"]), tuple(ids)
+        _check_scores(scores, labels, num_videos=len(ids), num_classes=len(classes))
         return cls(
             protocol=stated["protocol"],
-            classes=tuple(stated["classes"]),
-            ids=tuple(ids),
+            classes=classes,
+            ids=ids,
             scores=scores,
             labels=labels,
             skipped=stated["skipped"],
@@ -285,21 +290,33 @@ class Evaluation:
         scores_file = path.with_suffix(".npz")
         again = f"of {path}; evaluate again"
         try:
-            content = scores_file.read_bytes()
+            content = read_bytes(scores_file)
         except OSError as error:
             sentence = f"cannot read {scores_file}, the scores {again} ({error.strerror})"
             raise CheckpointError(sentence) from None
         if hashlib.sha256(content).hexdigest() != stated.get("scores_sha256"):
             raise CheckpointError(f"{scores_file} does not hold the scores {again}")
-        try:
+        with reading(path, CheckpointError, "evaluate again"):
             return cls._from(stated, content)
-        except KeyError as error:
-            raise CheckpointError(f"{path} has no key {error}; evaluate again") from None
 
     @classmethod
     def _from(cls, stated: dict[str, Any], content: bytes) -> Evaluation:
         """Put the two files together; the figures in ``stated`` are computed anew."""
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            num_bytes = sum(member.file_size for member in archive.infolist())
+        if num_bytes > _MOST_BYTES:
+            raise UnreadError(f"the scores hold {num_bytes} bytes, and allowed are {_MOST_BYTES}")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return cls.from_json(
                 stated, ids=arrays["ids"].tolist(), scores=arrays["scores"], labels=arrays["labels"]
             )
+
+
+def _check_scores(scores: Scores, labels: Labels, *, num_videos: int, num_classes: int) -> None:
+    """Refuse scores of a file that do not fit its videos and classes."""
+    shape = (num_videos, num_classes)
+    if scores.shape != shape or not np.isfinite(scores).all():
+        raise UnreadError(f"the scores are {scores.shape}, and {shape} finite ones are wanted")
+    is_in = labels.dtype.kind in "iu" and labels.shape == (num_videos,)
+    if not is_in or (num_videos and not (0 <= labels.min() and labels.max() < num_classes)):
+        raise UnreadError(f"the labels are not {num_videos} numbers of classes below {num_classes}")

@@ -14,12 +14,15 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from semivideo.base.checked import UnreadError, parsed, shown
 from semivideo.base.errors import ConfigError, DataError
-from semivideo.base.files import write_bytes
+from semivideo.base.files import read_bytes, step_after, sweep, write_bytes
+from semivideo.base.locks import locked
 from semivideo.base.places import NAMES, what_is
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.searching import video_paths
@@ -139,19 +142,27 @@ class PredictionFile:
                 f"{', '.join(_FORMATS)}"
             )
         self.path, self._model, self._top = path, model, top
-        self._found = {each.path: each for each in self._read()} if path.is_file() else {}
-        done = {name for name, each in self._found.items() if isinstance(each, Prediction)}
-        self.missing = [file for file in files if str(file) not in done]
+        self._lock = ExitStack()
+        self._files = files
+        self._take_in()
         # What others asked for stays in front.
         self._place = {str(file): number for number, file in enumerate(files)}
         self._next_save = time.monotonic() + _SAVE_SECONDS
 
     def __enter__(self) -> Self:
-        self.save()  # what cannot be written is better known before the work
+        self._lock.enter_context(locked(self.path, doing="write predictions into it"))
+        try:
+            sweep(self.path.parent, name=self.path.name)
+            self._take_in()  # another process may have ended just now
+            self.save()  # what cannot be written is better known before the work
+        except BaseException:
+            self._lock.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.save()
+        with self._lock:
+            self.save()
 
     def add(self, found: Found) -> None:
         """Add one file's predictions, or why there are none."""
@@ -169,14 +180,26 @@ class PredictionFile:
         end = time.monotonic()
         self._next_save = end + max(_SAVE_SECONDS, _LEAST_RATIO * (end - start))
 
+    def _take_in(self) -> None:
+        """Take over what the file has."""
+        there = self._read() if self.path.exists() else []
+        self._found = {each.path: each for each in there}
+        done = {name for name, each in self._found.items() if isinstance(each, Prediction)}
+        self.missing = [file for file in self._files if str(file) not in done]
+
     def _read(self) -> list[Found]:
         """What is in the file, if it was made in the same way."""
         try:
-            text = self.path.read_text(encoding="utf-8", errors=_NAMES)
+            text = read_bytes(self.path).decode("utf-8", errors=_NAMES)
             rows = _FORMATS[self.path.suffix].read(text) if text else []
-            models = {row["model"] for row in rows}
+            models = {_text(row["model"]) for row in rows}
             found = [from_json(row) for row in rows]
-        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        except OSError as error:
+            raise DataError(
+                f"cannot read {self.path}: {error.strerror}; {step_after(error)}",
+                path=str(self.path),
+            ) from None
+        except Exception as error:  # a file can hold anything, and so go wrong anywhere
             raise DataError(
                 f"{self.path} exists and is no table of predictions ({error}); choose another name",
                 path=str(self.path),
@@ -196,12 +219,18 @@ class PredictionFile:
 
 
 def from_json(row: dict[str, Any]) -> Found:
-    """Reverse of ``as_json``."""
+    """Reverse of ``as_json``; raises any error for a row that it has not made."""
     if "error" in row:
-        return Failure(row["path"], row["error"])
-    pairs = [(each["class"], each["probability"]) for each in row["predictions"]]
+        return Failure(_text(row["path"]), _text(row["error"]))
+    pairs = [(_text(each["class"]), float(each["probability"])) for each in row["predictions"]]
     classes, probabilities = zip(*pairs, strict=True)
-    return Prediction(row["path"], classes, probabilities)
+    return Prediction(_text(row["path"]), classes, probabilities)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise UnreadError(f"{shown(value)} is no text")
+    return value
 
 
 @dataclass(frozen=True)
@@ -237,11 +266,15 @@ def _from_csv(text: str) -> list[dict[str, Any]]:
     return rows
 
 
+def _from_text(text: str) -> Any:
+    return parsed(text, json.loads, "JSON")
+
+
 _FORMATS = {
     ".csv": _Format(_csv, _from_csv),
-    ".json": _Format(lambda rows, _: json.dumps(rows, indent=2) + "\n", json.loads),
+    ".json": _Format(lambda rows, _: json.dumps(rows, indent=2) + "\n", _from_text),
     ".jsonl": _Format(
         lambda rows, _: "".join(json.dumps(row) + "\n" for row in rows),
-        lambda text: [json.loads(line) for line in text.splitlines()],
+        lambda text: [_from_text(line) for line in text.splitlines()],
     ),
 }

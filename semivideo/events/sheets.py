@@ -20,9 +20,12 @@ from pathlib import Path
 
 from semivideo.base.endings import VIDEO_EXTENSIONS
 from semivideo.base.errors import DataError
+from semivideo.base.files import read_bytes as read_file
+from semivideo.base.files import step_after
 from semivideo.base.places import require_list
 from semivideo.events.workbook import is_workbook, workbook_text
 
+_MOST_BYTES = 1 << 30
 _DELIMITERS = ",;\t|"
 _MARKS = {
     b"\xff\xfe\0\0": "utf-32",
@@ -64,10 +67,10 @@ def read_bytes(path: Path) -> bytes:
     """Read a file that is to be a list; raises as ``read_text``."""
     require_list(path, video_endings=VIDEO_EXTENSIONS)
     try:
-        return path.read_bytes()
+        return read_file(path, most=_MOST_BYTES)
     except OSError as error:
         raise DataError(
-            f"cannot read the list {path}: {error.strerror}; check the path", path=str(path)
+            f"cannot read the list {path}: {error.strerror}; {step_after(error)}", path=str(path)
         ) from None
 
 
@@ -108,7 +111,10 @@ def delimiter_of(header: str, *, num_known: Callable[[Sequence[str]], int]) -> s
     """
 
     def score(delimiter: str) -> tuple[int, int]:
-        cells = next(csv.reader([header], delimiter=delimiter))
+        try:
+            cells = next(csv.reader([header], delimiter=delimiter))
+        except csv.Error:  # a cell of more than 131072 characters
+            return 0, 0
         return num_known(cells), len(cells)
 
     best = max(_DELIMITERS, key=score)

@@ -24,8 +24,9 @@ import torch
 from torch import Tensor
 
 from semivideo.base.errors import ConfigError, DataError, option
-from semivideo.base.files import replacing, write_bytes
+from semivideo.base.files import replacing, sweep, write_bytes
 from semivideo.base.jobs import ALONE, Part, num_cores
+from semivideo.base.locks import locked_folder
 from semivideo.base.progress import Progress
 from semivideo.base.randomness import key
 from semivideo.base.records import Clips, ClipSpec
@@ -101,6 +102,23 @@ def extract(
         DataError: The cache is of other videos.
         WriteError: A file cannot be written.
     """
+    with locked_folder(out, shared=part != ALONE, doing="make features in it"):
+        if part == ALONE and is_features(out):
+            for folder in (out, out / "shards"):
+                sweep(folder)
+        return _extracted(manifest, out, encoder, wanted, part, verify, progress)
+
+
+def _extracted(
+    manifest: Manifest,
+    out: Path,
+    encoder: Encoder,
+    wanted: Wanted,
+    part: Part,
+    verify: bool,
+    progress: Progress | None,
+) -> FeatureCache:
+    """As ``extract``, where nobody else is at work but those who share it."""
     form = _begun(manifest, out, encoder, wanted)
     found = FeatureCache(out, form)
     mine = range(form.num_shards)[part[0] :: part[1]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semivideo.base.checked import UnreadError, read_json
 from semivideo.base.errors import DataError
+from semivideo.base.files import read_bytes, require_regular
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.features.feature_form import MANIFEST, FeatureForm, shard_files
 
@@ -72,10 +73,10 @@ class FeatureCache:
         """
         _, file = shard_files(self.folder, shard)
         try:
-            found = json.loads(file.read_bytes())
-            if {"shape", "num_bytes", "crc32", "errors"} <= found.keys():
+            found = read_json(file)
+            if _is_description(found):
                 return dict(found)
-        except (OSError, ValueError, AttributeError, RecursionError):
+        except (OSError, UnreadError):
             pass
         raise DataError(f"{file} is missing or broken; make the features again", path=str(file))
 
@@ -87,8 +88,9 @@ class FeatureCache:
         """
         path, _ = shard_files(self.folder, shard)
         try:
+            require_regular(path)
             array: Features = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, SyntaxError, TypeError) as error:
             raise DataError(f"cannot read {path}: {error}; {self._again}", path=str(path)) from None
         if array.shape != self.form.shape_of(shard) or array.dtype != np.float16:
             raise DataError(
@@ -104,7 +106,7 @@ class FeatureCache:
             shard
             for shard in range(self.form.num_shards)
             if not self.is_there(shard)
-            or zlib.crc32(shard_files(self.folder, shard)[0].read_bytes())
+            or zlib.crc32(read_bytes(shard_files(self.folder, shard)[0]))
             != self.description(shard)["crc32"]
         ]
 
@@ -129,3 +131,17 @@ class FeatureCache:
     @property
     def _again(self) -> str:
         return "make it again with: semivideo features ... --verify"
+
+
+def _is_description(found: Any) -> bool:
+    """Whether a description has all that is read of it, in the right kinds."""
+    if not isinstance(found, dict):
+        return False
+    shape, errors = found.get("shape"), found.get("errors")
+    return (
+        isinstance(shape, list)
+        and all(isinstance(each, int) for each in [*shape, found.get("num_bytes")])
+        and isinstance(found.get("crc32"), int)
+        and isinstance(errors, dict)
+        and all(row.isdecimal() and isinstance(why, str) for row, why in errors.items())
+    )

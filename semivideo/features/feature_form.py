@@ -8,13 +8,12 @@ FEATURES/shards/00000.json    checksum of that file, and why videos have no feat
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
-from semivideo.base.checked import Section, sentence
+from semivideo.base.checked import Section, read_json, sentence
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.files import write_first
 from semivideo.encoders.encoder import Encoder, Preprocessing
@@ -52,13 +51,13 @@ class FeatureForm(Section):
     """Frames of a view, spread over the video."""
     flip: bool = True
     """Whether views may be mirrored."""
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, le=100_000)
     """Steps in time that the encoder gives for so many frames."""
-    dim: int = Field(ge=1)
+    dim: int = Field(ge=1, le=1_000_000)
     """Numbers a step."""
-    videos_per_shard: int = Field(ge=1)
+    videos_per_shard: int = Field(ge=1, le=1_000_000)
     """Videos in a file."""
-    num_videos: int = Field(ge=0)
+    num_videos: int = Field(ge=0, le=100_000_000)
     """Rows of the manifest."""
     videos: str
     """Digest of the manifest."""
@@ -92,7 +91,7 @@ class FeatureForm(Section):
         file = folder / FORM_FILE
         again = f"make it again with: semivideo features VIDEOS --out {folder}"
         try:
-            content: Any = json.loads(file.read_bytes())
+            content: Any = read_json(file)
             form = cls.model_validate(content)
         except FileNotFoundError:
             raise DataError(

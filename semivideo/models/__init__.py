@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import typing
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from semivideo.base.errors import ConfigError, nearest
+from semivideo.base.foreign_code import imported
 from semivideo.models.c3d import C3D
 from semivideo.models.contract import Network
 from semivideo.models.efficientnet_lite import EfficientNetLite0
@@ -164,20 +164,19 @@ def _factory(name: str) -> Callable[..., Network]:
 
 def _own_factory(name: str) -> Callable[..., Network]:
     """Import ``module:Class``; anything that makes no Network is refused before it is called."""
-    module, colon, attribute = name.partition(":")
-    if not colon:
+    if ":" not in name:
         known = [*NETWORKS, *HEADS, *FOREIGN]
         raise ConfigError(
             f"no network {name!r}{nearest(name, known)} [known: {', '.join(known)}; or "
             "module:Class]"
         )
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+        found = imported(name)
+    except ImportError as error:
         raise ConfigError(
             f"cannot import network {name!r}: {error}; is it on PYTHONPATH?"
         ) from None
-    # A card may name anything; only what says that it makes a network is called.
+    # Only what says that it makes a network is called.
     made = _returned(found) if inspect.isfunction(found) else found
     is_network = isinstance(made, type) and issubclass(made, Network)
     if not is_network or (made is found and inspect.isabstract(found)):

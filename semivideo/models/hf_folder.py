@@ -7,7 +7,6 @@ are read as weights only, and transformers is imported only when a function here
 from __future__ import annotations
 
 import importlib
-import json
 import pickle
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 import safetensors
 import torch
 
+from semivideo.base.checked import UnreadError, read_json
 from semivideo.base.errors import CheckpointError, ConfigError, MissingExtraError
 
 SHOWN = 5
@@ -79,12 +79,12 @@ def stored_config(folder: Path) -> dict[str, Any]:
     """
     file = folder / "config.json"
     try:
-        stored = json.loads(file.read_bytes())
+        stored = read_json(file)
     except FileNotFoundError:
         raise ConfigError(
             f"there is no {file}; give a folder of a transformers model, or write save_pretrained"
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except UnreadError as error:
         raise ConfigError(f"cannot read {file}: {error}; copy the folder again") from None
     return dict(stored) if isinstance(stored, dict) else {}
 

@@ -20,10 +20,11 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from semivideo.base.checked import sentence
+from semivideo.base.checked import UnreadError, parsed, sentence
 from semivideo.base.errors import CheckpointError, ConfigError
-from semivideo.base.files import replacing
-from semivideo.models import create
+from semivideo.base.files import read_bytes, replacing, step_after
+from semivideo.base.foreign_code import refuse_foreign
+from semivideo.models import HEADS, NETWORKS, create
 from semivideo.models.contract import Network
 from semivideo.settings import ModelCard
 
@@ -84,8 +85,9 @@ def save_network(folder: Path, network: Network, card: ModelCard) -> None:
 def load_network(folder: Path) -> tuple[Network, ModelCard]:
     """Rebuild a saved network, ready for testing (``eval``), on the CPU.
 
-    A card that names ``module:Class`` imports that module from the Python path, never from
-    ``folder``, and only what declares itself a ``Network``, or to return one, is called.
+    A card that names ``module:Class`` is refused unless the user allows that module, see
+    ``base.foreign_code``; then it is imported from the Python path, never from ``folder``, and only
+    what declares itself a ``Network``, or to return one, is called.
 
     Args:
         folder: The folder ``model`` of a run, or a copy of it.
@@ -98,6 +100,7 @@ def load_network(folder: Path) -> tuple[Network, ModelCard]:
         what = "is a file" if folder.exists() else "does not exist"
         raise CheckpointError(f"model folder {folder} {what}; give the folder 'model' of a run")
     card = read_card(folder / CARD)
+    refuse_foreign([card.network.name, card.network.options], file=folder / CARD)
     path = folder / WEIGHTS
     content = _read(path)
     _refuse_pickle(path, content)
@@ -108,10 +111,7 @@ def load_network(folder: Path) -> tuple[Network, ModelCard]:
             f"{card.weights_sha256[:8]}...); copy both files of one training again"
         )
     weights = _tensors(path, content)
-    try:
-        network = create(card.network.name, len(card.classes), **card.network.options)
-    except ConfigError as error:
-        raise CheckpointError(f"{folder / CARD}: {error}; restore the card") from None
+    network = _built(card, folder / CARD, num_bytes=len(content))
     missing, unexpected, misshapen = _compare(network.state_dict(), weights)
     if missing or unexpected or misshapen:
         differences = [
@@ -123,6 +123,7 @@ def load_network(folder: Path) -> tuple[Network, ModelCard]:
             f"{path} does not fit {card.network.name} with {len(card.classes)} classes: "
             f"{'; '.join(differences)}. Restore {CARD}"
         )
+    _check_values(path, network.state_dict(), weights)
     network.load_state_dict(weights)
     return network.eval(), card
 
@@ -162,6 +163,7 @@ def load_pretrained(network: Network, file: Path) -> PretrainedReport:
             f"{file} has no weight of {type(network).__name__} (it has {names or 'none'}); "
             "rename its keys to the network's"
         )
+    _check_values(file, {name: own[name] for name in loaded}, found)
     network.load_state_dict({name: found[name] for name in loaded}, strict=False)
     return PretrainedReport(tuple(loaded), tuple(missing), tuple(unexpected), tuple(reinitialized))
 
@@ -179,10 +181,33 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     return _torch_weights(file, content) if _is_pickle(content) else _tensors(file, content)
 
 
+def _built(card: ModelCard, file: Path, *, num_bytes: int) -> Network:
+    """The network of a card; first without memory, for a card may ask for any size."""
+    options = card.network.options
+    try:
+        if card.network.name in {**NETWORKS, **HEADS}:
+            with torch.device("meta"):
+                shapes = create(card.network.name, len(card.classes), **options).state_dict()
+            wanted = sum(tensor.numel() for tensor in shapes.values())
+            if wanted > num_bytes:
+                raise CheckpointError(
+                    f"{file} asks for a network of {wanted} numbers, and {WEIGHTS} has {num_bytes} "
+                    "bytes; restore the card"
+                )
+        return create(card.network.name, len(card.classes), **options)
+    except ConfigError as error:
+        raise CheckpointError(f"{file}: {error}; restore the card") from None
+    except (RuntimeError, MemoryError, OverflowError, TypeError, ValueError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(
+            f"{file} names a network that cannot be built ({why}); restore the card"
+        ) from None
+
+
 def _read(path: Path) -> bytes:
     """Content of a file that must be there."""
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except FileNotFoundError:
         beside = sorted(path.parent.glob("*.pt")) + sorted(path.parent.glob("*.pth"))
         hint = "; the folder was not copied completely"
@@ -190,7 +215,10 @@ def _read(path: Path) -> bytes:
             hint = f"; {beside[0].name} beside it is a pickle, which can run code and is not opened"
         raise CheckpointError(f"there is no {path}{hint}") from None
     except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror}; check the file") from None
+        why = f"{error.strerror or error}; {step_after(error, otherwise='check the file')}"
+        raise CheckpointError(f"cannot read {path}: {why}") from None
+    except MemoryError:
+        raise CheckpointError(f"{path} is larger than the memory; name another folder") from None
 
 
 def _is_pickle(content: bytes) -> bool:
@@ -218,9 +246,11 @@ def read_card(path: Path) -> ModelCard:
     """
     content = _read(path)
     try:
-        return ModelCard.model_validate_json(content)
+        return ModelCard.model_validate(parsed(content, json.loads, "JSON"))
+    except UnreadError as error:
+        raise CheckpointError(f"{error.about(path)}; restore it") from None
     except ValidationError as error:
-        fault = error.errors()[0]
+        fault = error.errors(include_url=False)[0]
         if fault["type"] == "json_invalid":
             raise CheckpointError(f"{path} is not JSON ({fault['msg']}); restore it") from None
         if fault["type"] == "missing":
@@ -244,7 +274,7 @@ def _torch_weights(path: Path, content: bytes) -> dict[str, Tensor]:
     """Read a state dict written by torch.save, without running code from it."""
     try:
         loaded: Any = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # a file can hold anything, and so go wrong anywhere
         is_object = isinstance(error, pickle.UnpicklingError)
         reason = "it holds other objects" if is_object else str(error).partition("\n")[0]
         raise CheckpointError(
@@ -273,6 +303,23 @@ def _compare(
         if name in found and found[name].shape != own[name].shape
     }
     return missing, unexpected, misshapen
+
+
+def _check_values(path: Path, own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Refuse numbers of another kind, and those that are not finite."""
+    for name, tensor in own.items():
+        given = found.get(name)
+        if given is None:
+            continue
+        if given.is_floating_point() != tensor.is_floating_point() or given.is_complex():
+            raise CheckpointError(
+                f"{path} holds {name} as {given.dtype}, and {tensor.dtype} is wanted; restore it"
+            )
+        if given.is_floating_point() and not given.float().isfinite().all():
+            raise CheckpointError(
+                f"{path} holds numbers in {name} that are not finite; take an earlier checkpoint, "
+                "or other weights"
+            )
 
 
 def _classifier_weights(network: Network) -> set[str]:

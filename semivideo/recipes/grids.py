@@ -20,6 +20,7 @@ from typing import Any, Literal
 import yaml
 
 from semivideo.base.errors import ConfigError, nearest
+from semivideo.base.files import read_bytes
 from semivideo.recipes import RECIPES
 from semivideo.settings import read_yaml
 
@@ -243,8 +244,8 @@ def find_grid(name: str) -> Grid:
             f"no grid {name!r}{nearest(name, GRIDS)} [known: {', '.join(GRIDS)}; or a YAML file]"
         )
     try:
-        content = read_yaml(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = read_yaml(read_bytes(file).decode("utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read the grid {file}: {error}; correct the file") from None
     return _checked(content, file)
 

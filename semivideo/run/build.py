@@ -7,7 +7,6 @@ from their own sections, and the remaining keywords are the keys of the section 
 
 from __future__ import annotations
 
-import importlib
 import typing
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from semivideo import models
 from semivideo.base.errors import CheckpointError, ConfigError, nearest
+from semivideo.base.foreign_code import imported
 from semivideo.base.records import ClipSpec
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.loader import Streams
@@ -48,10 +48,9 @@ def method_class(name: str) -> type[Method]:
             f"no method {name!r}{nearest(name, tables)} [known: {', '.join(tables)}; "
             "or module:Class]"
         )
-    module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        found = imported(name)
+    except ImportError as error:
         raise ConfigError(f"cannot import method {name!r}: {error}; is it on PYTHONPATH?") from None
     if not (isinstance(found, type) and issubclass(found, Method)):
         raise ConfigError(f"{name!r} is not a subclass of semivideo.methods.Method")

@@ -21,9 +21,11 @@ class Run:
 
     Attributes:
         folder: Its run folder.
+        allow: Modules of the user's own that its settings may name, see ``base.foreign_code``.
     """
 
     folder: RunFolder
+    allow: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -70,7 +72,7 @@ class Run:
             what = f"{self.summary['steps']} steps in {duration(self.summary['seconds'])}"
             if not self.summary["steps"]:
                 what = f"computed in {duration(self.summary['seconds'])}"
-        method = self.folder.settings().method.name
+        method = self.folder.settings(is_built=False).method.name
         return f"<Run {self.path}: {method}, {what}, {self.split!r}{self._how_good()}>"
 
     def _how_good(self) -> str:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from semivideo.base.errors import CheckpointError, DataError
+from semivideo.base.foreign_code import allowing
 from semivideo.base.jobs import ALONE, part_file, part_of_job
 from semivideo.base.places import not_a_run, what_is
 from semivideo.base.progress import Progress
@@ -25,17 +26,23 @@ from semivideo.runfolder import RunFolder
 from semivideo.settings import Decoder, ModelCard
 
 
-def load(folder: str | Path, *, decoder: Decoder = "software") -> Recognizer:
+def load(
+    folder: str | Path, *, decoder: Decoder = "software", allow: Sequence[str] = ()
+) -> Recognizer:
     """Return a trained network with its preprocessing.
+
+    Nothing of the folder is run, and nothing is imported that it names, unless allowed.
 
     Args:
         folder: ``RUN/model``, or ``RUN`` itself.
         decoder: Who decodes video files, see ``Recognizer``.
+        allow: Modules of your own that may be imported where the folder names their networks.
 
     Raises:
         CheckpointError: There is no usable network.
     """
-    return Recognizer.load(_model_of(Path(folder)), decoder=decoder)
+    with allowing(allow):
+        return Recognizer.load(_model_of(Path(folder)), decoder=decoder)
 
 
 def card_of(folder: str | Path) -> ModelCard:
@@ -59,6 +66,7 @@ def predict(
     out: str | Path | None = None,
     ray: bool = False,
     decoder: Decoder = "software",
+    allow: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> list[Prediction]:
     """Name the most probable classes of video files.
@@ -71,6 +79,7 @@ def predict(
         out: A .csv, .json or .jsonl file to write to as well, see ``evaluation.prediction_file``.
         ray: Spread the files over a Ray cluster.
         decoder: Who decodes the files, see ``load``.
+        allow: As in ``load``.
         progress: See ``semivideo.api``.
 
     Returns:
@@ -87,6 +96,7 @@ def predict(
         out=out,
         ray=ray,
         decoder=decoder,
+        allow=allow,
         progress=progress,
     )
     made = []
@@ -107,6 +117,7 @@ def predictions(
     out: str | Path | None = None,
     ray: bool = False,
     decoder: Decoder = "software",
+    allow: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Iterator[Prediction | Failure]:
     """Give the predictions of files as they are made, and go on past files that cannot be read.
@@ -122,13 +133,15 @@ def predictions(
         out: File to write to.
         ray: Spread the files over a Ray cluster.
         decoder: Who decodes the files, see ``load``.
+        allow: As in ``load``.
         progress: See ``semivideo.api``.
 
     Raises:
         SemiVideoError: There is no usable network, or ``out`` cannot be used.
     """
     path = Path(run.path if isinstance(run, Run) else run)
-    recognizer = load(path, decoder=decoder)
+    allow = (*allow, *(run.allow if isinstance(run, Run) else ()))
+    recognizer = load(path, decoder=decoder, allow=allow)
     files = video_files(videos)
     part = part_of_job() if out is not None and not ray else ALONE
     files = files[part[0] :: part[1]]
@@ -143,7 +156,11 @@ def predictions(
         missing = files if table is None else table.missing
         if ray:
             made = cluster.predictions(
-                _model_of(path), missing, top=top, protocol=protocol, decoder=decoder
+                *(_model_of(path), missing),
+                top=top,
+                protocol=protocol,
+                decoder=decoder,
+                allow=allow,
             )
         else:
             made = predicted(partial(recognizer.predict, top=top, protocol=protocol), missing)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from semivideo.base.errors import ConfigError, nearest
+from semivideo.base.foreign_code import modules_of
 from semivideo.encoders.initial import with_weights
 from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.methods import Method
@@ -53,6 +54,15 @@ class Wanted:
         """The method, by whichever way it was named."""
         keys = self.settings if isinstance(self.settings, dict) else {}
         return self.method or keys.get("method.name")
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules of the user's own that he names, which may be imported."""
+        given = self.settings
+        names: Any = given.to_mapping() if isinstance(given, Settings) else given or {}
+        method = self.method if isinstance(self.method, str) else ""
+        own = set() if isinstance(self.method, str | None) else {self.method.__module__}
+        return tuple(sorted(modules_of([names, method]) | own))
 
     def resolved(self, recipe: str | None = None, *, method: str | None = None) -> Settings:
         """Return complete settings.

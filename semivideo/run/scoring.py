@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from semivideo.base.errors import DataError
+from semivideo.base.files import sweep
+from semivideo.base.foreign_code import allowing
+from semivideo.base.locks import locked
 from semivideo.base.progress import Progress
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
@@ -28,6 +32,7 @@ def evaluate(
     protocol: str | None = None,
     videos: Videos | None = None,
     decoder: Decoder = "software",
+    allow: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score held-out videos with the trained network, and keep the scores in the run folder.
@@ -38,6 +43,7 @@ def evaluate(
         videos: Other labelled videos to score; None takes the test videos of the run's split.
             Those that the run was trained on are told apart, see ``Evaluation.trained_on``.
         decoder: Who decodes the files, see ``load``.
+        allow: As in ``load``.
         progress: See ``semivideo.api``.
 
     Raises:
@@ -45,6 +51,18 @@ def evaluate(
         DataError: There is nothing to score, or nothing that the run was not trained on.
     """
     folder = run.folder if isinstance(run, Run) else RunFolder.open(run)
+    with allowing([*allow, *(run.allow if isinstance(run, Run) else ())]):
+        return _evaluated(folder, protocol, videos, decoder, progress)
+
+
+def _evaluated(
+    folder: RunFolder,
+    protocol: str | None,
+    videos: Videos | None,
+    decoder: Decoder,
+    progress: Progress | None,
+) -> Evaluation:
+    """As ``evaluate``, with what may be imported settled."""
     recognizer = load(folder.path, decoder=decoder)
     if videos is not None:
         manifest = as_manifest(videos, progress=progress)
@@ -63,7 +81,9 @@ def evaluate(
             )
         target = folder.evaluation_file
         found = evaluate_videos(recognizer, manifest, ids, protocol=protocol, progress=progress)
-    found.write(target)
+    with locked(folder.path, doing="write into it", patience_seconds=60):
+        sweep(folder.path, name=f"{target.stem}*")
+        found.write(target)
     return found
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from semivideo.base.errors import ConfigError, DataError, option
+from semivideo.base.foreign_code import allowing, refuse_foreign
+from semivideo.base.locks import locked
 from semivideo.base.progress import Progress
 from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest
@@ -61,6 +64,7 @@ def train(
     resume: str | Path | None = None,
     from_run: str | Path | None = None,
     estimate: bool = True,
+    allow: Sequence[str] = (),
     budget: str | None = None,
     progress: Progress | None = None,
 ) -> Run:
@@ -87,6 +91,8 @@ def train(
         from_run: A run to begin from instead of ``videos``: a new training on its videos, split and
             settings with the answers given about it (``review``).
         estimate: Whether to cross-validate; False leaves it out.
+        allow: Modules of your own that may be imported where a resumed run names them; those of
+            ``method`` and ``settings`` may.
         budget: Time for choosing and training where both are chosen, such as "90s", "10m" or "2h";
             None for ten minutes.
         progress: See ``semivideo.api``.
@@ -105,19 +111,19 @@ def train(
                 f"{option(extra[0])}"
             )
         run = RunFolder.open(resume)
-        _check_resumed(run)
-        return Run(proceed(run, progress=progress))
+        with allowing(allow):
+            _check_resumed(run)
+            return Run(proceed(run, progress=progress), tuple(allow))
     changes = {"engine.estimate": 0} if not estimate else {}
     if from_run is not None:
-        others: dict[str, Any] = {"labels_per_class": labels_per_class, "budget": budget}
-        given = {"videos": videos, "method": method, "split": split, "recipe": recipe, **others}
-        return _train_from(
-            from_run,
-            given,
-            Wanted(steps=steps, seed=seed, settings=_with(settings, changes)),
-            out,
-            progress,
-        )
+        named: dict[str, Any] = {
+            **{"videos": videos, "method": method, "split": split, "recipe": recipe},
+            **{"labels_per_class": labels_per_class, "budget": budget},
+        }
+        wanted = Wanted(steps=steps, seed=seed, settings=_with(settings, changes))
+        own = (*allow, *wanted.modules)
+        with allowing(own):
+            return replace(_train_from(from_run, named, wanted, out, progress), allow=own)
     if videos is None or out is None:
         missing = option("videos" if videos is None else "out")
         raise ConfigError(
@@ -131,20 +137,22 @@ def train(
     wanted = Wanted(
         recipe=recipe, method=method, steps=steps, seed=seed, settings=_with(settings, changes)
     )
-    wanted.check()
-    if budget is not None and not wanted.is_undecided:
-        raise ConfigError(
-            f"{option('budget')} is for a training that is chosen, and this one is named; leave "
-            f"it out, or leave out {option('recipe')}, {option('method')} and networks"
+    own = (*allow, *wanted.modules)
+    with allowing(own):
+        wanted.check()
+        if budget is not None and not wanted.is_undecided:
+            raise ConfigError(
+                f"{option('budget')} is for a training that is chosen, and this one is named; "
+                f"leave it out, or leave out {option('recipe')}, {option('method')} and networks"
+            )
+        run = begin(
+            out,
+            wanted,
+            budget=seconds_of(budget or USUAL),
+            manifest=lambda: as_manifest(videos, progress=progress),
+            split=lambda manifest: chosen_split(manifest, split, labels_per_class, seed or 0),
         )
-    run = begin(
-        out,
-        wanted,
-        budget=seconds_of(budget or USUAL),
-        manifest=lambda: as_manifest(videos, progress=progress),
-        split=lambda manifest: chosen_split(manifest, split, labels_per_class, seed or 0),
-    )
-    return Run(proceed(run, progress=progress))
+        return Run(proceed(run, progress=progress), own)
 
 
 def _train_from(
@@ -163,6 +171,7 @@ def _train_from(
     if out is None:
         raise ConfigError(f"train needs {option('out')}: a new folder for the run")
     found = continued(run)
+    refuse_foreign(found.settings.to_mapping(), file=RunFolder(run).settings_file)
     own = wanted.settings or {}
     settings = own if isinstance(own, Settings) else found.settings.updated(own)
     _LOG.info(
@@ -172,6 +181,7 @@ def _train_from(
     begun = begin(
         out,
         replace(wanted, settings=settings),
+        budget=seconds_of(USUAL),
         manifest=lambda: found.manifest,
         split=lambda manifest: found.split,
     )
@@ -243,7 +253,7 @@ def _write(
             _check_step(settings, videos, parts)
         videos.write(run.manifest_file)
         parts.write(run.split_file)
-        run.write_text(run.settings_file, settings.to_yaml())
+        run.begun(settings)
     except BaseException:
         shutil.rmtree(run.path)  # it was made empty by this call
         raise
@@ -271,12 +281,22 @@ def proceed(run: RunFolder, *, progress: Progress | None = None) -> RunFolder:
     Raises:
         SemiVideoError: What stops a training; the run folder can be resumed.
     """
-    if Stage.is_open(run):
-        choose(run, progress=progress)
+    runtime = Runtime()
+    with locked(run.path, doing="train in it") if runtime.is_main else nullcontext():
+        if runtime.is_main:
+            run.sweep()
+        if Stage.is_open(run):
+            choose(run, progress=progress)
+        return _proceeded(run, progress)
+
+
+def _proceeded(run: RunFolder, progress: Progress | None) -> RunFolder:
+    """As ``proceed``, where nobody else writes."""
     settings, split = run.settings(), Split.read(run.split_file)
     manifest = Manifest.read(run.manifest_file)
+    runtime = Runtime(precision=settings.engine.precision)
     unreadable = warn_of_unreadable(manifest)
-    job = Job(settings, manifest, split, Runtime(precision=settings.engine.precision))
+    job = Job(settings, manifest, split, runtime)
     streams = build.build_streams(settings, manifest=manifest, split=split)
     if settings.features is None:
         store = filled_store(

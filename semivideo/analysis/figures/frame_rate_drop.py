@@ -23,6 +23,7 @@ from semivideo import models
 from semivideo.analysis import drawing
 from semivideo.analysis.groups import Trained, by_method
 from semivideo.base.errors import CheckpointError
+from semivideo.base.foreign_code import refuse_foreign
 from semivideo.base.progress import Progress
 from semivideo.data.video.decode import Image
 from semivideo.engine.checkpoint import Checkpoints
@@ -157,6 +158,7 @@ def _networks(trained: Trained, *, auxiliary: bool) -> dict[str, Recognizer]:
             f"the {lack} the auxiliary network of {trained.run.path}; set auxiliary=false, or add "
             "a supervised run with the auxiliary's network"
         )
+    refuse_foreign([settings.name, settings.options], file=trained.run.settings_file)
     network = models.create(settings.name, len(deployed.card.classes), **settings.options)
     tune(network, settings, owner="networks.auxiliary")
     start = "auxiliary."

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -38,7 +37,12 @@ from semivideo.analysis.drawing import (
     save_picture,
 )
 from semivideo.analysis.groups import Trained
-from semivideo.analysis.pseudo_labels import pseudo_label_quality, true_classes, without_labeled
+from semivideo.analysis.pseudo_labels import (
+    pseudo_label_quality,
+    read_pseudo_labels,
+    true_classes,
+    without_labeled,
+)
 from semivideo.base.errors import ConfigError
 from semivideo.evaluation.metrics import Evaluation
 from semivideo.runfolder import RunFolder
@@ -146,7 +150,7 @@ def _quality(trained: Trained, truth: Mapping[str, str] | None) -> pa.Table:
     """Quality of a run's pseudo-labels over training, of all its networks together."""
     columns, manifest = ["step", "video", "label", "kept"], trained.manifest
     if trained.run.pseudo_labels_file.exists():
-        table = pq.read_table(trained.run.pseudo_labels_file, columns=columns)
+        table = read_pseudo_labels(trained.run).select(columns)
     else:
         table = pa.table({name: pa.array([], pa.int32()) for name in columns})
     labels = manifest.labels if truth is None else [truth.get(id) for id in manifest.ids]

@@ -9,7 +9,6 @@ CACHE/shards/00000.index      see ``index``; written after the tar file
 from __future__ import annotations
 
 import hashlib
-import json
 import shlex
 from collections.abc import Set
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from semivideo.base.checked import Section, sentence
+from semivideo.base.checked import Section, UnreadError, read_json, reading, sentence
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.files import write_bytes, write_first
 from semivideo.data.cache.coding import DEFAULT_QUALITY, Kind, Quality
@@ -27,6 +26,7 @@ from semivideo.data.catalogue.manifest import Manifest
 FORMAT = 1
 MANIFEST = "manifest.parquet"
 FORM_FILE = "cache.json"
+_MOST_VIDEOS = 100_000_000
 _LEAST_RATE_FACTOR, _WORST_RATE_FACTOR, _BEST_JPEG = 1, 51, 100
 
 
@@ -35,9 +35,9 @@ class CacheForm(Section):
 
     version: int = FORMAT
     """Version of the folder's layout."""
-    short_side: int = Field(128, ge=16)
+    short_side: int = Field(128, ge=16, le=8192)
     """Short side of the stored frames in pixels; smaller videos are not enlarged."""
-    every: int = Field(1, ge=1)
+    every: int = Field(1, ge=1, le=1_000_000)
     """Every how many frames of a video one is stored."""
     format: Kind = "jpeg"
     """What frames are stored as."""
@@ -45,9 +45,9 @@ class CacheForm(Section):
     """JPEG's in [1, 100], x264's rate factor in [1, 51], or lossless; None for the usual one."""
     flow: bool = False
     """Whether the optical flow of each frame to the next is stored as well."""
-    videos_per_shard: int = Field(1, ge=1)
+    videos_per_shard: int = Field(1, ge=1, le=_MOST_VIDEOS)
     """Videos in a tar file."""
-    num_videos: int = Field(ge=0)
+    num_videos: int = Field(ge=0, le=_MOST_VIDEOS)
     """Rows of the manifest."""
     videos: str
     """Digest of the manifest, see ``digest_of``."""
@@ -111,7 +111,7 @@ class CacheForm(Section):
         """
         file = folder / FORM_FILE
         try:
-            content = json.loads(file.read_text())
+            content = read_json(file)
             version = content["version"]
         except FileNotFoundError:
             raise DataError(
@@ -119,7 +119,7 @@ class CacheForm(Section):
                 f"semivideo prepare VIDEOS --out {shlex.quote(str(folder))}",
                 path=str(folder),
             ) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (UnreadError, KeyError, TypeError) as error:
             raise DataError(
                 f"{file} cannot be read ({error}); restore it", path=str(file)
             ) from None
@@ -129,7 +129,8 @@ class CacheForm(Section):
                 f"layout {FORMAT}; make the cache again",
                 path=str(folder),
             )
-        return cls.make(**content)
+        with reading(file, DataError, "restore it, or make the cache again"):
+            return cls.make(**content)
 
     def write(self, folder: Path, *, is_alone: bool = True) -> None:
         """Write ``cache.json`` at once; raises as ``files.replacing``.

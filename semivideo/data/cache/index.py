@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semivideo.base.checked import UnreadError, parsed, reading, shown
 from semivideo.base.errors import DataError
-from semivideo.base.files import write_bytes
+from semivideo.base.files import open_regular, write_bytes
 
 VIDEO = np.dtype(
     [
@@ -86,15 +87,23 @@ class ShardIndex:
 
     def __init__(self, path: Path, *, is_checked: bool = False) -> None:
         content = _mapped(path)
+        with reading(path, DataError, "make the shard again with semivideo prepare --verify"):
+            self._read(path, content, is_checked=is_checked)
+
+    def _read(self, path: Path, content: mmap.mmap, *, is_checked: bool) -> None:
         if not is_checked and zlib.crc32(memoryview(content)[: -_END.size]) != _checksum(content):
             raise DataError(f"index {path.name} is damaged", path=str(path))
         _, length = _START.unpack_from(content)
         start = _START.size + length
-        self.header = Header(**json.loads(content[_START.size : start]))
+        self.header = _header(parsed(content[_START.size : start], json.loads, "JSON"))
         num_videos, num_pieces = self.header.num_videos, self.header.num_pieces
         self.videos: NDArray[Any] = np.frombuffer(content, VIDEO, num_videos, start)
         start += self.videos.nbytes
         self.pieces: NDArray[Any] = np.frombuffer(content, PIECE, num_pieces, start)
+        stored = self.videos["num_stored"].astype(np.int64) + self.videos["num_flows"]
+        ends = self.videos["first"] + stored.astype(np.uint64)
+        if num_videos and ends.max() > num_pieces:
+            raise UnreadError(f"a video has piece {ends.max()}, and there are {num_pieces}")
 
     def pieces_of(self, video: Any) -> NDArray[Any]:
         """The pieces of a record of ``videos``: its frames, then its flow images."""
@@ -110,10 +119,25 @@ def write_index(path: Path, header: Header, *, videos: NDArray[Any], pieces: NDA
     write_bytes(path, content + _END.pack(zlib.crc32(content)))
 
 
+def _header(found: Any) -> Header:
+    """The header, if it says what one says."""
+    header = Header(**found)
+    counts = {name: value for name, value in asdict(header).items() if name != "errors"}
+    for name, value in counts.items():
+        if type(value) is not int or not 0 <= value < 2**62:
+            raise UnreadError(f"{name} is {shown(value)}, and allowed are whole numbers from 0 on")
+    errors = header.errors
+    if not isinstance(errors, dict) or not all(
+        row.isdecimal() and isinstance(why, str) for row, why in errors.items()
+    ):
+        raise UnreadError("errors maps no rows to reasons")
+    return header
+
+
 def _mapped(path: Path) -> mmap.mmap:
     """The file's bytes, if they begin like an index."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
         raise DataError(f"index {path.name} is missing", path=str(path)) from None

@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 
 from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.files import sweep
 from semivideo.base.jobs import ALONE, Part, num_cores
+from semivideo.base.locks import locked_folder
 from semivideo.base.progress import Progress
 from semivideo.data.cache.estimate import Estimate, check_room, estimated
 from semivideo.data.cache.form import (
@@ -125,8 +127,29 @@ def prepare(
         WriteError: There is too little room, or a file cannot be written.
     """
     work = work or Work()
-    threads = work.threads or num_cores()
     given = {name: value for name, value in (wanted or {}).items() if value is not None}
+    is_alone = work.part == ALONE
+    with locked_folder(out, shared=not is_alone, doing="prepare it"):
+        if is_alone and is_cache(out):
+            for folder in (out, out / "shards"):
+                sweep(folder)
+        return _prepared(
+            manifest, out, given, verify=verify, work=work, told=(on_estimate, progress)
+        )
+
+
+def _prepared(
+    manifest: Manifest,
+    out: Path,
+    given: dict[str, Any],
+    *,
+    verify: bool,
+    work: Work,
+    told: tuple[Callable[[Estimate], None] | None, Progress | None],
+) -> Prepared:
+    """As ``prepare``, where nobody else is at work but those who share it."""
+    on_estimate, progress = told
+    threads = work.threads or num_cores()
     form, estimate = _begun(manifest, out, given, threads=threads, is_alone=work.part == ALONE)
     Manifest(manifest.table, root=manifest.root, cache=str(out)).write(out / MANIFEST)
     (out / "shards").mkdir(exist_ok=True)
@@ -144,8 +167,8 @@ def prepare(
         if on_estimate is not None:
             on_estimate(estimate.part(num_videos=len(rows), num_frames=num_frames))
         num_videos = sum(len(form.rows_of(number)) for number in mine)
-        told = _counted("prepare", num_videos, progress, done=num_videos - len(rows))
-        (work.make or partial(_make, manifest, threads=threads))(out, todo, told)
+        counted = _counted("prepare", num_videos, progress, done=num_videos - len(rows))
+        (work.make or partial(_make, manifest, threads=threads))(out, todo, counted)
     return summary(manifest, out, damaged=list(damaged.values()))
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.files import open_regular
 from semivideo.base.records import ClipSpec, Indices
 from semivideo.data.cache.coding import Bytes, decode_images, decode_video, pieces_of_frames
 from semivideo.data.cache.form import (
@@ -286,7 +287,7 @@ class _Shard:
             num_bytes = self.tar.stat().st_size
             if num_bytes != self.index.header.tar_bytes:
                 raise DataError(f"it has {num_bytes} bytes, not {self.index.header.tar_bytes}")
-            with self.tar.open("rb") as file:
+            with open_regular(self.tar) as file:
                 self._bytes = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         except (DataError, OSError) as error:
             raise DataError(

@@ -23,6 +23,7 @@ from typing import IO
 import numpy as np
 
 from semivideo.base.errors import DataError
+from semivideo.base.faults import about_file
 from semivideo.base.records import Video
 from semivideo.data.cache.coding import Quality, encode_image, encode_video, image_suffix
 from semivideo.data.cache.form import CacheForm
@@ -118,7 +119,8 @@ def make_section(
             if images is None:
                 images = _images(path, video, form.short_side, is_sample=most_frames is not None)
             frames = _Frames(path, video, form, images, most_frames=most_frames)
-            _store(section, frames, name, folder=folder)
+            with about_file(path, keep=(OSError, MemoryError)):  # of what is written
+                _store(section, frames, name, folder=folder)
             section.num_frames, section.num_stored = frames.num_read, frames.num_given
         except DataError as error:
             section.error = str(error)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semivideo.base.errors import DataError
-from semivideo.base.files import replacing
+from semivideo.base.files import open_regular, replacing
 from semivideo.base.jobs import num_cores
 from semivideo.data.cache.form import MANIFEST, CacheForm, shard_files
 from semivideo.data.cache.index import PIECE, VIDEO, Header, ShardIndex, write_index
@@ -108,7 +108,7 @@ def damage(
         return f"{tar.name} has {num_bytes} bytes instead of {header.tar_bytes}", []
     broken = []
     crc32 = 0
-    with tar.open("rb") as file:
+    with open_regular(tar) as file:
         for chunk in chunks(file):
             crc32 = zlib.crc32(chunk, crc32)
         for number_in_shard, video in enumerate(index.videos):

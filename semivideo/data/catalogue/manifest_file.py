@@ -13,13 +13,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from semivideo.base.checked import UnreadError, parsed, shown
 from semivideo.base.errors import DataError
-from semivideo.base.files import replacing
+from semivideo.base.files import replacing, require_regular
 from semivideo.data.catalogue import frame_columns
+from semivideo.data.video.budgets import budget
 
 FORMAT = 3
 SCHEMA = pa.schema(
@@ -172,6 +176,7 @@ def read_table(path: Path) -> tuple[pa.Table, Places]:
         f"delete it and make it again with: semivideo scan VIDEOS --out {shlex.quote(str(path))}"
     )
     try:
+        require_regular(path)
         with pq.ParquetFile(path) as file:
             header = _header(file.schema_arrow)
             known = _schema_of(header.get("format"), file.schema_arrow.names)
@@ -184,8 +189,11 @@ def read_table(path: Path) -> tuple[pa.Table, Places]:
             table = (
                 _compacted(file.iter_batches(_BATCH)) if is_explicit else _completed(file.read())
             )
-    except (pa.ArrowException, OSError) as error:
-        why = str(error).splitlines()[0]
+        _check_rows(table)
+    except UnreadError as error:
+        raise DataError(f"{path} is not a manifest: {error}; {again}", path=str(path)) from None
+    except (pa.ArrowException, OSError, ValueError, IndexError, OverflowError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
             f"{path} is not a manifest, for it is no readable parquet file ({why}); {again}",
             path=str(path),
@@ -204,8 +212,96 @@ def is_probed_alike(path: Path) -> bool:
 
 def _header(schema: pa.Schema) -> dict[str, Any]:
     """What the file says of itself; empty where it is no manifest."""
-    header: dict[str, Any] = json.loads((schema.metadata or {}).get(b"semivideo", "{}"))
+    header = parsed((schema.metadata or {}).get(b"semivideo", "{}"), json.loads, "JSON")
+    if not isinstance(header, dict):
+        raise UnreadError("its header is no object")
+    if header and (
+        type(header.get("format")) is not int or not isinstance(header.get("root"), str)
+    ):
+        raise UnreadError("its header lacks a format (a number) or a root (a folder)")
+    for name in ("cache", "features"):
+        if not isinstance(header.get(name), str | None):
+            raise UnreadError(f"{name} in its header is {shown(header[name])} and no place")
     return header
+
+
+def _check_rows(table: pa.Table) -> None:
+    """Refuse rows that no scan writes: what reading does with them is not known."""
+    most = min(_MOST, int(budget().max_frames))
+    rules = {
+        "id": ("text", pc.is_valid(table["id"])),
+        "path": ("text", pc.is_valid(table["path"])),
+        "width": ("0 to 1000000", _within(table["width"], 0, 1_000_000)),
+        "height": ("0 to 1000000", _within(table["height"], 0, 1_000_000)),
+        "frame_rate": ("a finite number from 0 on", _within(table["frame_rate"], 0, 1e9)),
+        "rotation": (f"one of {_TURNS}", pc.is_in(table["rotation"], pa.array(_TURNS, pa.int32()))),
+        "num_frames": (f"0 to {most} (max_frames)", _within(table["num_frames"], 0, most)),
+        "time_base_num": ("1 or more", _within(table["time_base_num"], 1, 2**62)),
+        "time_base_den": ("1 or more", _within(table["time_base_den"], 1, 2**62)),
+        "keyframes_repeat": ("true or false", pc.is_valid(table["keyframes_repeat"])),
+        "is_exact": ("true or false", pc.is_valid(table["is_exact"])),
+        "first_frame": ("0 or more", _within(table["first_frame"], 0, _MOST, may_lack=True)),
+        "file_frames": (
+            f"0 to {most} (max_frames)",
+            _within(table["file_frames"], 0, most, may_lack=True),
+        ),
+    }
+    for name, (allowed, is_right) in rules.items():
+        _refuse_first(table, name, allowed, np.asarray(is_right.to_numpy(), dtype=bool))
+    names = ("pts", "keyframes", "num_frames", "keyframes_repeat", "first_frame", "file_frames")
+    _check_lists(table.select(names).combine_chunks())
+
+
+_TURNS = [0, 90, 180, 270, -90, -180, -270, -360]
+_MOST = 2**31 - 1
+
+
+def _within(column: Any, low: float, high: float, *, may_lack: bool = False) -> Any:
+    """Whether each value lies in a range; one that lacks only where it may."""
+    is_in = pc.and_(pc.greater_equal(column, low), pc.less_equal(column, high))
+    return is_in.fill_null(may_lack)
+
+
+def _refuse_first(table: pa.Table, name: str, allowed: str, is_right: NDArray[np.bool_]) -> None:
+    """Name the first row whose value is not allowed."""
+    wrong = np.flatnonzero(~is_right)
+    if len(wrong):
+        value = shown(table[name][int(wrong[0])].as_py())
+        raise UnreadError(f"{name} of row {wrong[0]} is {value}, and allowed is {allowed}")
+
+
+def _check_lists(table: pa.Table) -> None:
+    """Refuse lists of frames that do not fit the number of frames."""
+    own = table["num_frames"].to_numpy()
+    frames = pc.coalesce(table["file_frames"], table["num_frames"]).to_numpy()
+    for name in ("pts", "keyframes"):
+        lists = table[name]
+        is_there = np.asarray(pc.is_valid(lists).to_numpy())
+        lengths = np.asarray(pc.list_value_length(lists).fill_null(0).to_numpy())
+        # Fewer numbers than frames are two that go on evenly, see ``frame_columns``.
+        fits = lengths <= frames
+        if name == "pts":
+            fits &= (lengths == frames) | ((lengths == 2) & (frames > 2))
+        else:
+            repeats = np.asarray(table["keyframes_repeat"].to_numpy(), dtype=bool)
+            fits &= ~repeats | (lengths == 2)
+        _refuse_first(table, name, "as many as there are frames", fits | ~is_there)
+        is_part = np.asarray(pc.is_valid(table["first_frame"]).to_numpy())
+        _refuse_first(table, name, "a list, but in segments", is_there | is_part)
+        values = pc.list_flatten(lists).to_numpy()
+        row = np.repeat(np.arange(table.num_rows)[is_there], lengths[is_there])
+        is_right = np.ones(table.num_rows, dtype=bool)
+        if name == "keyframes":
+            is_right[row[(values < 0) | (values >= frames[row])]] = False
+            allowed = "numbers of frames, ascending"
+        else:
+            is_right[row[(values < -(2**62)) | (values > 2**62)]] = False
+            allowed = "times of 62 bits, ascending"
+        is_next = row[1:] == row[:-1]
+        is_right[row[1:][is_next & (np.diff(values) <= 0)]] = False
+        _refuse_first(table, name, allowed, is_right)
+    ends = table["first_frame"].fill_null(0).to_numpy().astype(np.int64) + own
+    _refuse_first(table, "num_frames", "as many as the file has", ends <= frames)
 
 
 def _schema_of(format: int | None, names: Sequence[str]) -> pa.Schema | None:

@@ -27,7 +27,10 @@ import pyarrow.compute as pc
 
 from semivideo.base.endings import is_video
 from semivideo.base.errors import DataError
+from semivideo.base.faults import about_file
+from semivideo.base.files import sweep
 from semivideo.base.jobs import num_cores
+from semivideo.base.locks import locked
 from semivideo.base.progress import Progress
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.manifest import Manifest, row_of_video
@@ -154,6 +157,18 @@ def scan(
     if out is not None and out.is_dir():
         raise DataError(f"{out} is a folder; give the name of a file, such as manifest.parquet")
     hints = hints or Hints()
+    if out is None:
+        return _scanned(source, out, hints, workers, progress)
+    with locked(out, doing="scan into it"):
+        for name in (out.name, _partial(out).name):
+            sweep(out.parent, name=name)
+        return _scanned(source, out, hints, workers, progress)
+
+
+def _scanned(
+    source: Path, out: Path | None, hints: Hints, workers: int | None, progress: Progress | None
+) -> Manifest:
+    """As ``scan``, where nobody else writes."""
     entries = find_videos(
         source,
         lists=hints.lists,
@@ -293,17 +308,16 @@ def _probed(root: Path, path: str, *, frame_rate: float) -> dict[str, Any]:
     num_bytes = modified_ns = 0
     error = None
     try:
-        num_bytes, modified_ns = _state(root / path)
-        is_folder = (root / path).is_dir()
-        found = (
-            frame_folder.probe(root / path, frame_rate=frame_rate)
-            if is_folder
-            else probe(root / path)
-        )
+        with about_file(root / path):
+            num_bytes, modified_ns = _state(root / path)
+            is_folder = (root / path).is_dir()
+            found = (
+                frame_folder.probe(root / path, frame_rate=frame_rate)
+                if is_folder
+                else probe(root / path)
+            )
     except DataError as unusable:
         error = str(unusable)
-    except OSError as failure:
-        error = f"cannot open {path}: {failure.strerror}; check its rights"
     size = (found.width, found.height, found.frame_rate, found.rotation)
     video = Video(path, path, None, None, *size, frames=found.frames, error=error)
     return row_of_video(video) | {"num_bytes": num_bytes, "modified_ns": modified_ns}

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semivideo.base.errors import DataError
+from semivideo.base.faults import about_file
 from semivideo.base.records import FrameTable, Segment, Video
 
 if TYPE_CHECKING:
@@ -173,6 +174,12 @@ def looked_at(path: Path) -> tuple[Path, Video]:
     Raises:
         DataError: The file cannot be used, or the segment has no clip.
     """
+    with about_file(path):
+        return _looked_at(path)
+
+
+def _looked_at(path: Path) -> tuple[Path, Video]:
+    """The same; what else fails is raised as it is."""
     from semivideo.data.video.decode import probe  # PyAV takes a tenth of a second to import
 
     named = None if path.exists() else segment_named(str(path))

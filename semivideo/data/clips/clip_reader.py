@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 
 from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.faults import about_file
 from semivideo.base.records import ClipSpec, Indices, Video
 from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest, why_unusable
@@ -134,8 +135,13 @@ class ClipReader:
         Raises:
             DataError: The video cannot be used or decoded.
         """
-        video = self.manifest[row]
         path = self.manifest.absolute(row)
+        with about_file(path):
+            return self._cut_of(row, path, plan)
+
+    def _cut_of(self, row: int, path: Path, plan: Plan) -> dict[str, Image]:
+        """As ``cut``."""
+        video = self.manifest[row]
         if video.error is not None:
             raise DataError(video.error, path=str(path))
         timeline = _timeline(path, video, self.settings)
@@ -193,8 +199,9 @@ def testing_clips(
         chosen = testing_indices(timeline, spec=spec, settings=settings, num_clips=num_clips)
         return _cut({"clips": chosen}, read=read)["clips"]
 
-    timeline = _timeline(path, video, settings)
-    return _cut_before_end(cut, path, video, settings=settings, timeline=timeline)
+    with about_file(path):
+        timeline = _timeline(path, video, settings)
+        return _cut_before_end(cut, path, video, settings=settings, timeline=timeline)
 
 
 def hardware_of(settings: DataSettings, *, is_cached: bool = False) -> HardwareDecoder | None:

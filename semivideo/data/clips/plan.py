@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from semivideo.base.randomness import key, uniform
 from semivideo.base.records import ClipSpec, Indices, Video
 from semivideo.data.clips import sampling
 from semivideo.data.clips.sampling import PastEnd
+from semivideo.data.video.budgets import budget
 from semivideo.data.video.probing import Probe
 from semivideo.settings import DataSettings
 
@@ -50,6 +52,8 @@ def timeline_of(
     seconds = video.frames.seconds_without_gaps[first : first + num_frames]
     seconds = seconds - seconds[0]
     duration = seconds[-1] + (1 / video.frame_rate if video.frame_rate > 0 else 0.0)
+    path = Path(video.path if isinstance(video, Video) else "the video")
+    budget().check(path, frames=duration * frame_rate)
     frame = sampling.resampled(seconds, duration_seconds=duration, frame_rate=frame_rate)
     return Timeline(frame, frame_rate)
 

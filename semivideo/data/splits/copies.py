@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semivideo.base.errors import DataError
+from semivideo.base.faults import about_file
 from semivideo.base.jobs import num_cores
 from semivideo.base.progress import Progress
 from semivideo.data.catalogue.manifest import Manifest
@@ -110,7 +111,8 @@ def _identical(manifest: Manifest, test: Sequence[int], train: Sequence[int]) ->
 def _words(manifest: Manifest, row: int) -> fingerprint.Words | str:
     """Fingerprint of a row, or why there is none."""
     try:
-        return fingerprint.fingerprint(manifest.absolute(row), manifest[row])
+        with about_file(manifest.absolute(row)):
+            return fingerprint.fingerprint(manifest.absolute(row), manifest[row])
     except DataError as error:
         return str(error)
 
@@ -128,7 +130,8 @@ def _seen_twice(
     @lru_cache(maxsize=_KEPT_PICTURES)
     def pictures(row: int) -> NDArray[np.uint8] | str:
         try:
-            return fingerprint.pictures(manifest.absolute(row), manifest[row])
+            with about_file(manifest.absolute(row)):
+                return fingerprint.pictures(manifest.absolute(row), manifest[row])
         except DataError as error:
             return str(error)
 

@@ -32,6 +32,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semivideo.base.files import open_regular
 from semivideo.base.records import Video
 from semivideo.data.video import frame_folder
 from semivideo.data.video.decode import read_frames
@@ -86,7 +87,7 @@ def _num_bytes(file: Path) -> int:
 def _digest(file: Path) -> str:
     if file.is_dir():
         return frame_folder.digest(file)
-    with file.open("rb") as content:
+    with open_regular(file) as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 

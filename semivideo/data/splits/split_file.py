@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from semivideo.base.checked import UnreadError, read_json, shown
 from semivideo.base.errors import SplitError
 from semivideo.base.files import replacing
 from semivideo.base.places import NAMES, what_is
@@ -139,12 +140,20 @@ class Split:
         for role, ids in roles.items():
             if not (isinstance(ids, list) and set(map(type, ids)) <= {str}):
                 raise SplitError(f"{role} in {path} is not a list of video ids; {_AGAIN}")
-        if type(content["seed"]) is not int:
-            raise SplitError(f"seed in {path} is {content['seed']!r}, not a whole number; {_AGAIN}")
+        seed, shares = content["seed"], content["shares_groups"]
+        if type(seed) is int and not 0 <= seed < 2**63:
+            raise SplitError(
+                f"seed in {path} is {shown(seed)}, and 0 to 2^63 - 1 is allowed; {_AGAIN}"
+            )
+        if type(seed) is not int:
+            raise SplitError(f"seed in {path} is {shown(seed)}, not a whole number; {_AGAIN}")
+        for key, kind in (("name", str), ("shares_groups", bool), ("hash", str)):
+            if type(content[key]) is not kind:
+                raise SplitError(f"{key} in {path} is {shown(content[key])}; {_AGAIN}")
         split = cls(
-            name=str(content["name"]),
-            seed=content["seed"],
-            shares_groups=bool(content["shares_groups"]),
+            name=content["name"],
+            seed=seed,
+            shares_groups=shares,
             **{role: tuple(ids) for role, ids in roles.items()},
         )
         if split.hash != content["hash"]:
@@ -233,16 +242,14 @@ def _content(path: Path) -> Any:
         hint = f"its split is {inside}" if inside.is_file() else "name a file of semivideo split"
         raise SplitError(f"{path} is {NAMES[kind]} and no split; {hint}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except FileNotFoundError:
         raise SplitError(
             f"there is no split {path}; make it with: semivideo split MANIFEST --out "
             f"{shlex.quote(str(path))}"
         ) from None
-    except OSError as error:
-        raise SplitError(f"cannot read {path}: {error.strerror}; check its rights") from None
-    except ValueError as error:
-        raise SplitError(f"{path} is not a split, for it is not JSON ({error}); {_AGAIN}") from None
+    except UnreadError as error:
+        raise SplitError(f"{path} is not a split, for {error}; {_AGAIN}") from None
 
 
 def _require_keys(content: Any, path: Path) -> None:

@@ -24,8 +24,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from semivideo.base.faults import about_file
 from semivideo.base.records import FrameTable
 from semivideo.data.video import frame_folder, probing
+from semivideo.data.video.budgets import Clock, budget
 from semivideo.data.video.canvas import Developer, FrameSize, Image, canvas_size
 from semivideo.data.video.container import (
     Decoder,
@@ -62,7 +64,8 @@ def probe(path: Path) -> Probe:
     Raises:
         DataError: There is no frame to be had; the sentence says why.
     """
-    return frame_folder.probe(path) if path.is_dir() else probing.probe(path)
+    with about_file(path):
+        return frame_folder.probe(path) if path.is_dir() else probing.probe(path)
 
 
 def read_frames(
@@ -94,13 +97,15 @@ def read_frames(
         raise IndexError(f"frames are numbered from 0, got {wanted[0]}")
     develop = Developer(path, rotation=rotation, short_side=short_side)
     album = _Album(wanted, develop=develop)
-    if path.is_dir():
-        for index, picture in frame_folder.chosen(path, wanted):
-            album.put(index, picture)
-    elif frames.is_exact and wanted[-1] < len(frames):
-        _shortcut(path, frames=frames, album=album)
-    if album.missing:
-        _count_frames(path, frames=frames, album=album)
+    with about_file(path):
+        clock = Clock(path, budget())
+        if path.is_dir():
+            for index, picture in frame_folder.chosen(path, wanted):
+                album.put(index, picture)
+        elif frames.is_exact and wanted[-1] < len(frames):
+            _shortcut(path, frames=frames, album=album, clock=clock)
+        if album.missing:
+            _count_frames(path, frames=frames, album=album, clock=clock)
     if len(wanted) == len(indices) and wanted == list(indices):
         return album.images
     return album.images[[album.place[int(index)] for index in indices]]
@@ -133,9 +138,10 @@ def iterate_frames(
     develop = Developer(path, rotation=rotation, short_side=short_side)
     every = frame_folder.numbered if path.is_dir() else numbered
     num_frames = 0
-    for _, frame in every(path, frames):
-        yield develop(frame)
-        num_frames += 1
+    with about_file(path):
+        for _, frame in every(path, frames):
+            yield develop(frame)
+            num_frames += 1
     if num_frames < len(frames):
         sentence = "%s ends after %d of %d frames; those are used"
         warn_once(path, sentence, path, num_frames, len(frames))
@@ -163,13 +169,15 @@ class _Album:
         self.missing.discard(index)
 
 
-def _shortcut(path: Path, *, frames: FrameTable, album: _Album) -> None:
+def _shortcut(path: Path, *, frames: FrameTable, album: _Album, clock: Clock) -> None:
     """Find frames by their times; none is found where anything on the way is broken."""
     wanted = list(album.place)
     index_at = dict(zip(frames.pts[wanted].tolist(), wanted, strict=True))
     try:
-        with opened(path) as (container, stream):
-            for frame in _needed_frames(container, stream, frames=frames, wanted=wanted):
+        # Any fault is told: what a decoder makes up depends on all that it has decoded before.
+        with opened(path, is_strict=True) as (container, stream):
+            needed = _needed_frames(container, stream, frames=frames, wanted=wanted, clock=clock)
+            for frame in needed:
                 if frame.pts in index_at:
                     album.put(index_at[frame.pts], frame)
     except _DamageError as damage:
@@ -183,7 +191,12 @@ class _DamageError(Exception):
 
 
 def _needed_frames(
-    container: InputContainer, stream: VideoStream, *, frames: FrameTable, wanted: list[int]
+    container: InputContainer,
+    stream: VideoStream,
+    *,
+    frames: FrameTable,
+    wanted: list[int],
+    clock: Clock | None = None,
 ) -> Iterator[VideoFrame]:
     """Decode the packets that the wanted frames need, and few others.
 
@@ -213,7 +226,8 @@ def _needed_frames(
         return found
 
     _seek_if_far(container, stream, frames=frames, position=0, target=min(starts))
-    for packet, *further in whole_pictures(packets_of(container, stream), codec):
+    packets = packets_of(container, stream, clock=clock)
+    for packet, *further in whole_pictures(packets, codec):
         # Without a keyframe in the table (it may be cut off by an edit list), start at the file's.
         begun = [-1] if is_first and -1 in starts else []
         if packet.pts in start_at:
@@ -265,11 +279,11 @@ def _seek_if_far(
         container.seek(int(frames.pts[target]), stream=stream)
 
 
-def _count_frames(path: Path, *, frames: FrameTable, album: _Album) -> None:
+def _count_frames(path: Path, *, frames: FrameTable, album: _Album, clock: Clock) -> None:
     """Find frames from the start of the file on, by their definition."""
     album.missing = set(album.place)
     num_frames = 0
-    for index, frame in numbered(path, frames):
+    for index, frame in numbered(path, frames, clock=clock):
         num_frames = index + 1
         if index in album.place:
             album.put(index, frame)

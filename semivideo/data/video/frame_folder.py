@@ -21,7 +21,9 @@ import simplejpeg
 from av.video.frame import VideoFrame
 
 from semivideo.base.errors import ConfigError, DataError, option
+from semivideo.base.files import open_regular, read_bytes
 from semivideo.base.records import FrameTable
+from semivideo.data.video.budgets import budget
 from semivideo.data.video.container import EndOfFramesError, warn_once
 from semivideo.data.video.frame_names import FRAME_RATE, frame_files
 from semivideo.data.video.probing import Probe
@@ -40,6 +42,7 @@ _KINDS = {
 }
 """First bytes of a picture to FFmpeg's reader."""
 _HEADER_BYTES = 1 << 16
+_LARGEST_BYTES = 1 << 28  # of a picture
 _FINEST = 1001  # of 30000/1001, the finest rate in use
 
 
@@ -57,6 +60,7 @@ def probe(folder: Path, *, frame_rate: float = FRAME_RATE) -> Probe:
     if not 0 < frame_rate < float("inf"):
         raise ConfigError(f"{option('frame_rate')} must be above 0, got {frame_rate}; 25 is usual")
     names = frame_files(folder)
+    budget().check(folder, frames=len(names))
     first = _shown(folder, names, 0)
     for name in names:
         size = _size(folder / name)
@@ -66,7 +70,7 @@ def probe(folder: Path, *, frame_rate: float = FRAME_RATE) -> Probe:
                 f"have {first.width}x{first.height}; the frames of one video need one size",
                 path=str(folder),
             )
-    time_base = 1 / Fraction(frame_rate).limit_denominator(_FINEST)
+    time_base = 1 / (Fraction(frame_rate).limit_denominator(_FINEST) or Fraction(1, _FINEST))
     times = np.arange(len(names))
     table = FrameTable(times, times >= 0, time_base)
     return Probe(first.width, first.height, float(1 / time_base), 0, table)
@@ -116,7 +120,7 @@ def digest(folder: Path) -> str:
     """
     found = hashlib.sha256()
     for name in frame_files(folder):
-        found.update(hashlib.sha256((folder / name).read_bytes()).digest())
+        found.update(hashlib.sha256(read_bytes(folder / name)).digest())
     return found.hexdigest()
 
 
@@ -147,13 +151,15 @@ def _shown(folder: Path, names: Sequence[str], index: int) -> VideoFrame:
 def _decoded(file: Path) -> VideoFrame:
     """The picture in a file."""
     try:
-        content = file.read_bytes()
+        content = read_bytes(file, most=_LARGEST_BYTES)
         kind = next((kind for mark, kind in _KINDS.items() if content.startswith(mark)), None)
         if kind is None:
             raise _BrokenError("it is empty" if not content else "it is no picture")
-        with av.open(io.BytesIO(content), "r", format=kind) as container:
+        most = {"max_pixels": str(int(min(budget().max_pixels, 2**31 - 1)))}
+        with av.open(io.BytesIO(content), "r", format=kind, options=most) as container:
             for stream in container.streams.video:
                 stream.codec_context.thread_type = "NONE"
+                stream.codec_context.options = most
             frame = next(container.decode(video=0), None) if container.streams.video else None
     except (OSError, av.error.FFmpegError) as error:
         raise _BrokenError(error.strerror or str(error)) from None
@@ -165,7 +171,7 @@ def _decoded(file: Path) -> VideoFrame:
 def _size(file: Path) -> tuple[int, int] | None:
     """Width and height that a picture's header states; None if that takes decoding it."""
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             header = opened.read(_HEADER_BYTES)
     except OSError:
         return None  # reading tells, should it be wanted

@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semivideo.base.errors import ConfigError, DataError, MissingExtraError
+from semivideo.base.errors import ConfigError, DeviceError, MissingExtraError, SemiVideoError
 from semivideo.base.records import FrameTable, Indices
 from semivideo.data.video.barcodes import barcode_video
 from semivideo.data.video.canvas import (
@@ -106,7 +106,7 @@ class HardwareDecoder:
         Raises:
             UnfitError: The frames cannot be had, or might not be those that are wanted.
             DataError: The file cannot be opened.
-            RuntimeError: The GPU fails or has no memory left.
+            DeviceError: The GPU fails or has no memory left.
         """
         if path.is_dir():
             raise UnfitError("it is a folder of frames")
@@ -127,14 +127,27 @@ class HardwareDecoder:
                     for start in range(0, len(wanted), _FRAMES_AT_ONCE)
                 ]
             )
-        except (DataError, torch.OutOfMemoryError):
-            raise  # software would do no better; this says nothing about the file
-        except (RuntimeError, ValueError, IndexError) as error:
-            torch.zeros(1, device=self.device).cpu()  # raises where it is the GPU that is broken
+        except SemiVideoError:
+            raise
+        except torch.OutOfMemoryError as error:
+            raise self._broken(error) from error  # this says nothing about the file
+        except (RuntimeError, ValueError, IndexError, OverflowError) as error:
+            try:
+                torch.zeros(1, device=self.device).cpu()
+            except RuntimeError as fault:  # it is the GPU that is broken
+                raise self._broken(fault) from fault
             raise UnfitError("TorchCodec cannot read it", detail=str(error)) from None
         if np.array_equal(wanted, indices):
             return images
         return images[np.searchsorted(wanted, indices)]
+
+    def _broken(self, error: Exception) -> DeviceError:
+        """The error of the GPU itself."""
+        first = str(error).strip().partition("\n")[0]
+        return DeviceError(
+            f"{self.device} fails while it decodes videos ({first}); free its memory or lower the "
+            "batch size, or choose decoder 'software'"
+        )
 
     def _decoder(self, path: Path, *, frames: FrameTable, rotation: int) -> Any:
         """TorchCodec's decoder of the stream that the table is of."""

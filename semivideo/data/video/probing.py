@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from semivideo.base.records import FrameTable
+from semivideo.data.video.budgets import Clock, budget
 from semivideo.data.video.container import Decoder, opened, packets_of, sequential, unusable
 from semivideo.data.video.orientation import is_sideways, rotation_of
 from semivideo.data.video.pictures import picture_begins
@@ -61,27 +62,36 @@ def probe(path: Path) -> Probe:
         path: A video in any container and codec that FFmpeg knows.
 
     Raises:
-        DataError: There is no frame to be had; the sentence says why.
+        DataError: There is no frame to be had, or it asks for more than is allowed (``budgets``);
+            the sentence says why.
     """
     times: list[tuple[int | None, int | None, bool]] = []
     first: VideoFrame | None = None
     has_parts = False
     starts_at_keyframe: bool | None = None
+    allowed = budget()
+    clock = Clock(path, allowed)
     with opened(path) as (container, stream):
         decoder = Decoder(stream)
         begins = picture_begins(stream.codec_context)
-        for packet in packets_of(container, stream):
+        faults: list[str] = []
+        for packet in packets_of(container, stream, clock=clock, faults=faults):
+            if packet.is_corrupt:
+                faults.append("a packet is damaged")
             if starts_at_keyframe is None:
                 starts_at_keyframe = packet.is_keyframe
             if begins is not None and not begins(bytes(packet)):
                 has_parts = True
             elif not packet.is_discard:
                 times.append((packet.pts, packet.dts, packet.is_keyframe))
+                if len(times) > allowed.max_frames:
+                    allowed.check(path, frames=len(times))
             if first is None:
                 first = next(iter(decoder.frames(packet)), None)
         first = first or next(iter(decoder.frames(None)), None)
         if first is None or not times:
-            reason = f"its first frame cannot be decoded ({decoder.fault})"
+            most = f"it is damaged, or larger than max_pixels = {allowed.max_pixels:.10g}"
+            reason = f"its first frame cannot be decoded ({decoder.fault}: {most})"
             raise unusable(path, reason if decoder.fault else "it has no video frame")
         packets = _Packets(
             times,
@@ -92,8 +102,16 @@ def probe(path: Path) -> Probe:
         )
     frames = packets.table(first)
     is_odd = has_parts or not starts_at_keyframe
-    if is_odd or (packets.has_times and first.pts != min(packets.presented, default=None)):
-        frames = _agreed(path, frames, packets)
+    if faults and frames.is_exact:
+        frames = _counted_if_damaged(path, frames, packets, clock)
+    elif is_odd or (packets.has_times and first.pts != min(packets.presented, default=None)):
+        frames = _agreed(path, frames, packets, clock)
+    allowed.check(
+        path,
+        frames=len(frames),
+        duration=float(frames.seconds_without_gaps[-1]),
+        pixels=first.width * first.height,
+    )
     rotation = rotation_of(first)
     width, height = first.width, first.height
     if is_sideways(rotation):
@@ -149,20 +167,33 @@ class _Packets:
         return FrameTable(pts[begin:], is_keyframe[begin:], self.time_base)
 
 
-def _agreed(path: Path, frames: FrameTable, packets: _Packets) -> FrameTable:
+def _agreed(path: Path, frames: FrameTable, packets: _Packets, clock: Clock) -> FrameTable:
     """The table if the pictures that come out at the start are its frames; else one of all."""
     if frames.is_exact:
-        shown = (frame.pts for frame in sequential(path))
+        shown = (frame.pts for frame in sequential(path, clock=clock))
         known = (pts for pts in shown if pts is not None and pts >= frames.pts[0])
         start = list(islice(known, _NUM_COMPARED))
         if start == frames.pts[: max(len(start), 1)].tolist():
             return frames
-    times = [frame.pts for frame in sequential(path)]
+    times = [frame.pts for frame in sequential(path, clock=clock)]
     pts = np.unique(np.array([time for time in times if time is not None], dtype=np.int64))
     if not frames.is_exact or len(pts) < len(times):
         return counted(len(times), packets.rate)
     keyframes = [time for time, _, flag in packets.times if flag and time is not None]
     return FrameTable(pts, np.isin(pts, keyframes), packets.time_base)
+
+
+def _counted_if_damaged(
+    path: Path, frames: FrameTable, packets: _Packets, clock: Clock
+) -> FrameTable:
+    """The table of a file in which packets are damaged, by all pictures that come out.
+
+    Where they are those of the table, it is read from its start; else they are counted.
+    """
+    times = [frame.pts for frame in sequential(path, clock=clock)]
+    if times == frames.pts.tolist() and packets.starts_at_keyframe:
+        return FrameTable(frames.pts, _only_first(len(frames)), frames.time_base)
+    return counted(len(times), packets.rate)
 
 
 def counted(num_frames: int, rate: Fraction | None) -> FrameTable:

@@ -7,7 +7,6 @@ coordinates are shares of the displayed width and height, in [0, 1].
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from semivideo.base.checked import read_json
 from semivideo.base.errors import DataError
 
 _COLUMNS = ("left", "top", "right", "bottom", "score")
@@ -70,11 +70,11 @@ def _boxes(path: Path) -> tuple[list[str], NDArray[np.float64]]:
             table = pq.read_table(path, columns=["video", *_COLUMNS])
             columns = [table[name].to_numpy().astype(np.float64) for name in _COLUMNS]
             return table["video"].to_pylist(), np.stack(columns, axis=1)
-        content = json.loads(path.read_text())
+        content = read_json(path)
         ids = [id for id, boxes in content.items() for _ in boxes]
         rows = [box for boxes in content.values() for box in boxes]
         return ids, np.array(rows, dtype=np.float64).reshape(len(rows), 5)
-    except (OSError, ValueError, TypeError, AttributeError, pa.ArrowException) as error:
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, pa.ArrowException) as error:
         raise DataError(
             f"cannot read human boxes from {path}: {error}; write JSON, "
             '{"video id": [[left, top, right, bottom, score], ...]}, or Parquet with the columns '

@@ -6,7 +6,6 @@ The file is an .npz with two arrays: ``ids``, text (V,), the videos as the manif
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semivideo.base.errors import DataError
-from semivideo.base.files import replacing
+from semivideo.base.files import replacing, require_regular
 
 Logits = NDArray[np.floating]
 
@@ -74,6 +73,7 @@ def _arrays(path: Path) -> tuple[NDArray[np.str_], Logits]:
     """The two arrays, of the right kinds and shapes."""
     wanted = "it must be an .npz with ids, text (V,), and logits, numbers (V, K)"
     try:
+        require_regular(path)
         with np.load(path, allow_pickle=False) as arrays:
             names, logits = arrays["ids"], arrays["logits"]
     except FileNotFoundError:
@@ -82,8 +82,8 @@ def _arrays(path: Path) -> tuple[NDArray[np.str_], Logits]:
             "semivideo.evaluation.cache_image_logits",
             path=str(path),
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        why = str(error).splitlines()[0]
+    except Exception as error:  # a file can hold anything, and so go wrong anywhere
+        why = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
             f"{path} cannot be read as image logits ({why}); {wanted}", path=str(path)
         ) from None

@@ -5,7 +5,6 @@ Neither is part of the method's state: what a teacher knows comes from outside, 
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.foreign_code import imported
 from semivideo.methods.parts.image_logits import read_image_logits
 
 
@@ -126,10 +126,9 @@ class AskedTeacher(ImageTeacher):
 
 def _imported(name: str) -> nn.Module:
     """The module at ``module:attribute``, called once if it is not one itself."""
-    module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+        found = imported(name)
+    except ImportError as error:
         raise ConfigError(
             f"cannot import method.teacher {name!r}: {error}; is it on PYTHONPATH?"
         ) from None

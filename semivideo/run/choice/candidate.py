@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from semivideo.base.checked import reading
 from semivideo.base.errors import CheckpointError
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.evaluation import Evaluation
@@ -212,11 +213,9 @@ class Choice:
         if not run.choice_file.is_file():
             return None
         content = run.read_json(run.choice_file)
-        try:
+        with reading(run.choice_file, CheckpointError, "remove it"):
             return cls(
                 candidates=tuple(map(Candidate.from_json, content["candidates"])),
                 notes=tuple(content["notes"]),
                 **{name: content[name] for name in ("chosen", "why", "budget", "seconds")},
             )
-        except KeyError as error:
-            raise CheckpointError(f"{run.choice_file} lacks {error}; remove it") from None

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from semivideo.base.checked import reading
 from semivideo.base.errors import CheckpointError, DataError, SplitError
 from semivideo.base.progress import Progress, prefixed
 from semivideo.data.catalogue.manifest import Manifest
@@ -120,12 +121,13 @@ class Estimate:
             given = {name: content[name] for name in cls.__dataclass_fields__}
         except KeyError as error:
             raise CheckpointError(f"{run.estimate_file} lacks {error}; remove it") from None
-        tuples = {
-            "classes": tuple(given["classes"]),
-            "confusion": tuple(map(tuple, given["confusion"])),
-            "skipped": tuple(given["skipped"]),
-        }
-        return cls(**{**given, **tuples})
+        with reading(run.estimate_file, CheckpointError, "remove it"):
+            tuples = {
+                "classes": tuple(given["classes"]),
+                "confusion": tuple(map(tuple, given["confusion"])),
+                "skipped": tuple(given["skipped"]),
+            }
+            return cls(**{**given, **tuples})
 
 
 def why_none(run: RunFolder) -> str | None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from semivideo.base.errors import ConfigError, DataError, nearest, option
-from semivideo.base.files import write_bytes
+from semivideo.base.files import read_bytes, write_bytes
 from semivideo.base.progress import Progress
 from semivideo.base.records import Video
 from semivideo.data.catalogue.clocks import Clocks
@@ -231,8 +231,8 @@ def _saved(file: Path, key: str) -> list[np.ndarray]:
     if not file.is_file():
         return []
     try:
-        found, scores = WindowScores.from_bytes(file.read_bytes(), name=str(file))
-    except DataError as error:
+        found, scores = WindowScores.from_bytes(read_bytes(file), name=str(file))
+    except (DataError, OSError) as error:
         _LOG.warning("%s; it is made anew", error)
         return []
     return list(scores.probabilities) if found == key else []

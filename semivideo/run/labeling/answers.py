@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from semivideo.analysis.groups import Trained
+from semivideo.base.checked import read_json
 from semivideo.base.errors import DataError
 from semivideo.base.files import write_bytes
 
@@ -105,13 +106,13 @@ class Answers:
         """
         file = folder / ANSWERS
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            content = read_json(file)
             if content["format"] != _FORMAT:
                 raise ValueError(f"format {content['format']}")
             return cls(folder, tuple(Answer.from_json(each) for each in content["answers"]))
         except FileNotFoundError:
             return cls(folder)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # a file can hold anything, and so go wrong anywhere
             raise DataError(
                 f"{file} is not what `semivideo review` writes ({error}); restore it or move it "
                 "away",

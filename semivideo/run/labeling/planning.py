@@ -8,7 +8,6 @@ labelled groups.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from semivideo.analysis.comparison import require_same_test
 from semivideo.analysis.groups import Trained
 from semivideo.analysis.result import Result
 from semivideo.analysis.suggest.label_curve import Curve, Forecast, Point, fit
+from semivideo.base.checked import read_json
 from semivideo.base.errors import ConfigError, SplitError, option
 from semivideo.base.progress import Progress, duration
 from semivideo.base.randomness import keys
@@ -154,11 +154,11 @@ def known_points(trained: Trained, *, draws: int | None = None) -> tuple[list[Po
         draws: As it was asked then; None takes any.
     """
     try:
-        content = json.loads(trained.run.plan_file.read_text(encoding="utf-8"))
+        content = read_json(trained.run.plan_file)
         if draws not in (None, content["draws"]):
             return None
         return [Point(**each) for each in content["points"]], str(content["tested_on"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except Exception:  # whatever is in the file, it is made anew
         return None
 
 

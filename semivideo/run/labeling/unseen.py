@@ -139,5 +139,5 @@ def _kept(trained: Trained, digest: str | None) -> Unseen | None:
             if digest is not None and str(arrays["digest"]) != digest:
                 return None
             return Unseen(tuple(arrays["ids"].tolist()), arrays["probabilities"])
-    except (OSError, ValueError, KeyError, EOFError):
+    except Exception:  # whatever is in the file, it is made anew
         return None

@@ -299,5 +299,5 @@ def _kept(trained: Trained, deployed: Recognizer) -> VideoScores | None:
                 others if len(others) == len(ids) else None,
                 {},
             )
-    except (OSError, ValueError, KeyError, EOFError):
+    except Exception:  # whatever is in the file, it is made anew
         return None

@@ -7,20 +7,22 @@ that a cell left behind by a kill is taken up again where it was.
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from semivideo.base.files import not_written
+from semivideo.base.foreign_code import modules_of
+from semivideo.base.locks import HeldError, locked
 from semivideo.base.progress import Progress, prefixed
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split, redrawn
 from semivideo.recipes.grids import Grid
 from semivideo.run.scoring import evaluate
 from semivideo.run.training import train
+
+_LOG = logging.getLogger("semivideo")
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,12 @@ def sweep(
     """
     for cell in cells:
         if not is_finished(out / cell.name):
-            with _claimed(out / f"{cell.name}.lock") as is_mine:
-                if is_mine:
-                    _run(cell, manifest, out=out / cell.name, progress=progress)
+            try:
+                with locked(out / f"{cell.name}.claim", doing="train this run"):
+                    if not is_finished(out / cell.name):
+                        _run(cell, manifest, out=out / cell.name, progress=progress)
+            except HeldError as held:
+                _LOG.info("%s", held)
     return [out / cell.name for cell in cells if is_finished(out / cell.name)]
 
 
@@ -115,6 +120,7 @@ def is_finished(run: Path) -> bool:
 def _run(cell: Cell, manifest: Manifest, *, out: Path, progress: Progress | None) -> None:
     """Do what is left of one cell."""
     told = prefixed(progress, cell.name)
+    own = sorted(modules_of(cell.settings))
     if not (out / "settings.yaml").is_file():
         train(
             manifest,
@@ -127,24 +133,6 @@ def _run(cell: Cell, manifest: Manifest, *, out: Path, progress: Progress | None
             progress=told,
         )
     elif not (out / "model" / "card.json").is_file():
-        train(resume=out, progress=told)
+        train(resume=out, allow=own, progress=told)
     if not is_finished(out):
-        evaluate(out, progress=told)
-
-
-@contextmanager
-def _claimed(lock: Path) -> Iterator[bool]:
-    """Whether the lock is this process's inside the block."""
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
-    except OSError as error:
-        raise not_written(lock, error) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-        lock.unlink(missing_ok=True)
+        evaluate(out, allow=own, progress=told)

@@ -23,6 +23,7 @@ from semivideo.base.errors import (
     MissingExtraError,
     SemiVideoError,
 )
+from semivideo.base.foreign_code import allowing
 from semivideo.data.cache.form import CacheForm
 from semivideo.data.cache.shards import make_shard
 from semivideo.evaluation.infer import Recognizer
@@ -67,6 +68,7 @@ def predictions(
     top: int,
     protocol: str | None = None,
     decoder: Decoder = "software",
+    allow: Sequence[str] = (),
 ) -> Iterator[Found]:
     """Predict files with actors that load the network once, in the order in which they finish.
 
@@ -76,6 +78,7 @@ def predictions(
         top: How many classes to name.
         protocol: Clips x crops; None takes the card's.
         decoder: Who decodes the files.
+        allow: Modules that the network may be imported from.
 
     Raises:
         ConfigError: The network cannot be used on a machine of the cluster.
@@ -97,6 +100,7 @@ def predictions(
                 "top": top,
                 "protocol": protocol,
                 "decoder": decoder,
+                "allow": tuple(allow),
             },
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, gpus or cpus)),
             num_cpus=1,
@@ -131,9 +135,11 @@ class _Predictor:
         top: int,
         protocol: str | None,
         decoder: Decoder,
+        allow: Sequence[str] = (),
     ) -> dict[str, Any]:
         try:
-            self._recognizer = self._recognizer or Recognizer.load(model, decoder=decoder)
+            with allowing(allow):
+                self._recognizer = self._recognizer or Recognizer.load(model, decoder=decoder)
             predict = partial(self._recognizer.predict, top=top, protocol=protocol)
             (found,) = predicted(predict, [Path(row["absolute"])])
         except SemiVideoError as error:

@@ -199,7 +199,8 @@ def test_scan__link_to_nowhere_is_a_row_with_a_reason(videos):
     (videos / "a" / "gone.mp4").symlink_to(videos / "nowhere.mp4")
     row = scan(videos)[0]
     assert row.id == "a/gone.mp4"
-    assert row.error == "cannot open a/gone.mp4: No such file or directory; check its rights"
+    assert row.error.startswith("cannot open ")
+    assert row.error.endswith("a/gone.mp4: No such file or directory; check the path")
 
 
 def test_scan__does_not_overwrite_other_files(videos, tmp_path):

@@ -78,17 +78,17 @@ def test_sweep__goes_on_after_a_stop_and_does_nothing_twice(work, tmp_path):
     ]
     sweep(cells, None, out=tmp_path)
     assert len(work) == 5
-    assert not list(tmp_path.glob("*.lock"))
+    assert not list(tmp_path.glob(".*.lock"))
 
 
 def test_sweep__leaves_cells_that_another_process_is_at(work, tmp_path):
     holder = (
-        "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); "
-        "print('held', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from semivideo.base.locks import locked\n"
+        "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     cells = grid_cells(GRID, ["s0"], None)[:1]
     other = subprocess.Popen(
-        [sys.executable, "-c", holder, str(tmp_path / "a-0.lock")],
+        [sys.executable, "-c", holder, str(tmp_path / "a-0.claim")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
