@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from semivideo.analysis import drawing
 from semivideo.events.event_stages import Event
@@ -58,6 +58,7 @@ def draw_timeline(
     axes.set_yticks(range(len(classes)), classes)
     axes.set_ylim(len(classes) - 0.5, -0.5)
     axes.set_xlim(0, scores.duration_seconds)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=9, steps=[1, 2, 3, 6, 10], integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{int(s) // 60}:{int(s) % 60:02d}"))
     figure.colorbar(mesh, ax=axes, label="Probability", pad=0.01, fraction=0.03)
     entries = [drawing.line_entry("found event", drawing.COLORS[0])]
