@@ -9,9 +9,9 @@ from semivideo.base.progress import Progress
 from semivideo.report.page import report
 from semivideo.review.serving import review
 from semivideo.run.featuring import extract_features
-from semivideo.run.intervals.converting import convert_labels
-from semivideo.run.intervals.long_video import find_events
 from semivideo.run.labeling.doubting import doubts
+from semivideo.run.labeling.label_conversion import convert_labels
+from semivideo.run.labeling.long_video import find_events
 from semivideo.run.labeling.planning import plan
 from semivideo.run.labeling.suggesting import suggest
 from semivideo.run.prediction import load, predict, predictions

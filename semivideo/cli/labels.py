@@ -13,7 +13,7 @@ from semivideo.base.errors import ConfigError
 from semivideo.cli.console import note, show
 
 if TYPE_CHECKING:
-    from semivideo.run.intervals.converting import Converted
+    from semivideo.run.labeling.label_conversion import Converted
 
 FormatOption = Annotated[
     str | None,
@@ -86,7 +86,7 @@ def labels(
             "name what to convert and where to: semivideo labels convert LABELS --out FILE"
         )
     from semivideo.events.guidance import Reading
-    from semivideo.run.intervals.converting import convert_labels
+    from semivideo.run.labeling.label_conversion import convert_labels
 
     reading = Reading(
         format=format,

@@ -13,7 +13,7 @@ from semivideo.cli.console import note, on_interrupt, percent, progress_bars, sh
 
 if TYPE_CHECKING:
     from semivideo.evaluation.event_metrics import EventAccuracy
-    from semivideo.run.intervals.long_video import FoundEvents
+    from semivideo.run.labeling.long_video import FoundEvents
 
 _MOST_SHOWN = 100
 
@@ -40,7 +40,7 @@ def show_timeline(
         pictures: Files of the picture and of the annotated copy.
     """
     from semivideo.cli.train import parse_settings
-    from semivideo.run.intervals import long_video
+    from semivideo.run.labeling import long_video
 
     picture, annotated = pictures
     _check_pictures(videos, out, picture, annotated)
@@ -71,7 +71,7 @@ def show_timeline(
         files = draw_timeline(found[0].scores, found[0].events, out=picture, truth=true)
         note(f"wrote {', '.join(map(str, files))}")
     if annotated is not None:
-        from semivideo.run.intervals.annotated import write_annotated
+        from semivideo.run.labeling.annotated import write_annotated
 
         write_annotated(found[0].path, found[0].video, found[0].events, annotated)
         note(f"wrote {annotated}")
@@ -92,7 +92,7 @@ def _check_pictures(
                 "name"
             )
     if annotated is not None:
-        from semivideo.run.intervals.annotated import check_annotated
+        from semivideo.run.labeling.annotated import check_annotated
 
         check_annotated(annotated)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semivideo.base.errors import ConfigError, DataError, option
-from semivideo.events.clock import Clock
+from semivideo.events.frame_clock import Clock
 from semivideo.events.label_row import LabelRow
 
 log = logging.getLogger("semivideo")

@@ -9,7 +9,7 @@ from semivideo.base.errors import DataError
 from semivideo.data.catalogue.matching import Disk, match
 from semivideo.data.catalogue.searching import search
 from semivideo.data.video.frame_names import is_frame_folder
-from semivideo.events.clock import Clock
+from semivideo.events.frame_clock import Clock
 from semivideo.events.label_row import LabelRow
 
 _USUAL_RATE = 25.0  # where a file with one frame does not say

@@ -17,8 +17,8 @@ from itertools import groupby
 from typing import Any
 
 from semivideo.base.errors import DataError
-from semivideo.events.clock import Clock
 from semivideo.events.content import Content
+from semivideo.events.frame_clock import Clock
 from semivideo.events.guidance import Reading, Writing
 from semivideo.events.label_row import LabelRow, tell_not_used
 from semivideo.events.media import media_name

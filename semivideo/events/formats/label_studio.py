@@ -21,8 +21,8 @@ from typing import Any
 
 from semivideo.base.endings import is_video
 from semivideo.base.errors import DataError, nearest, option
-from semivideo.events.clock import Clock
 from semivideo.events.content import Content
+from semivideo.events.frame_clock import Clock
 from semivideo.events.guidance import Reading, Writing
 from semivideo.events.label_row import LabelRow, tell_not_used
 from semivideo.events.media import media_name

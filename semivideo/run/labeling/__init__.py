@@ -1,4 +1,6 @@
-"""After a training: which videos to label next, which labels are doubtful, what more would bring.
+"""Labels by people and networks: which to give next, which are doubtful, what more would bring.
 
-Not here: the equations (``analysis.suggest``), and pages that take the labels (``review``).
+Also labels from one tool's file to another's, and those that a network gives to long video. Not
+here: the equations (``analysis.suggest``), the formats (``events``), and pages that take labels
+(``review``).
 """

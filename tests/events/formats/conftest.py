@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from semivideo.events.clock import Clock
 from semivideo.events.formats import read_labels
+from semivideo.events.frame_clock import Clock
 from semivideo.events.guidance import Reading
 
 SAMPLES = {

@@ -5,9 +5,9 @@ from contextlib import suppress
 import pytest
 
 from semivideo.base.errors import ConfigError, DataError
-from semivideo.events.clock import Clock
 from semivideo.events.content import read_content
 from semivideo.events.formats import FORMATS, read_labels, recognized, write_labels
+from semivideo.events.frame_clock import Clock
 from semivideo.events.guidance import Reading
 from semivideo.events.label_row import LabelRow
 from tests.events.formats.conftest import SAMPLES

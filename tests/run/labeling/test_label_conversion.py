@@ -7,7 +7,7 @@ from semivideo.data.synthetic.rendering import render
 from semivideo.data.video.barcodes import barcode_video
 from semivideo.events.formats import read_labels
 from semivideo.events.guidance import Reading
-from semivideo.run.intervals.converting import convert_labels
+from semivideo.run.labeling.label_conversion import convert_labels
 
 EVENTS = "path,label,start,end,group\na.mp4,run,0.5,1.5,g\nb.mp4,eat,1,2,g\nc.mp4,,,,\n"
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semivideo.events.clock import Clock
+from semivideo.events.frame_clock import Clock
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=20), st.integers(0, 30))
