@@ -57,7 +57,7 @@ def read_yaml(text: str) -> Any:
 class DataSettings(Section):
     """How clips are cut from videos and put into batches."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"resize", "keep_ratio"})
+    later: ClassVar[frozenset[str]] = frozenset({"resize", "keep_ratio", "multi_label"})
 
     short_side: int = Field(256, ge=16, le=8192)
     """Short side of the canvas frames are resized to after decoding, in pixels."""
@@ -79,6 +79,8 @@ class DataSettings(Section):
     """Whether labelled videos are also drawn, without label, as unlabelled ones."""
     balanced: bool = False
     """Draw labelled clips class by class instead of video by video."""
+    multi_label: bool = False
+    """Several classes may be there at once; labels are written as run|eat."""
     workers: Workers | Literal["auto"] = "auto"
     """Loader processes; auto: none if frames fit in memory, 2 for hardware, else 1 a core to 8."""
     memory_gb: float = Field(2.0, ge=0, le=1_000_000)
@@ -239,7 +241,7 @@ class EngineSettings(Section):
     """The loop and the optimiser."""
 
     later: ClassVar[frozenset[str]] = frozenset(
-        {"optimizer", "label_smoothing", "mixup", "cutmix", "accumulate"}
+        {"optimizer", "class_weights", "label_smoothing", "mixup", "cutmix", "accumulate"}
     )
 
     steps: int | None = Field(None, ge=1, le=1_000_000_000)
@@ -264,6 +266,8 @@ class EngineSettings(Section):
     """Largest gradient norm; None for no clipping."""
     ema: float | None = Field(None, ge=0, lt=1)
     """Decay of an average of the deployed network's weights that is deployed instead."""
+    class_weights: Literal["none", "frequency"] = "none"
+    """frequency: labels of rare classes count more, those of each class the same in all."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Share of a label that is spread evenly over all classes; of labelled clips alone."""
     mixup: float = Field(0.0, ge=0)
@@ -363,6 +367,8 @@ class ModelCard(Section):
     """The default test protocol."""
     features: FeatureSettings | None = None
     """The encoder under the network, where it is a head on features."""
+    thresholds: list[float] | None = None
+    """Probability from which each class is said to be there, where several may be; None: 0.5."""
     method: str
     """The method that trained it."""
     origins: list[WeightsOrigin] = Field(default_factory=list)

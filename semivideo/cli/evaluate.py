@@ -72,9 +72,14 @@ _ROLES = {
 def _table(found: Evaluation) -> Table:
     """The figures, and in rows of their own those of videos that the network was trained on."""
     figures = {"top-1 %": found.top1}
-    if found.tells_top5:
-        figures["top-5 %"] = found.top5
-    figures["mean class %"] = found.mean_class
+    if found.present is not None:
+        figures = {"best class is there %": found.top1, "mAP %": found.mean_average_precision}
+        figures["mean F1 %"] = found.mean_presence_f1
+    else:
+        if found.tells_top5:
+            figures["top-5 %"] = found.top5
+        figures["mean class %"] = found.mean_class
+        figures["mean F1 %"] = found.mean_f1
     counts = (found.num_videos, len(found.skipped))
     row = [found.protocol, *map(percent, figures.values()), *map(str, counts)]
     if not found.trained_on:
@@ -91,15 +96,33 @@ def _table(found: Evaluation) -> Table:
 
 
 def _class_table(found: Evaluation) -> Table:
-    """Accuracy and most frequent confusion of each class."""
-    table = Table("class", *_right("videos", "right %"), "most often taken for")
-    for name, share, counts in zip(
-        found.classes, found.class_accuracy, found.confusion, strict=True
+    """Accuracy, F1 and most frequent confusion of each class."""
+    if found.present is not None:
+        return _presence_table(found)
+    table = Table("class", *_right("videos", "right %", "F1 %"), "most often taken for")
+    for name, share, f1, counts in zip(
+        found.classes, found.class_accuracy, found.class_f1, found.confusion, strict=True
     ):
         wrong = {other: n for other, n in zip(found.classes, counts, strict=True) if other != name}
         other = max(wrong, key=wrong.__getitem__, default="")
         confusion = f"{other} ({wrong[other]})" if other and wrong[other] else ""
-        table.add_row(name, str(counts.sum()), percent(float(share)), confusion)
+        table.add_row(name, str(counts.sum()), percent(float(share)), percent(float(f1)), confusion)
+    return table
+
+
+def _presence_table(found: Evaluation) -> Table:
+    """Average precision and F1 of each class, where several may be there at once."""
+    table = Table("class", *_right("videos", "AP %", "threshold", "F1 %"))
+    assert found.present is not None
+    thresholds = found.thresholds or (0.5,) * len(found.classes)
+    columns = (
+        found.present.sum(axis=0).tolist(),
+        map(percent, found.average_precision.tolist()),
+        (f"{each:.2f}" for each in thresholds),
+        map(percent, found.presence_f1.tolist()),
+    )
+    for name, number, precision, threshold, f1 in zip(found.classes, *columns, strict=True):
+        table.add_row(name, str(number), precision, threshold, f1)
     return table
 
 

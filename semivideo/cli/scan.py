@@ -66,6 +66,13 @@ def scan(
     class_from: ClassFromOption = None,
     point_seconds: PointOption = 1.0,
     label_rate: RateOption = None,
+    multi_label: Annotated[
+        bool,
+        typer.Option(
+            "--multi-label",
+            help="Cut labels that overlap into parts with several labels, such as run|eat.",
+        ),
+    ] = False,
     window_frames: Annotated[
         int, typer.Option(min=1, help="Count the videos with fewer frames than this.")
     ] = 64,
@@ -93,6 +100,7 @@ def scan(
             class_from=class_from,
             point_seconds=point_seconds,
             label_rate=label_rate,
+            multi_label=multi_label,
             workers=workers,
             progress=progress,
         )

@@ -21,6 +21,8 @@ from semivideo.data.video.decode import Image
 from semivideo.evaluation.infer import STREAM, Recognizer
 from semivideo.evaluation.metrics import Evaluation, Labels, Scores
 from semivideo.evaluation.protocols import protocol_name, with_protocol
+from semivideo.events.label_sets import membership, names_in
+from semivideo.events.presence import Present, one_of_them
 
 _LOG = logging.getLogger("semivideo")
 
@@ -57,7 +59,11 @@ def evaluate(
     settings = with_protocol(recognizer.card.evaluation, protocol)
     known = _labels(manifest, labels)
     wanted = list(known if ids is None else ids)
-    truth = _class_numbers(wanted, known, classes=recognizer.card.classes)
+    classes, is_several = recognizer.card.classes, recognizer.card.data.multi_label
+    if is_several:
+        present = _present(wanted, known, classes=classes)
+    else:
+        truth = _class_numbers(wanted, known, classes=classes)
     rows = manifest.rows_of(wanted).tolist()
     if not rows:
         raise DataError("there is no test video with a label; name videos that have one")
@@ -94,14 +100,17 @@ def evaluate(
             f"none of the {len(wanted)} test videos can be read (the first: "
             f"{skipped[wanted[0]]}); are they still where they were scanned?"
         )
+    thresholds = recognizer.card.thresholds
     return Evaluation(
         protocol=protocol_name(settings),
-        classes=tuple(recognizer.card.classes),
+        classes=tuple(classes),
         ids=tuple(wanted[position] for position in read),
         scores=np.stack(scores),
-        labels=truth[read],
+        labels=one_of_them(np.stack(scores), present[read]) if is_several else truth[read],
         skipped=skipped,
         decoder=recognizer.decoder,
+        present=present[read] if is_several else None,
+        thresholds=None if thresholds is None else tuple(thresholds),
     )
 
 
@@ -128,6 +137,22 @@ def _class_numbers(ids: list[str], labels: Mapping[str, str], *, classes: list[s
                 "class or leave its videos out"
             )
     return np.array([numbers[labels[id]] for id in ids], dtype=np.int64)
+
+
+def _present(ids: list[str], labels: Mapping[str, str], *, classes: list[str]) -> Present:
+    """Which classes each test video shows: bool (V, K)."""
+    for id in ids:
+        if id not in labels:
+            raise DataError(
+                f"test video {id!r} has no label; give it one in the label file or leave it out"
+            )
+        if unknown := [name for name in names_in(labels[id]) if name not in classes]:
+            raise DataError(
+                f"class {unknown[0]!r} of test video {id!r} is unknown to the network"
+                f"{nearest(unknown[0], classes)} [its classes: {_shortened(classes)}]; rename the "
+                "class or leave its videos out"
+            )
+    return membership([labels[id] for id in ids], classes)
 
 
 def _shortened(names: list[str], limit: int = 10) -> str:

@@ -129,7 +129,7 @@ class Recognizer:
         network: nn.Module
         network, card = load_network(Path(folder))
         if card.features is not None:
-            network = with_encoder(network, card.features)
+            network = with_encoder(network, card.features, several=card.data.multi_label)
         if device is None:
             device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
         return cls(network.to(device), card, precision=precision, decoder=decoder)
@@ -220,6 +220,11 @@ class Recognizer:
     def _one_view(self) -> EvaluationSettings:
         return self.card.evaluation.model_copy(update={"num_clips": 1, "num_crops": 1})
 
+    def shares(self, logits_NK: Tensor) -> Tensor:
+        """Map logits (N, K) to probabilities: of one class, or of each class by itself."""
+        is_several = self.card.data.multi_label
+        return logits_NK.sigmoid() if is_several else logits_NK.softmax(dim=1)
+
     def require_finite(self, scores: Tensor) -> None:
         """Refuse scores of broken weights.
 
@@ -271,9 +276,9 @@ class Recognizer:
         """One video's probabilities from the logits of its views."""
         self.require_finite(logits_VK)
         if settings.average == "logits":
-            average_K = logits_VK.mean(dim=0).softmax(dim=0)
+            average_K = self.shares(logits_VK.mean(dim=0, keepdim=True))[0]
         else:
-            average_K = logits_VK.softmax(dim=1).mean(dim=0)
+            average_K = self.shares(logits_VK).mean(dim=0)
         scores_K: Scores = average_K.numpy()
         return scores_K
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from semivideo.base.checked import UnreadError, reading
 from semivideo.base.errors import CheckpointError, DataError
 from semivideo.base.files import read_bytes, write_bytes
+from semivideo.events import presence
 from semivideo.runfolder import RunFolder
 
 Scores = NDArray[np.float32]
@@ -93,6 +94,22 @@ def class_accuracy(confusion_KK: Labels) -> NDArray[np.float64]:
     return shares_K
 
 
+def class_f1(confusion_KK: Labels) -> NDArray[np.float64]:
+    """F1 of each class: 2 TP / (2 TP + FP + FN), which many videos of other classes cannot hide.
+
+    Args:
+        confusion_KK: int64 (K, K) of ``confusion_matrix``.
+
+    Returns:
+        float64 (K,), NaN for a class without test videos.
+    """
+    right_K = np.diagonal(confusion_KK).astype(np.float64)
+    both_K = confusion_KK.sum(axis=0) + confusion_KK.sum(axis=1)
+    f1_K: NDArray[np.float64] = np.full(len(right_K), np.nan)
+    np.divide(2 * right_K, both_K, out=f1_K, where=confusion_KK.sum(axis=1) > 0)
+    return f1_K
+
+
 class Known(NamedTuple):
     """Videos of an evaluation that the network was trained on.
 
@@ -119,6 +136,9 @@ class Evaluation:
         decoder: Who was to decode the files: "software" or "hardware"; scores differ a little.
         trained_on: Videos that were to be scored and that the network was trained on, "labeled"
             with their class and "unlabeled" without; they are in no figure but their own.
+        present: bool (V, K), where several classes may be there at once; then ``labels`` holds
+            the best scored one of each video's, see ``presence.one_of_them``. None otherwise.
+        thresholds: float (K,), from which score on a class is said to be there; None for 0.5.
     """
 
     protocol: str
@@ -129,6 +149,8 @@ class Evaluation:
     skipped: Mapping[str, str] = field(default_factory=dict)
     decoder: str = "software"
     trained_on: Mapping[str, Known] = field(default_factory=dict)
+    present: NDArray[np.bool_] | None = field(default=None, repr=False)
+    thresholds: tuple[float, ...] | None = None
 
     def __repr__(self) -> str:
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
@@ -168,6 +190,44 @@ class Evaluation:
         """float64 (K,), share of right videos in each class, NaN for one without test videos."""
         return class_accuracy(self.confusion)
 
+    @property
+    def class_f1(self) -> NDArray[np.float64]:
+        """float64 (K,), F1 of each class, NaN for one without test videos."""
+        return class_f1(self.confusion)
+
+    @property
+    def mean_f1(self) -> float:
+        """Mean of the F1 of the classes that have test videos (macro F1)."""
+        return float(np.nanmean(self.class_f1))
+
+    @cached_property
+    def average_precision(self) -> NDArray[np.float64]:
+        """float64 (K,), of each class by itself, NaN for one that is in no video."""
+        return presence.average_precisions(self.scores, self._present)
+
+    @property
+    def mean_average_precision(self) -> float:
+        """Mean over the classes that are in some video (mAP)."""
+        return float(np.nanmean(self.average_precision))
+
+    @cached_property
+    def presence_f1(self) -> NDArray[np.float64]:
+        """float64 (K,), F1 of each class at its threshold, NaN for one that is in no video."""
+        thresholds = np.array(self.thresholds or [0.5] * len(self.classes))
+        return presence.f1_scores(self.scores, self._present, thresholds)
+
+    @property
+    def mean_presence_f1(self) -> float:
+        """Mean of ``presence_f1`` over the classes that are in some video."""
+        return float(np.nanmean(self.presence_f1))
+
+    @property
+    def _present(self) -> NDArray[np.bool_]:
+        """Which classes are there, of one class a video too."""
+        if self.present is not None:
+            return self.present
+        return np.asarray(self.labels[:, None] == np.arange(len(self.classes)))
+
     @cached_property
     def confusion(self) -> Labels:
         """int64 (K, K), videos by true class (row) and best scored class (column)."""
@@ -190,17 +250,41 @@ class Evaluation:
             "top1": self.top1,
             **({"top5": self.top5} if self.tells_top5 else {}),
             "mean_class": self.mean_class,
+            "mean_f1": self.mean_f1,
             "class_accuracy": per_class,
             "num_skipped": len(self.skipped),
             "skipped": dict(self.skipped),
             "classes": list(self.classes),
             "confusion": self.confusion.tolist(),
             **({"trained_on": trained_on} if trained_on else {}),
+            **({} if self.present is None else self._several()),
+        }
+
+    def _several(self) -> dict[str, Any]:
+        """What is said where several classes may be there at once."""
+        precision, f1 = (
+            {
+                name: None if np.isnan(share) else float(share)
+                for name, share in zip(self.classes, shares, strict=True)
+            }
+            for shares in (self.average_precision, self.presence_f1)
+        )
+        return {
+            "mean_average_precision": self.mean_average_precision,
+            "average_precision": precision,
+            "presence_f1": f1,
+            "thresholds": None if self.thresholds is None else list(self.thresholds),
         }
 
     @classmethod
     def from_json(
-        cls, stated: Mapping[str, Any], *, ids: Iterable[str], scores: Scores, labels: Labels
+        cls,
+        stated: Mapping[str, Any],
+        *,
+        ids: Iterable[str],
+        scores: Scores,
+        labels: Labels,
+        present: NDArray[np.bool_] | None = None,
     ) -> Evaluation:
         """Reverse of ``to_json``, with what that leaves out; figures are computed anew.
 
@@ -221,6 +305,8 @@ class Evaluation:
                 role: Known(tuple(known["ids"]), known["top1"])
                 for role, known in stated.get("trained_on", {}).items()
             },
+            present=present,
+            thresholds=tuple(stated["thresholds"]) if stated.get("thresholds") else None,
         )
 
     def without(self, known: Mapping[str, Iterable[str]]) -> Evaluation:
@@ -253,12 +339,19 @@ class Evaluation:
     def _of(self, is_in_V: NDArray[np.bool_]) -> Evaluation:
         """The evaluation of some of the videos."""
         ids = tuple(id for id, is_in in zip(self.ids, is_in_V, strict=True) if is_in)
-        return replace(self, ids=ids, scores=self.scores[is_in_V], labels=self.labels[is_in_V])
+        return replace(
+            self,
+            ids=ids,
+            scores=self.scores[is_in_V],
+            labels=self.labels[is_in_V],
+            present=None if self.present is None else self.present[is_in_V],
+        )
 
     def write(self, path: str | Path) -> None:
         """Write ``path`` (JSON) and beside it the scores of each video (``.npz``), never half.
 
-        The scores file holds ``ids`` (V,), ``scores`` (V, K) and ``labels`` (V,).
+        The scores file holds ``ids`` (V,), ``scores`` (V, K), ``labels`` (V,), and ``present``
+        (V, K) where several classes may be there at once.
 
         Args:
             path: Such as ``RUN/evaluation.json``; the scores go to ``RUN/evaluation.npz``.
@@ -270,7 +363,10 @@ class Evaluation:
         folder = RunFolder(path.parent)
         archive = io.BytesIO()
         ids = np.array(self.ids, dtype=np.str_)
-        np.savez_compressed(archive, ids=ids, scores=self.scores, labels=self.labels)
+        arrays: dict[str, Any] = {"ids": ids, "scores": self.scores, "labels": self.labels}
+        if self.present is not None:
+            arrays["present"] = self.present
+        np.savez_compressed(archive, **arrays)
         content = archive.getvalue()
         # The digest ties the two files: a kill between the two writes does not go unnoticed.
         digest = hashlib.sha256(content).hexdigest()
@@ -308,7 +404,11 @@ class Evaluation:
             raise UnreadError(f"the scores hold {num_bytes} bytes, and allowed are {_MOST_BYTES}")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return cls.from_json(
-                stated, ids=arrays["ids"].tolist(), scores=arrays["scores"], labels=arrays["labels"]
+                stated,
+                ids=arrays["ids"].tolist(),
+                scores=arrays["scores"],
+                labels=arrays["labels"],
+                present=arrays["present"] if "present" in arrays else None,
             )
 
 

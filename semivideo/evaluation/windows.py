@@ -283,7 +283,7 @@ def _scored(
     """Probabilities of a batch of windows from their steps."""
     steps_MNTD = torch.stack([torch.stack(each, dim=1) for each in windows], dim=1)
     with torch.inference_mode():
-        shares_NK = network.of_steps(steps_MNTD).float().softmax(dim=1).cpu()
+        shares_NK = recognizer.shares(network.of_steps(steps_MNTD).float()).cpu()
     recognizer.require_finite(shares_NK)
     yield from shares_NK.numpy()
 

@@ -29,6 +29,8 @@ class Reading:
         label_rate: Frames a second by which a file counts that counts frames; None takes the
             frames of the video.
         clock: Maps the name of a video to its clock, or to None where it is not found.
+        several: Whether labels that overlap are cut into parts with several labels each
+            (``label_sets``), for training on them.
     """
 
     format: str | None = None
@@ -38,6 +40,7 @@ class Reading:
     point_seconds: float = 1.0
     label_rate: float | None = None
     clock: Callable[[str], Clock | None] = field(default=lambda video: None)
+    several: bool = False
 
     def __post_init__(self) -> None:
         for name in ("point_seconds", "label_rate"):
@@ -121,6 +124,7 @@ def tell_overlaps(name: str, rows: Sequence[LabelRow]) -> None:
         first = overlapping[0]
         log.warning(
             "%s: %d label(s) begin before another one of the same video and subject ends, first "
-            "%r at %g s of %s; they are kept as several labels at once",
+            "%r at %g s of %s; they are several labels at once, which training learns with "
+            "multi_label (scan --multi-label, train --multi-label)",
             *(name, len(overlapping), first.label, first.start_seconds or 0.0, first.video),
         )

@@ -38,6 +38,7 @@ class Known:
         unlabeled_groups: (U,).
         num_classes: K.
         seed: Of what is drawn.
+        sets: bool (S, K), where several classes may be there at once: what the S labels stand for.
     """
 
     labeled: Tensor
@@ -47,6 +48,7 @@ class Known:
     unlabeled_groups: Groups
     num_classes: int
     seed: int = 0
+    sets: NDArray[np.bool_] | None = None
 
     def of(self, places: NDArray[np.int64] | Sequence[int]) -> Known:
         """Return the same with some of the labelled videos."""
@@ -67,9 +69,11 @@ class ClosedForm(Method):
 
     Attributes:
         head: Name of that head in ``models``.
+        takes_several: Whether it can be computed where several classes may be there at once.
     """
 
     head: ClassVar[str]
+    takes_several: ClassVar[bool] = False
     uses_unlabeled = False
     passes = Passes(labeled=0, unlabeled=0)
 

@@ -21,10 +21,14 @@ class OnFeatures(Network):
         encoder: Frozen; it stays in evaluation mode.
         head: Takes descriptors (N, D', T', 1, 1).
         settings: Which descriptor.
+        several: Whether several classes may be there at once.
     """
 
-    def __init__(self, encoder: Encoder, head: Network, settings: FeatureSettings) -> None:
+    def __init__(
+        self, encoder: Encoder, head: Network, settings: FeatureSettings, *, several: bool = False
+    ) -> None:
         super().__init__()
+        self.several = several
         self.num_classes, self.num_features = head.num_classes, head.num_features
         self.encoder, self.head, self.settings = encoder, head, settings
 
@@ -52,6 +56,9 @@ class OnFeatures(Network):
         logits = [self.classify(self._described(steps_NTD)) for steps_NTD in steps_MNTD]
         if len(logits) == 1:
             return logits[0]
+        if self.several:
+            shares_NK = torch.stack([each.sigmoid() for each in logits]).mean(dim=0)
+            return shares_NK.logit(eps=torch.finfo(shares_NK.dtype).eps)
         shares_NK = torch.stack([each.softmax(dim=1) for each in logits]).sum(dim=0) / 2
         return shares_NK.clamp_min(torch.finfo(shares_NK.dtype).tiny).log()
 
@@ -73,12 +80,13 @@ class OnFeatures(Network):
         return self.head.card_options(options)
 
 
-def with_encoder(head: Network, settings: FeatureSettings) -> OnFeatures:
+def with_encoder(head: Network, settings: FeatureSettings, *, several: bool = False) -> OnFeatures:
     """Put the encoder under a head that was trained on its features.
 
     Args:
         head: The head.
         settings: Which encoder, with which weights.
+        several: Whether several classes may be there at once.
 
     Raises:
         ConfigError: There is no such encoder.
@@ -92,4 +100,4 @@ def with_encoder(head: Network, settings: FeatureSettings) -> OnFeatures:
             f"{settings.weights_sha256[:12]}..., and these are {encoder.origin.sha256[:12]}...; "
             "bring the former back, or train again on features of the new ones"
         )
-    return OnFeatures(encoder, head, settings)
+    return OnFeatures(encoder, head, settings, several=several)

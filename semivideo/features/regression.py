@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semivideo.features.closed_form import ClosedForm, Known
+from semivideo.features.presence_regression import presence_probe
 from semivideo.models.contract import Network
 
 _LOG = logging.getLogger("semivideo")
@@ -39,9 +40,12 @@ class Probe(ClosedForm):
     """Logistic regression on the labelled videos; C by leaving labelled groups out."""
 
     head = "linear"
+    takes_several = True
 
     def compute(self, known: Known) -> dict[str, Any]:
         """Fill the linear head."""
+        if known.sets is not None:
+            return presence_probe(self.primary, known)
         chosen, reason = chosen_strength(known)
         rows, labels, weights = views_as_rows(known.labeled, known.labels)
         fill_linear(self.primary, *fitted(rows, labels, weights, strength=chosen))

@@ -10,12 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from semivideo.base.records import Batch, Clips, ClipSpec, PseudoLabels, StepResult
+from semivideo.methods.parts.answers import Answer, OneClass
 from semivideo.models.contract import Network
 from semivideo.objectives import ConfidentLabels
 
@@ -58,6 +59,9 @@ class Method(nn.Module, ABC):
             rotated clips or another modality.
         takes_mixed: Whether labelled clips may be mixtures of two (mixup, cutmix); False for what
             asks somebody else about a video by its name.
+        asks_answer: Whether losses are those of ``answer``, so that classes may have weights and
+            several of them may be right at once.
+        answer: What logits mean; one of the classes unless it is set otherwise.
     """
 
     clips: dict[str, ClipSpec]
@@ -67,6 +71,12 @@ class Method(nn.Module, ABC):
     weak_only_labels: bool = False
     needs_pixels: bool = False
     takes_mixed: bool = True
+    asks_answer: bool = False
+    answer: Answer
+
+    def __init__(self, *networks: Network, **given: Any) -> None:
+        super().__init__()
+        self.answer = OneClass()
 
     @abstractmethod
     def forward(self, batch: Batch) -> StepResult:
@@ -167,18 +177,31 @@ def unlabeled(batch: Batch) -> Clips:
     return batch.unlabeled
 
 
-def supervised_loss(logits: dict[str, Tensor], y: Tensor) -> StepResult:
+def supervised_loss(
+    logits: dict[str, Tensor], y: Tensor, *, answer: Answer | None = None
+) -> StepResult:
     """Return the sum of cross-entropies of labelled clips, as in a supervised warm-up.
 
     Args:
         logits: Name of the term to logits (B, K).
         y: int64 (B,), the labels; float (B, K) where they are soft.
+        answer: What logits mean; None for one of the classes.
     """
-    terms = {name: cross_entropy(logits_BK.float(), y) for name, logits_BK in logits.items()}
+    answer = answer or OneClass()
+    terms = {name: answer.loss(logits_BK.float(), y) for name, logits_BK in logits.items()}
     loss = torch.stack(list(terms.values())).sum()
     return StepResult(loss=loss, terms={name: term.detach() for name, term in terms.items()})
 
 
 def logged(network: str, u: Clips, labels: ConfidentLabels) -> PseudoLabels:
-    """Join the labels that ``network`` gave to the clips ``u`` with their videos, for the log."""
+    """Join the labels that ``network`` gave to the clips ``u`` with their videos, for the log.
+
+    Of several labels a clip the most probable class is logged, kept where it counts as there.
+    """
+    if labels.label.ndim == 2:
+        present_UK, confidence_UK, kept_UK, _ = labels
+        p_UK = torch.where(present_UK > 0, confidence_UK, 1 - confidence_UK)
+        confidence, label = p_UK.max(dim=1)
+        kept = (kept_UK & (present_UK > 0)).gather(1, label[:, None])[:, 0]
+        return PseudoLabels(network, u.video, label, confidence, kept)
     return PseudoLabels(network, u.video, labels.label, labels.confidence, labels.kept)

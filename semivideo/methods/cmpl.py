@@ -25,14 +25,13 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, PseudoLabels, StepResult
 from semivideo.methods.base import Method, Passes, jointly, logged, unlabeled
 from semivideo.methods.parts.threshold_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
-from semivideo.objectives import Scheme, after_warmup, label_sources, masked_cross_entropy
+from semivideo.objectives import Scheme, after_warmup, label_sources
 from semivideo.transforms import Views
 
 Term = Literal["L_s^F", "L_s^A", "L_u^F", "L_u^A"]
@@ -58,6 +57,7 @@ class CMPL(Method):
 
     weak_only_labels = True
     passes = Passes(labeled=1, unlabeled=2)
+    asks_answer = True
 
     def __init__(
         self,
@@ -99,7 +99,8 @@ class CMPL(Method):
         x_a = views.standard(batch.labeled, "auxiliary")
         if self.weight == 0:
             F_x, A_x = self.primary(x).float(), self.auxiliary(x_a).float()
-            return self.total({"L_s^F": cross_entropy(F_x, y), "L_s^A": cross_entropy(A_x, y)}, 0.0)
+            only = {"L_s^F": self.answer.loss(F_x, y), "L_s^A": self.answer.loss(A_x, y)}
+            return self.total(only, 0.0)
         u = unlabeled(batch)
         u_w, u_s = views.weak(u, "primary"), views.strong(u, "primary")
         u_aw, u_as = views.weak(u, "auxiliary"), views.strong(u, "auxiliary")
@@ -110,15 +111,15 @@ class CMPL(Method):
         A_x, A_w, A_s = jointly(
             self.auxiliary, labeled=x_a, weak=u_aw, strong=u_as, weak_graph=batch.weak_graph
         )
-        p_F, p_A = F_w.detach().softmax(dim=1), A_w.detach().softmax(dim=1)
+        p_F, p_A = self.answer.shares(F_w.detach()), self.answer.shares(A_w.detach())
         for_F, for_A = label_sources(self.scheme, p_F, p_A, threshold=self.threshold)
         label_F = self.thresholds_F(for_F, u.video)  # A teaches F
         label_A = self.thresholds_A(for_A, u.video)  # F teaches A
-        L_u_F = masked_cross_entropy(F_s, label_F) + self.thresholds_F.penalty(F_s, label_F)
-        L_u_A = masked_cross_entropy(A_s, label_A) + self.thresholds_A.penalty(A_s, label_A)
+        L_u_F = self.answer.learned(F_s, label_F) + self.thresholds_F.penalty(F_s, label_F)
+        L_u_A = self.answer.learned(A_s, label_A) + self.thresholds_A.penalty(A_s, label_A)
         losses = {
-            "L_s^F": cross_entropy(F_x, y),
-            "L_s^A": cross_entropy(A_x, y),
+            "L_s^F": self.answer.loss(F_x, y),
+            "L_s^A": self.answer.loss(A_x, y),
             "L_u^F": L_u_F,
             "L_u^A": L_u_A,
         }

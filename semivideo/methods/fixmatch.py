@@ -7,6 +7,9 @@
 
 Another rule than the fixed threshold may choose or weigh the labels (``threshold_rules``). UDA (Xie
 et al., NeurIPS 2020) learns soft labels in place of the class: p_k^(1/T) / sum_j p_j^(1/T).
+Where several classes may be there at once (``parts.answers``), sigmoid and binary cross-entropy
+stand for softmax and H, and each class has a pseudo-label of its own: there where p_k >= threshold,
+not there where 1 - p_k is.
 The decision that is easy to get wrong: labelled, weak and strong clips go through the network in
 one forward, so that batch statistics see all three.
 Shapes: x (B, C, T, H, W), u_w and u_s (U, C, T, H, W), logits (., K).
@@ -18,14 +21,13 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
-from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
 from semivideo.methods.parts.threshold_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
-from semivideo.objectives import after_warmup, masked_cross_entropy, sharpened
+from semivideo.objectives import after_warmup, sharpened
 from semivideo.transforms import Views
 
 Temperature = Annotated[float, Field(gt=0)]
@@ -47,6 +49,7 @@ class FixMatch(Method):
 
     weak_only_labels = True
     passes = Passes(labeled=1, unlabeled=2)
+    asks_answer = True
 
     def __init__(
         self,
@@ -78,18 +81,18 @@ class FixMatch(Method):
         weight = after_warmup(self.weight, batch.progress, warmup=self.supervised_warmup)
         x, y = self.views.standard(batch.labeled, "primary"), batch.labeled.label
         if self.weight == 0:
-            return supervised_loss({"L_s": self.primary(x)}, y)
+            return supervised_loss({"L_s": self.primary(x)}, y, answer=self.answer)
         u = unlabeled(batch)
         u_w, u_s = self.views.weak(u, "primary"), self.views.strong(u, "primary")
 
         F_x, F_w, F_s = jointly(
             self.primary, labeled=x, weak=u_w, strong=u_s, weak_graph=batch.weak_graph
         )
-        p = F_w.detach().softmax(dim=1)
+        p = self.answer.shares(F_w.detach())
         label = self.thresholds(p, u.video)
         soft = None if self.temperature is None else sharpened(p, self.temperature)
-        L_s = cross_entropy(F_x, y)
-        L_u = masked_cross_entropy(F_s, label, soft_labels_NK=soft)
+        L_s = self.answer.loss(F_x, y)
+        L_u = self.answer.learned(F_s, label, soft_labels_NK=soft)
         L_u = L_u + self.thresholds.penalty(F_s, label)
 
         return StepResult(

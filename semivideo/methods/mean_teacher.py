@@ -18,7 +18,7 @@ Shapes: x (B, C, T, H, W), u_a and u_w (U, C, T, H, W), logits (., K).
 from __future__ import annotations
 
 import torch
-from torch.nn.functional import cross_entropy, mse_loss
+from torch.nn.functional import mse_loss
 
 from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
@@ -40,6 +40,7 @@ class MeanTeacher(Method):
     """
 
     passes = Passes(labeled=1, unlabeled=1, without_graph=1)
+    asks_answer = True
 
     def __init__(
         self,
@@ -63,15 +64,15 @@ class MeanTeacher(Method):
         """Return L."""
         x, y = self.views.standard(batch.labeled, "primary"), batch.labeled.label
         if self.weight == 0:
-            return supervised_loss({"L_s": self.primary(x)}, y)
+            return supervised_loss({"L_s": self.primary(x)}, y, answer=self.answer)
         u = unlabeled(batch)
         u_a, u_w = self.views.standard(u, "primary"), self.views.weak(u, "primary")
 
         F_x, F_a = jointly(self.primary, labeled=x, standard=u_a)
         with torch.no_grad():
-            q = self.teacher(u_w).float().softmax(dim=1)
-        L_s = cross_entropy(F_x, y)
-        L_u = mse_loss(F_a.softmax(dim=1), q)
+            q = self.answer.shares(self.teacher(u_w).float())
+        L_s = self.answer.loss(F_x, y)
+        L_u = mse_loss(self.answer.shares(F_a), q)
 
         return StepResult(
             loss=L_s + ramped(self.weight, batch.progress, ramp=self.ramp) * L_u,

@@ -23,6 +23,7 @@ class Supervised(Method):
 
     uses_unlabeled = False
     passes = Passes(labeled=1, unlabeled=0)
+    asks_answer = True
 
     def __init__(self, primary: Network, *, views: Views, clips: dict[str, ClipSpec]) -> None:
         super().__init__()
@@ -33,7 +34,7 @@ class Supervised(Method):
     def forward(self, batch: Batch) -> StepResult:
         """Return L."""
         x, y = self.views.standard(batch.labeled, "primary"), batch.labeled.label
-        return supervised_loss({"L_s": self.primary(x)}, y)
+        return supervised_loss({"L_s": self.primary(x)}, y, answer=self.answer)
 
     @property
     def deployed(self) -> Network:

@@ -8,9 +8,12 @@ from their own sections, and the remaining keywords are the keys of the section 
 from __future__ import annotations
 
 import typing
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from semivideo import models
 from semivideo.base.errors import CheckpointError, ConfigError, nearest
@@ -20,10 +23,19 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.loader import Streams
 from semivideo.data.splits import Split
 from semivideo.evaluation.protocols import crop_side
+from semivideo.events.label_sets import classes_in, membership
 from semivideo.features.cached_views import FeatureViews
 from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.features.closed_form import ClosedForm
 from semivideo.methods import METHODS, Method
+from semivideo.methods.parts.answers import (
+    OneClass,
+    PresenceThreshold,
+    SeveralClasses,
+    positive_weights_by_frequency,
+    weights_by_frequency,
+)
+from semivideo.methods.parts.threshold_rules import FixedThreshold
 from semivideo.models.tuning import PLAIN, tune
 from semivideo.models.weights import load_pretrained
 from semivideo.options import REQUIRED, Option, Options
@@ -202,6 +214,103 @@ def _begin_with_weights(network: models.Network, wanted: NetworkSettings, *, own
         )
 
 
+def classes_of(settings: Settings, manifest: Manifest) -> list[str]:
+    """Names of the classes that a network answers for, in the order of its logits."""
+    if settings.data.multi_label:
+        return classes_in(manifest.classes)
+    return manifest.classes
+
+
+def method_of(
+    settings: Settings,
+    manifest: Manifest,
+    *,
+    labels: Sequence[int] = (),
+    views: FeatureViews | None = None,
+) -> Method:
+    """Build the method of a run, which knows what its classes are and how often each is labelled.
+
+    Args:
+        settings: Of the run.
+        manifest: The videos.
+        labels: Number of the label, among the manifest's, of each labelled video.
+        views: As for ``build_method``.
+
+    Raises:
+        ConfigError: As ``build_method``; or there are no two classes, or the method cannot answer
+            as the settings want.
+    """
+    classes = classes_of(settings, manifest)
+    method = build_method(settings, num_classes=max(1, len(classes)), views=views)
+    set_answer(method, settings, manifest, labels=labels)
+    return method
+
+
+def set_answer(
+    method: Method, settings: Settings, manifest: Manifest, *, labels: Sequence[int]
+) -> None:
+    """Tell a method what its logits answer; as ``method_of``."""
+    is_several, is_weighted = settings.data.multi_label, settings.engine.class_weights != "none"
+    if not (is_several or is_weighted):
+        return
+    if is_several:
+        _check_several(method, settings)
+    elif not method.asks_answer:
+        raise ConfigError(
+            f"engine.class_weights counts in {', '.join(_answering())}, not in "
+            f"{settings.method.name!r}; leave it out, or draw classes alike with "
+            "data.balanced=true"
+        )
+    counts = torch.bincount(torch.tensor(labels, dtype=torch.int64), minlength=_num(manifest))
+    if not is_several:
+        method.answer = OneClass(weights_by_frequency(counts))
+        return
+    sets = torch.from_numpy(membership(manifest.classes, classes_of(settings, manifest)))
+    of_class = (counts[:, None] * sets).sum(dim=0)
+    weights = positive_weights_by_frequency(of_class, len(labels)) if is_weighted else None
+    method.answer = SeveralClasses(sets, weights)
+    for name, rule in list(method.named_children()):
+        if isinstance(rule, FixedThreshold):
+            setattr(method, name, PresenceThreshold(rule.threshold))
+
+
+def _num(manifest: Manifest) -> int:
+    return len(manifest.classes)
+
+
+def _answering() -> list[str]:
+    """Methods whose losses are those of their answer."""
+    return [name for name, cls in METHODS.items() if cls.asks_answer]
+
+
+def _check_several(method: Method, settings: Settings) -> None:
+    """Refuse what has no meaning where several classes may be there at once."""
+    name, engine = settings.method.name, settings.engine
+    if not (method.asks_answer or getattr(method, "takes_several", False)):
+        raise ConfigError(
+            f"method {name!r} knows one class a video; for several at once take "
+            f"{', '.join([*_answering(), 'probe'])}"
+        )
+    for setting in ("label_smoothing", "mixup", "cutmix"):
+        if getattr(engine, setting):
+            raise ConfigError(
+                f"engine.{setting} is for one class a video and data.multi_label is on; leave it "
+                "out"
+            )
+    options = settings.method.options
+    only_fixed = options.get("thresholds", "fixed") == "fixed"
+    if not only_fixed or options.get("temperature") is not None:
+        raise ConfigError(
+            f"method {name!r} with several classes at once has one threshold and hard labels; "
+            "leave out method.thresholds and method.temperature"
+        )
+    if options.get("scheme", "cross") not in ("cross", "average"):
+        raise ConfigError(
+            f"method.scheme = {options['scheme']!r} compares the classes with each other; with "
+            "several at once take cross or average"
+        )
+
+
 def _check_accumulation(settings: Settings, cls: type[Method]) -> None:
     """Refuse batches that cannot be computed in so many equal parts."""
     parts, data = settings.engine.accumulate, settings.data
@@ -254,13 +363,20 @@ def build_streams(settings: Settings, *, manifest: Manifest, split: Split) -> St
     return streams if uses_unlabeled else replace(streams, unlabeled=())
 
 
-def build_card(settings: Settings, *, network: models.Network, classes: list[str]) -> ModelCard:
+def build_card(
+    settings: Settings,
+    *,
+    network: models.Network,
+    classes: list[str],
+    thresholds: list[float] | None = None,
+) -> ModelCard:
     """Describe the deployed network: everything needed to run it on a new video.
 
     Args:
         settings: Of the run.
         network: The deployed one; it says which options rebuild it without other files.
         classes: Names in the order of the logits.
+        thresholds: Of each class, where several may be there at once; None for 0.5.
     """
     primary = settings.networks.primary
     options = network.card_options(primary.options)
@@ -272,6 +388,7 @@ def build_card(settings: Settings, *, network: models.Network, classes: list[str
         views=settings.views,
         evaluation=settings.evaluation,
         features=settings.features,
+        thresholds=thresholds,
         method=settings.method.name,
         origins=settings.origins,
         weights_sha256="",

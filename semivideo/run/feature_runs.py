@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.loader import Streams
 from semivideo.data.splits import Split
 from semivideo.evaluation import Evaluation
+from semivideo.events.label_sets import membership
+from semivideo.events.presence import one_of_them
 from semivideo.features.cached_views import FeatureViews
 from semivideo.features.closed_form import ClosedForm, Known
 from semivideo.features.descriptor import described_dim
@@ -25,7 +28,7 @@ from semivideo.models import HEADS, LOOKUPS
 from semivideo.models.heads import Head
 from semivideo.models.lookup import Neighbours
 from semivideo.run import build
-from semivideo.settings import FeatureSettings, NetworkSettings, Settings
+from semivideo.settings import FeatureSettings, ModelCard, NetworkSettings, Settings
 
 _PROTOCOL = "cached weak views"
 
@@ -237,31 +240,45 @@ def readable(streams: Streams, views: FeatureViews) -> Streams:
 
 
 @torch.no_grad()
-def scored(head: nn.Module, views: FeatureViews, manifest: Manifest, split: Split) -> Evaluation:
+def scored(
+    head: nn.Module, card: ModelCard, views: FeatureViews, manifest: Manifest, split: Split
+) -> Evaluation:
     """Score the test videos of a split by their cached weak views.
 
     Args:
         head: Maps descriptors to logits; left in its mode.
+        card: Its classes, and whether several may be there at once.
         views: The features.
         manifest: The videos.
         split: Its test side is scored; every video needs a label.
     """
-    errors, number = views.errors, {name: k for k, name in enumerate(manifest.classes)}
+    errors, is_several = views.errors, card.data.multi_label
     rows = [row for row in manifest.rows_of(split.test).tolist() if row not in errors]
     is_training = head.training
     head.eval()
     scores = torch.stack(
         [
-            head(views.of_rows(np.array(rows), view)).float().softmax(dim=1)
+            _shares(head(views.of_rows(np.array(rows), view)).float(), is_several=is_several)
             for view in range(views.num_weak)
         ]
     ).mean(dim=0)
     head.train(is_training)
-    return Evaluation(
+    found = Evaluation(
         protocol=_PROTOCOL,
-        classes=tuple(manifest.classes),
+        classes=tuple(card.classes),
         ids=tuple(manifest.ids[row] for row in rows),
         scores=scores.cpu().numpy(),
-        labels=np.array([number[str(manifest.labels[row])] for row in rows], dtype=np.int64),
+        labels=np.zeros(len(rows), dtype=np.int64),
         skipped={manifest.ids[row]: why for row, why in errors.items()},
+        thresholds=None if card.thresholds is None else tuple(card.thresholds),
     )
+    labels = [str(manifest.labels[row]) for row in rows]
+    if is_several:
+        present = membership(labels, card.classes)
+        return replace(found, present=present, labels=one_of_them(found.scores, present))
+    number = {name: k for k, name in enumerate(card.classes)}
+    return replace(found, labels=np.array([number[label] for label in labels], dtype=np.int64))
+
+
+def _shares(logits_NK: Tensor, *, is_several: bool) -> Tensor:
+    return logits_NK.sigmoid() if is_several else logits_NK.softmax(dim=1)

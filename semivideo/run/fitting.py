@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -27,6 +28,7 @@ from semivideo.evaluation import evaluate as evaluate_videos
 from semivideo.features.cached_views import FeatureViews
 from semivideo.features.closed_form import ClosedForm
 from semivideo.features.feature_loader import FeatureLoader
+from semivideo.methods.parts.answers import SeveralClasses
 from semivideo.models import Network
 from semivideo.run import build, feature_runs
 from semivideo.run.resolve import number_of_steps
@@ -72,7 +74,7 @@ class Job:
     ) -> Evaluation:
         """Score the test videos of the split with a network; by cached features if it has them."""
         if self.features is not None:
-            return feature_runs.scored(network, self.features, self.manifest, self.split)
+            return feature_runs.scored(network, card, self.features, self.manifest, self.split)
         recognizer = Recognizer(
             network,
             card,
@@ -120,9 +122,10 @@ def fitted(
     """
     settings, manifest, runtime = job.settings, job.manifest, job.runtime
     torch.manual_seed(settings.engine.seed)
-    method = build.build_method(settings, num_classes=len(manifest.classes), views=job.features)
-    method.prepare(manifest.ids)
+    classes = build.classes_of(settings, manifest)
     streams = build.build_streams(settings, manifest=manifest, split=job.split)
+    method = build.method_of(settings, manifest, labels=streams.labels, views=job.features)
+    method.prepare(manifest.ids)
     share = {"seed": settings.engine.seed, "rank": runtime.rank, "world_size": runtime.world_size}
     loader: Callable[..., Iterable[Batch]]
     if job.features is not None:
@@ -135,10 +138,13 @@ def fitted(
         loader = partial(training_loader, reader, streams, **share)
     steps_of_pass = math.ceil(len(streams.unlabeled) / settings.data.unlabeled_batch)
     if isinstance(method, ClosedForm):
-        _compute(method, job, streams, run)
+        chosen = _compute(method, job, streams, run)
         network = method.deployed.eval()
-        return network, build.build_card(settings, network=network, classes=manifest.classes)
-    card = build.build_card(settings, network=method.deployed, classes=manifest.classes)
+        thresholds = chosen.get("thresholds")
+        return network, build.build_card(
+            settings, network=network, classes=classes, thresholds=thresholds
+        )
+    card = build.build_card(settings, network=method.deployed, classes=classes)
 
     def quick(network: nn.Module) -> dict[str, float]:
         found = job.score(network, card, protocol="1x1")
@@ -161,12 +167,15 @@ def fitted(
     return found.network, card
 
 
-def _compute(method: ClosedForm, job: Job, streams: Streams, run: RunFolder) -> None:
-    """Fill the head of a classifier that has no steps, and write what came of it."""
+def _compute(method: ClosedForm, job: Job, streams: Streams, run: RunFolder) -> dict[str, Any]:
+    """Fill the head of a classifier that has no steps, and return and write what came of it."""
     start, runtime = time.monotonic(), job.runtime
     assert job.features is not None  # _refuse_heads
     seed = job.settings.engine.seed
-    chosen = method.compute(feature_runs.known(job.features, streams, job.manifest, seed=seed))
+    known = feature_runs.known(job.features, streams, job.manifest, seed=seed)
+    if isinstance(method.answer, SeveralClasses):
+        known = replace(known, sets=method.answer.sets.bool().numpy())
+    chosen = method.compute(known)
     summary = {
         "steps": 0,
         "seconds": round(time.monotonic() - start, 2),
@@ -183,3 +192,4 @@ def _compute(method: ClosedForm, job: Job, streams: Streams, run: RunFolder) -> 
     if runtime.is_main:
         run.write_json(run.summary_file, summary)
     runtime.wait_for_all()
+    return chosen

@@ -66,6 +66,7 @@ def train(
     estimate: bool = True,
     allow: Sequence[str] = (),
     budget: str | None = None,
+    multi_label: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Train a recogniser and leave a run folder.
@@ -95,6 +96,8 @@ def train(
             ``method`` and ``settings`` may.
         budget: Time for choosing and training where both are chosen, such as "90s", "10m" or "2h";
             None for ten minutes.
+        multi_label: Several classes may be there at once: labels such as run|eat name them, and
+            each class is a question of its own. Sets ``data.multi_label``.
         progress: See ``semivideo.api``.
 
     Raises:
@@ -114,7 +117,10 @@ def train(
         with allowing(allow):
             _check_resumed(run)
             return Run(proceed(run, progress=progress), tuple(allow))
-    changes = {"engine.estimate": 0} if not estimate else {}
+    changes: dict[str, Any] = {"engine.estimate": 0} if not estimate else {}
+    if multi_label:
+        # The cross-validation counts one class a video.
+        changes |= {"data.multi_label": True, "engine.estimate": 0}
     if from_run is not None:
         named: dict[str, Any] = {
             **{"videos": videos, "method": method, "split": split, "recipe": recipe},
@@ -140,6 +146,12 @@ def train(
     own = (*allow, *wanted.modules)
     with allowing(own):
         wanted.check()
+        if multi_label and wanted.is_undecided:
+            raise ConfigError(
+                f"what is trained is chosen for one class a video; with "
+                f"{option('multi_label', True)} name {option('method')} or {option('recipe')}, "
+                "such as features-probe or small-supervised"
+            )
         if budget is not None and not wanted.is_undecided:
             raise ConfigError(
                 f"{option('budget')} is for a training that is chosen, and this one is named; "
@@ -358,5 +370,5 @@ def _check_reading(settings: Settings, manifest: Manifest) -> None:
     cache = opened_cache(manifest, short_side=frame_size(settings.data))
     hardware_of(settings.data, is_cached=cache is not None)
     if cache is not None and cache.form.every > 1:
-        method = build.build_method(settings, num_classes=len(manifest.classes))
+        method = build.method_of(settings, manifest)
         cache.check(method.clips, settings.data)

@@ -52,6 +52,7 @@ def scan(
     class_from: str | None = None,
     point_seconds: float = 1.0,
     label_rate: float | None = None,
+    multi_label: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -73,6 +74,7 @@ def scan(
         class_from: What names the class: of ELAN "tier" or "value", of CVAT and VIA an attribute.
         point_seconds: Length of the window that a point event becomes.
         label_rate: Frames a second by which the labels count; None takes the videos' frames.
+        multi_label: Cut labels that overlap into parts with several labels each, such as run|eat.
         workers: Files looked at side by side; None takes one per core.
         progress: See ``semivideo.api``.
 
@@ -97,6 +99,7 @@ def scan(
                 class_from=class_from,
                 point_seconds=point_seconds,
                 label_rate=label_rate,
+                several=multi_label,
             ),
         ),
         workers=workers,

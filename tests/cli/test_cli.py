@@ -16,7 +16,8 @@ from semivideo.cli import app
 
 FLAGS = {
     "scan": "videos --out --list --group-pattern --group-column --allow-missing --layout "
-    "--frame-rate --format --annotator --class-from --point-seconds --label-rate --window-frames "
+    "--frame-rate --format --annotator --class-from --point-seconds --label-rate "
+    "--multi-label --window-frames "
     "--workers",
     "prepare": "videos --out --short-side --every --format --quality --flow --verify --workers "
     "--ray",
@@ -30,7 +31,7 @@ FLAGS = {
     "bench": "videos --method --split --labels-per-class --recipe --set --steps --compare "
     "--largest-batch --json --out",
     "train": "videos --method --split --labels-per-class --recipe --steps --seed --set --out "
-    "--resume --from --no-estimate --budget",
+    "--resume --from --no-estimate --budget --multi-label",
     "evaluate": "run --protocol --videos --per-class --hardware",
     "predict": "run videos --top --json --out --ray --hardware --timeline --window --stride --set "
     "--truth --picture --annotated",

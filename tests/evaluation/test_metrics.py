@@ -6,10 +6,17 @@ import torch
 from torchmetrics.functional.classification import (
     multiclass_accuracy,
     multiclass_confusion_matrix,
+    multiclass_f1_score,
 )
 
 from semivideo.base.errors import CheckpointError, DataError
-from semivideo.evaluation.metrics import Evaluation, accuracy, class_accuracy, confusion_matrix
+from semivideo.evaluation.metrics import (
+    Evaluation,
+    accuracy,
+    class_accuracy,
+    class_f1,
+    confusion_matrix,
+)
 
 # Six videos of classes a a a b b c out of a..d; the best scored: a a b b a c.
 SCORES = np.array(
@@ -177,3 +184,34 @@ def test_evaluation__with_a_key_removed_by_hand_is_refused(tmp_path):
     file.write_text(json.dumps(stated))
     with pytest.raises(CheckpointError, match=r"evaluation.json has no key 'classes'; evaluate"):
         Evaluation.read(file)
+
+
+def test_class_f1__agrees_with_torchmetrics():
+    scores, labels = random_scores(5)
+    expected = multiclass_f1_score(
+        torch.from_numpy(scores), torch.from_numpy(labels), num_classes=12, average="none"
+    )
+    found = class_f1(confusion_matrix(scores, labels))
+    assert found[:11] == pytest.approx(expected.numpy()[:11])
+    assert np.isnan(found[11])
+
+
+def test_evaluation__of_several_classes_keeps_what_is_there(tmp_path):
+    scores = np.array([[0.9, 0.8], [0.2, 0.7], [0.6, 0.1]], dtype=np.float32)
+    present = np.array([[1, 1], [0, 1], [0, 0]], dtype=bool)
+    made = Evaluation(
+        protocol="1x1",
+        classes=("eat", "run"),
+        ids=("a", "b", "c"),
+        scores=scores,
+        labels=np.array([0, 1, 1]),
+        present=present,
+        thresholds=(0.7, 0.5),
+    )
+    made.write(tmp_path / "evaluation.json")
+    found = Evaluation.read(tmp_path / "evaluation.json")
+    assert (found.present == present).all()
+    assert found.thresholds == (0.7, 0.5)
+    assert found.mean_average_precision == 1.0
+    assert found.presence_f1.tolist() == [1.0, 1.0]
+    assert found.top1 == pytest.approx(2 / 3)

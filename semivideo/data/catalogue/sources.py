@@ -34,6 +34,7 @@ from semivideo.data.catalogue.segments import video_id
 from semivideo.events.formats import read_labels
 from semivideo.events.guidance import Reading
 from semivideo.events.label_row import LabelRow, tell_not_used
+from semivideo.events.label_sets import at_once
 from semivideo.events.lists import names_files
 
 _HUGGING_FACE = "metadata.csv"  # with a column file_name; others mean something else
@@ -122,6 +123,8 @@ def find_videos(
     listed, folders_name = with_classes(
         listed, labels, folders_name=None if told is None else "class" in told.roles
     )
+    if how.several:
+        listed = [_with_all_at_once(each) for each in listed]
     named = _joined(listed)
     entries = []
     for path in sorted(paths):
@@ -218,6 +221,16 @@ def _joined(listed: Sequence[Listed]) -> dict[str, list[LabelRow]]:
     for parts in joined.values():
         parts.sort(key=lambda entry: [seconds or 0.0 for seconds in entry.part])
     return joined
+
+
+def _with_all_at_once(listed: Listed) -> Listed:
+    """The rows of a file, cut so that those of one video do not overlap."""
+    file, entries, paths = listed
+    by_path: dict[str | None, list[LabelRow]] = {}
+    for entry, path in zip(entries, paths, strict=True):
+        by_path.setdefault(path, []).append(entry)
+    cut = [(row, path) for path, rows in by_path.items() for row in at_once(rows)]
+    return file, [row for row, _ in cut], [path for _, path in cut]
 
 
 def _says_the_same(old_file: Path, old: LabelRow, file: Path, new: LabelRow) -> bool:

@@ -47,7 +47,7 @@ def set_up(settings: Settings, manifest: Manifest, *, num_steps: int = USUAL_STE
         num_steps: Of the run.
     """
     torch.manual_seed(settings.engine.seed)
-    method = build.build_method(settings, num_classes=len(manifest.classes))
+    method = build.method_of(settings, manifest)
     method.prepare(manifest.ids)
     engine = settings.engine.model_copy(update={"tensorboard": False})
     training = Training(

@@ -107,12 +107,15 @@ def find_events(
         CheckpointError: There is no usable network.
     """
     path = Path(run.path if isinstance(run, Run) else run)
-    chosen = Stages(**STAGES.checked(stages or {}, owner="the timeline"))
+    named = dict(stages or {})
     files = video_files(videos)
     target = None if out is None else Path(out)
     if target is not None:
         _check_out(target, files)
     recognizer = load(path)
+    if recognizer.card.data.multi_label:
+        named.setdefault("overlap", True)
+    chosen = Stages(**STAGES.checked(named, owner="the timeline"))
     wanted = sliding or Sliding()
     if wanted.window_seconds is None and recognizer.card.data.sampling == "segments":
         wanted = Sliding(_usual_length(path), wanted.stride_seconds)
