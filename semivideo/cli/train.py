@@ -84,6 +84,13 @@ def train(
             show_default=False,
         ),
     ] = None,
+    multi_label: Annotated[
+        bool,
+        typer.Option(
+            "--multi-label",
+            help="Several classes may be there at once: labels such as run|eat name them.",
+        ),
+    ] = False,
 ) -> None:
     """Train a recogniser from labelled and unlabelled videos.
 
@@ -105,6 +112,7 @@ def train(
         "from_run": from_,
     }
     others = {"no_estimate": no_estimate or None, "budget": budget}
+    others |= {"multi_label": multi_label or None}
     folder = _run_folder(given | others, resume)
 
     def how_to_go_on() -> str:
@@ -121,6 +129,8 @@ def train(
         arguments["estimate"] = False
     if budget is not None:
         arguments["budget"] = budget
+    if multi_label:
+        arguments["multi_label"] = True
     with on_interrupt(how_to_go_on), progress_bars() as progress:
         run = api.train(**arguments, progress=progress)
     show_outcome(run, videos=videos)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from semivideo.base.records import Batch, Clips, ClipSpec, PseudoLabels, StepResult
-from semivideo.methods.parts.answers import Answer, OneClass
+from semivideo.methods.parts.class_answers import Answer, OneClass
 from semivideo.models.contract import Network
 from semivideo.objectives import ConfidentLabels
 

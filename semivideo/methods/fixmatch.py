@@ -7,9 +7,9 @@
 
 Another rule than the fixed threshold may choose or weigh the labels (``threshold_rules``). UDA (Xie
 et al., NeurIPS 2020) learns soft labels in place of the class: p_k^(1/T) / sum_j p_j^(1/T).
-Where several classes may be there at once (``parts.answers``), sigmoid and binary cross-entropy
-stand for softmax and H, and each class has a pseudo-label of its own: there where p_k >= threshold,
-not there where 1 - p_k is.
+Where several classes may be there at once (``parts.class_answers``), sigmoid and binary
+cross-entropy stand for softmax and H, and each class has a pseudo-label of its own: there where
+p_k >= threshold, not there where 1 - p_k is.
 The decision that is easy to get wrong: labelled, weak and strong clips go through the network in
 one forward, so that batch statistics see all three.
 Shapes: x (B, C, T, H, W), u_w and u_s (U, C, T, H, W), logits (., K).

@@ -28,7 +28,7 @@ from semivideo.features.cached_views import FeatureViews
 from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.features.closed_form import ClosedForm
 from semivideo.methods import METHODS, Method
-from semivideo.methods.parts.answers import (
+from semivideo.methods.parts.class_answers import (
     OneClass,
     PresenceThreshold,
     SeveralClasses,

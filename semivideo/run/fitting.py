@@ -28,7 +28,7 @@ from semivideo.evaluation import evaluate as evaluate_videos
 from semivideo.features.cached_views import FeatureViews
 from semivideo.features.closed_form import ClosedForm
 from semivideo.features.feature_loader import FeatureLoader
-from semivideo.methods.parts.answers import SeveralClasses
+from semivideo.methods.parts.class_answers import SeveralClasses
 from semivideo.models import Network
 from semivideo.run import build, feature_runs
 from semivideo.run.resolve import number_of_steps

@@ -11,7 +11,7 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.synthetic.rendering import render
 from semivideo.engine.runtime import Runtime
 from semivideo.methods import METHODS
-from semivideo.methods.parts.answers import OneClass, SeveralClasses
+from semivideo.methods.parts.class_answers import OneClass, SeveralClasses
 from semivideo.models.weights import load_network
 from semivideo.run import build
 from semivideo.run.fitting import Job

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from semivideo.methods.parts.answers import (
+from semivideo.methods.parts.class_answers import (
     OneClass,
     PresenceThreshold,
     SeveralClasses,
