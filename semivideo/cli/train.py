@@ -79,8 +79,8 @@ def train(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Time for choosing and training, such as 90s, 10m or 2h, where no recipe or "
-            "method is named. [default: 10m]",
+            help="Time for choosing and training where no recipe or method is named, such as 90s "
+            "or 2h; 10m where it is left out.",
             show_default=False,
         ),
     ] = None,

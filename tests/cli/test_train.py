@@ -7,6 +7,7 @@ import pytest
 
 from semivideo.base.errors import ConfigError, Stopped
 from semivideo.cli.train import parse_settings
+from semivideo.run.choice.candidate import Candidate, Choice
 from semivideo.run.choice.cross_validation import Estimate
 
 SUMMARY = {"steps": 7, "seconds": 90.0, "skipped_videos": {}}
@@ -58,6 +59,7 @@ def test_train__passes_what_was_given(run, trained):
             "seed": 3,
             "settings": {"method.threshold": 0.8, "views.flip": False},
             "out": Path("RUN"),
+            "from_run": None,
         }
     )
     assert result.out == "finished: 7 steps in 90 s; next: semivideo evaluate RUN\n"
@@ -116,6 +118,42 @@ def test_train__prints_the_estimate_and_what_is_confused(run, api):
     assert "1 training of 30 steps" in words
     assert "31 unlabelled videos and 120 steps" in words
     assert "no videos are known to belong together" in words
+
+
+def test_train__prints_what_was_compared_and_chosen(run, api):
+    tried = (
+        Candidate(
+            "net + probe",
+            "image weights",
+            "r",
+            ids=("a", "b"),
+            right=(True, False),
+            groups=("a", "b"),
+            seconds=41.3,
+        ),
+        Candidate("small network", "scratch", "s", remark="left out: it takes 17 min"),
+    )
+    choice = Choice(tried, "net + probe", "the simplest", (), 600.0, 50.0)
+    api.train = lambda **_: outcome(choice=choice)
+    lines = run("train", "videos", "--out", "RUN").out.splitlines()
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
+    assert ["net + probe", "image weights", "50.0", "9.5 to 90.5", "2", "41", ""] in rows
+    last = ["small network", "scratch", "-", "-", "0", "0", "left out: it takes 17 min"]
+    assert last in rows
+    assert "chosen: net + probe, the simplest" in lines
+
+
+def test_train__gives_the_budget_on(run, trained):
+    assert run("train", "videos", "--out", "RUN", "--budget", "1h").code == 0
+    assert trained[0]["budget"] == "1h"
+    assert "leave out --budget" in run("train", "--resume", "RUN", "--budget", "1h").err
+    assert "10m where" in run("train", "--help").out
+
+
+def test_train__what_has_no_steps_is_computed(run, api):
+    api.train = lambda **_: outcome(summary={**SUMMARY, "steps": 0})
+    result = run("train", "videos", "--out", "RUN")
+    assert result.out.startswith("finished: computed in 90 s; next: ")
 
 
 def test_train__says_why_there_is_no_estimate(run, api):
