@@ -137,7 +137,7 @@ function words(item, answer) {
 
 function said(answer) {
   if (answer.kind === "unsure") return "nobody can say";
-  if (answer.kind === "intervals") return `${answer.intervals.length} intervals`;
+  if (answer.kind === "intervals") return `${answer.intervals.length} interval${answer.intervals.length > 1 ? "s" : ""}`;
   return answer.labels.join(", ");
 }
 
@@ -185,7 +185,7 @@ function showClasses() {
   filter.replaceChildren(...options);
   filter.value = value;
   const guess = current ? current.guess || current.given : "";
-  const target = intervals.length ? `${intervals.length} intervals`
+  const target = intervals.length ? `${intervals.length} interval${intervals.length > 1 ? "s" : ""}`
     : chosen.size ? [...chosen].join(" + ") : guess || "the guess";
   $("accept").replaceChildren(`Accept ${target} `, Object.assign(document.createElement("kbd"), { textContent: "Enter" }));
 }

@@ -193,7 +193,6 @@ def _train_from(
     begun = begin(
         out,
         replace(wanted, settings=settings),
-        budget=seconds_of(USUAL),
         manifest=lambda: found.manifest,
         split=lambda manifest: found.split,
     )

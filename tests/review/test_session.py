@@ -6,6 +6,7 @@ from semivideo.base.errors import ConfigError, DataError, WriteError
 from semivideo.review.items import review_items
 from semivideo.review.session import Session, require_known
 from semivideo.run.labeling.answers import Answer, Interval
+from semivideo.run.labeling.continuing import continued
 
 
 def on_disk(session):
@@ -112,3 +113,17 @@ def test_session__plays_no_test_video(session, trained):
     row = trained.manifest.row_of(trained.split.test[0])
     with pytest.raises(DataError, match="is not one of this review"):
         require_known(session, row)
+
+
+def test_session__of_intervals_leaves_labels_that_a_training_goes_on_from(session, trained, items):
+    item = items[0]
+    intervals = (Interval("wave", 0.0, 0.5), Interval("rest", 0.5, 1.0))
+    session.answer(Answer(item.id, "intervals", intervals=intervals))
+    found = continued(trained.run.path)
+    cut = [row for row in range(len(found.manifest)) if found.manifest.is_segment[row]]
+    assert [found.manifest.labels[row] for row in cut] == ["wave", "rest"]
+    assert {found.manifest.absolute(row).name for row in cut} == {item.id.rpartition("/")[2]}
+    assert {found.manifest.ids[row] for row in cut} <= set(found.split.labeled)
+    assert len(found.split.test) == len(trained.split.test)
+    assert len(found.split.labeled) == len(trained.split.labeled) + 2
+    assert found.num_new == 2

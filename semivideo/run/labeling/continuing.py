@@ -63,11 +63,13 @@ def continued(run: str | Path) -> Continued:
         if answer.kind == "label":
             labels[row] = answer.labels[0]
             labeled.add(id)
-        elif answer.kind == "unsure":
+        else:  # nobody can say, or its intervals are videos of their own
             labeled.discard(id)
     now = {id: labels[trained.manifest.row_of(id)] for id in labeled}
     changed = sum(now[id] != before[id] for id in now.keys() & before.keys())
-    counts = (len(now.keys() - before.keys()), changed, len(before.keys() - now.keys()))
+    num_intervals = sum(len(answer.intervals) for answer in answers.values())
+    num_new = len(now.keys() - before.keys()) + num_intervals
+    counts = (num_new, changed, len(before.keys() - now.keys()))
     if any(answer.kind == "intervals" for answer in answers.values()):
         manifest, split = _with_intervals(trained)
     else:
