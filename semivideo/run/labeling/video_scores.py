@@ -31,7 +31,7 @@ from semivideo.evaluation.infer import STREAM
 from semivideo.features.cached_views import FeatureViews
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.models import Network
-from semivideo.models.heads import Head
+from semivideo.models.heads import Standardize
 from semivideo.models.weights import load_network
 
 _LOG = logging.getLogger("semivideo")
@@ -145,15 +145,15 @@ def _by_features(trained: Trained, ids: Sequence[str]) -> VideoScores:
     rows = np.array([row for row in wanted if row not in cache.errors], dtype=np.int64)
     unread = {trained.manifest.ids[r]: cache.errors[r] for r in wanted if r in cache.errors}
     network, card = load_network(trained.run.model)
-    head, other = cast(Head, network), auxiliary_network(trained)
+    other = auxiliary_network(trained)
     parts: dict[str, list[Floats]] = {"p": [], "f": [], "q": []}
     kind = trained.settings.features.descriptor
     for start in range(0, len(rows), _AT_ONCE):
         views = FeatureViews(cache, rows=rows[start : start + _AT_ONCE], kind=kind)
         clips = [views.of_rows(rows[start : start + _AT_ONCE], v) for v in range(views.num_weak)]
         with torch.no_grad():
-            parts["p"].append(_mean_probability(head, clips))
-            parts["f"].append(head.steps(clips[0]).mean(dim=2).numpy())
+            parts["p"].append(_mean_probability(network, clips))
+            parts["f"].append(_descriptors(network, clips[0]))
             if other is not None:
                 parts["q"].append(_mean_probability(other, clips))
     K = len(card.classes)
@@ -165,6 +165,14 @@ def _by_features(trained: Trained, ids: Sequence[str]) -> VideoScores:
         None if other is None else _stacked(parts["q"], K),
         unread,
     )
+
+
+def _descriptors(head: Network, clip_NDTHW: torch.Tensor) -> Floats:
+    """Standardised descriptors (N, D), whatever the head makes of them."""
+    first = next((each for each in head.modules() if isinstance(each, Standardize)), None)
+    found = head.features(clip_NDTHW) if first is None else first(clip_NDTHW).mean(dim=2)
+    descriptors: Floats = found.numpy()
+    return descriptors
 
 
 def _mean_probability(network: Network, clips: list[torch.Tensor]) -> Floats:

@@ -66,3 +66,14 @@ def test_suggest__refuses_what_it_cannot_do(cmpl_run, features, tmp_path):
         getattr(half, name).write_bytes(getattr(run.folder, name).read_bytes())
     with pytest.raises(CheckpointError, match="half holds no trained network yet; finish it with"):
         api.suggest(half.path)
+
+
+@pytest.mark.parametrize(
+    "recipe", ["features-probe", "features-knn", "features-propagate", "features-wccn"]
+)
+def test_suggest__of_classifiers_that_are_computed_at_once(features, tmp_path, recipe):
+    split = api.split(features, labels_per_class=4, test_groups=["g00", "g01"])
+    run = api.train(features, recipe=recipe, split=split, out=tmp_path / "run", estimate=False)
+    found = api.suggest(run, count=5)
+    assert len({each.group for each in found}) == 5
+    assert all(0 <= each.confidence <= 1 for each in found)
