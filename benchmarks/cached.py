@@ -25,13 +25,13 @@ from readers import READERS, is_installed, kinetics_like
 from speed_views import SIZES, torchvision_view
 from timing import Row, compared, one_thread, take_turns, torchvision_transforms
 
+from semivideo.base.machine.allocator import keep_freed_memory
 from semivideo.base.records import Clips, ClipSpec
 from semivideo.data.cache.preparing import prepare
 from semivideo.data.cache.reader import cached_manifest
 from semivideo.data.catalogue.scanning import scan
 from semivideo.data.clips.clip_reader import ClipReader
 from semivideo.data.video.decode import canvas_size
-from semivideo.engine.runtime import keep_freed_memory
 from semivideo.settings import DataSettings, ViewSettings
 from semivideo.transforms import Views
 from semivideo.transforms.views import Kind

@@ -22,8 +22,8 @@ from PIL import Image
 from timing import Row, figure, machine, markdown, one_thread, take_turns, torchvision_transforms
 from torch import Tensor
 
+from semivideo.base.machine.allocator import keep_freed_memory
 from semivideo.base.records import Clips
-from semivideo.engine.runtime import keep_freed_memory
 from semivideo.settings import ViewSettings
 from semivideo.transforms import Views
 from semivideo.transforms.views import Kind

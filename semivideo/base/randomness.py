@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -132,7 +133,9 @@ def _mixed_int(value: int) -> int:
 
 def _word(part: int | str) -> int:
     """64 bits of one part."""
-    if isinstance(part, str):
-        digest = hashlib.blake2b(part.encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "little")
-    return int(part) & _MASK
+    return _word_of(part) if isinstance(part, str) else int(part) & _MASK
+
+
+@lru_cache(maxsize=1024)  # every step asks for the same few
+def _word_of(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")

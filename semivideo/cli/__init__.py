@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from semivideo.base.machine.threads import wait_asleep
 from semivideo.cli import (
     audit,
     bench,
@@ -108,4 +109,5 @@ app.add_typer(encoders.encoders, name="encoders")
 
 def main() -> None:
     """Run the command line on ``sys.argv`` and exit."""
+    wait_asleep()
     app(prog_name="semivideo")

@@ -302,6 +302,8 @@ def _with_value(parameter: Any, value: Any) -> str:
         return " ".join(
             f"{flag} {shlex.quote(f'{key}={_yaml(each)}')}" for key, each in value.items()
         )
+    if isinstance(value, list):
+        return " ".join(f"{flag} {shlex.quote(str(each))}" for each in value)
     return f"{flag} {shlex.quote(str(value))}"
 
 

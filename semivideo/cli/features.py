@@ -31,6 +31,20 @@ def features(
             help="Mirror views, as usual; not where left and right are different classes.",
         ),
     ] = None,
+    modality: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What the network is shown of frames: rgb (alone the usual), temporal-gradient, "
+            "flow; can be repeated.",
+        ),
+    ] = None,
+    rotations: Annotated[
+        bool | None,
+        typer.Option(
+            "--rotations/--no-rotations",
+            help="Turn view 0 by one, two, three quarter turns as well, for s4l.",
+        ),
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read what is there and repair what is damaged.")
     ] = False,
@@ -51,12 +65,15 @@ def features(
             views=views,
             frames=frames,
             flip=flip,
+            modality=modality,
+            rotations=rotations,
             verify=verify,
             progress=progress,
         )
     form = made.form
     show(
-        f"{form.num_videos} videos, {form.num_views} views of {form.num_frames} frames, "
+        f"{form.num_videos} videos, {form.num_views} views of {form.num_frames} frames "
+        f"({', '.join(form.modalities)}), "
         f"{form.steps} x {form.dim} numbers each, {form.num_bytes / 1e6:.0f} MB"
     )
     show(f"{form.encoder}, pretrained on {form.pretrained_on}; its weights are {form.licence}")

@@ -17,6 +17,7 @@ from semivideo.models.efficientnet_lite import (
 
 CROP = 160
 """Pixels; 224 costs twice as much."""
+_FRAMES_AT_ONCE = 8  # on a CPU: what the widest layer makes of more leaves the cache
 
 
 class EfficientNetEncoder(Encoder):
@@ -50,5 +51,10 @@ class EfficientNetEncoder(Encoder):
 
     def encode(self, clip_NCTHW: Tensor) -> Tensor:
         """Map normalised clips (N, 3, T, side, side) to (N, T, 1280)."""
-        clip_NCTHW = clip_NCTHW.contiguous(memory_format=torch.channels_last_3d)
-        return self.network.frame_features(clip_NCTHW)
+        N, _, T = clip_NCTHW.shape[:3]
+        frames = clip_NCTHW.transpose(1, 2).flatten(0, 1)
+        frames = frames.contiguous(memory_format=torch.channels_last)
+        at_once = _FRAMES_AT_ONCE if frames.device.type == "cpu" else len(frames)
+        parts = torch.split(frames, max(1, at_once))
+        found = torch.cat([self.network.frame_features(part[:, :, None]) for part in parts])
+        return found.view(N, T, self.dim)

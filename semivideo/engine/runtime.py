@@ -6,7 +6,6 @@ many as that says, and each sees its part of every batch.
 
 from __future__ import annotations
 
-import ctypes
 import platform
 import sys
 from collections.abc import Iterable, Iterator
@@ -21,9 +20,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from semivideo.base.errors import ConfigError
+from semivideo.base.machine.allocator import keep_freed_memory
 
 Precision = Literal["fp32", "bf16", "fp16"]
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 _AUTOCAST_DTYPE = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -113,9 +112,20 @@ class Runtime:
             enabled=self.precision != "fp32",
         )
 
+    def seed(self, number: int) -> None:
+        """Seed the generators that torch draws from on this device, and on the CPU.
+
+        Where there is no accelerator, torch's own function would note the seed for each kind that
+        might come to life, with a trace of its caller: half a millisecond a step.
+        """
+        if self.device.type == "cpu":
+            torch.default_generator.manual_seed(number)
+        else:
+            torch.manual_seed(number)
+
     def backward(self, loss: Tensor) -> None:
         """Add the gradient of a scalar to the parameters' gradients."""
-        self._accelerator.backward(self._scaler.scale(loss))
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def step(
         self, optimizer: Optimizer, parameters: Iterable[Tensor], *, clip: float | None
@@ -192,21 +202,6 @@ class Runtime:
 
         unit = 2**20 if sys.platform == "darwin" else 2**10
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc to keep large freed blocks instead of giving them back to the system.
-
-    Each step frees and takes the same gigabytes; giving them back makes every page of every tensor
-    fault anew, which costs more than some of the arithmetic. Elsewhere than on glibc, do nothing.
-    """
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        largest = 2**31 - 1
-        for parameter in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
-            mallopt(parameter, largest)
 
 
 def native_precision(device: torch.device) -> Precision:

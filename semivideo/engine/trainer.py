@@ -131,7 +131,7 @@ class Training:
             return
         if unlabeled_pass is None:
             raise RuntimeError(f"a method of {self.rounds.num_rounds} rounds needs unlabeled_pass")
-        torch.manual_seed(key(self.plan.settings.seed, "round", now.number, self.runtime.rank))
+        self.runtime.seed(key(self.plan.settings.seed, "round", now.number, self.runtime.rank))
         with self.runtime.autocast():
             self.method.start_round(self._moved(unlabeled_pass()))
         self.optimizer.state.clear()  # momentum
@@ -148,7 +148,7 @@ class Training:
         settings, step = self.plan.settings, batch.step
         now = self.rounds.at(step)
         batch = replace(batch, progress=(step - now.start) / now.num_steps)
-        torch.manual_seed(key(settings.seed, "step", step, self.runtime.rank))  # dropout
+        self.runtime.seed(key(settings.seed, "step", step, self.runtime.rank))  # dropout
         set_learning_rate(self.optimizer, self.rate(step))
         self.optimizer.zero_grad()
         result = self._with_gradient(batch)

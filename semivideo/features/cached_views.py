@@ -123,8 +123,10 @@ class FeatureViews:
         return first + (shares * (end - first)).astype(np.int64)
 
     def _of(self, clips: Clips, views: NDArray[np.int64]) -> Tensor:
-        places = torch.from_numpy(self._place[clips.video.cpu().numpy()])
-        return self._clip(self.table[places, torch.from_numpy(views)].to(clips.video.device))
+        places = self._place[clips.video.cpu().numpy()] * self.table.shape[1] + views
+        # A quarter of the time of indexing by two arrays.
+        steps_NTD = self.table.flatten(0, 1).index_select(0, torch.from_numpy(places))
+        return self._clip(steps_NTD.to(clips.video.device))
 
     @staticmethod
     def _clip(steps_NTD: Tensor) -> Tensor:

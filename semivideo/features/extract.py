@@ -1,10 +1,7 @@
 """The pass that fills a feature cache: each video is decoded once, for all of its views.
 
-Threads decode ahead while the encoder works; a shard is written when all of its videos are done, so
-a pass that was killed goes on at the shard it was at. Processes share the shards.
-
-    frames of view 0: the middle of each of T parts of the video; of the others: random ones
-    view 0: centre crop;  1: view 0 mirrored;  2 ...: crop, RandAugment, Cutout, other frames
+A shard is written when all of its videos are done, so a pass that was killed goes on at the shard
+it was at. Processes share the shards, threads the videos.
 """
 
 from __future__ import annotations
@@ -13,46 +10,43 @@ import json
 import logging
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
-from functools import partial
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, fields
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.base.files import replacing, sweep, write_bytes
 from semivideo.base.jobs import ALONE, Part, num_cores
 from semivideo.base.locks import locked_folder
+from semivideo.base.machine.allocator import keep_freed_memory
 from semivideo.base.progress import Progress
-from semivideo.base.randomness import key
-from semivideo.base.records import Clips, ClipSpec
 from semivideo.data.cache.form import digest_of
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.clips.clip_reader import ClipReader
-from semivideo.data.clips.plan import Timeline, testing_indices, training_indices
 from semivideo.data.video.decode import Image
 from semivideo.encoders.encoder import Encoder
 from semivideo.features.feature_cache import FeatureCache, Features
 from semivideo.features.feature_form import (
     MANIFEST,
+    NUM_TURNED,
     FeatureForm,
     is_features,
-    reading_settings,
     shard_files,
     videos_per_shard,
-    view_settings,
 )
-from semivideo.settings import DataSettings, ViewSettings
-from semivideo.transforms import Views
+from semivideo.features.video_views import VideoViews
 
 log = logging.getLogger("semivideo")
 
-_STREAM = "view"
 _AHEAD = 4  # videos decoded ahead of the encoder, a thread
+_OPTIONS = {"num_views": "views", "num_frames": "frames", "modalities": "modality"}
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +57,16 @@ class Wanted:
         num_views: Views, >= 1; 6.
         num_frames: Frames of a view; the encoder's, or 8.
         flip: Whether views may be mirrored: not where left and right are different classes; yes.
+        modalities: What the encoder is shown of frames, keys of ``MODALITIES``, "rgb" first; that
+            alone.
+        rotations: Whether view 0 is also turned by one, two and three quarter turns; no.
     """
 
     num_views: int | None = None
     num_frames: int | None = None
     flip: bool | None = None
+    modalities: tuple[str, ...] | None = None
+    rotations: bool | None = None
 
 
 USUAL = Wanted()
@@ -128,19 +127,21 @@ def _extracted(
     done = total - sum(len(form.rows_of(shard)) for shard in todo)
     if progress is not None:
         progress("features", done, total, "")
-    maker = _Maker(manifest, form, encoder)
-    for shard in todo:
-        features = np.zeros(form.shape_of(shard), np.float16)
-        errors: dict[int, str] = {}
-        for number, made in enumerate(maker.videos(form.rows_of(shard))):
-            if isinstance(made, str):
-                errors[form.rows_of(shard)[number]] = made
-            else:
-                features[number] = made
-            done += 1
-            if progress is not None:
-                progress("features", done, total, "")
-        _write(out, shard, features, errors)
+    rows = chain.from_iterable(form.rows_of(shard) for shard in todo)
+    with closing(_Maker(manifest, form, encoder).videos(rows)) as videos:
+        for shard in todo:
+            features = np.zeros(form.shape_of(shard), np.float16)
+            errors: dict[int, str] = {}
+            for number, row in enumerate(form.rows_of(shard)):
+                made = next(videos)
+                if isinstance(made, str):
+                    errors[row] = made
+                else:
+                    features[number] = made
+                done += 1
+                if progress is not None:
+                    progress("features", done, total, "")
+            _write(out, shard, features, errors)
     return found
 
 
@@ -170,17 +171,24 @@ def _check_begun(form: FeatureForm, out: Path, encoder: Encoder, wanted: Wanted)
     for field in fields(wanted):
         ours, theirs = getattr(form, field.name), getattr(wanted, field.name)
         if theirs not in (None, ours):
-            name = field.name.removeprefix("num_")
+            name = _OPTIONS.get(field.name, field.name)
             raise ConfigError(
-                f"{out} was begun with {option(name, ours)}; leave out {option(name, theirs)} to "
-                "go on with it, or choose another folder"
+                f"{out} was begun with {option(name, _typed(ours))}; leave out "
+                f"{option(name, _typed(theirs))} to go on with it, or choose another folder"
             )
+
+
+def _typed(value: Any) -> Any:
+    """A value as ``extract_features`` takes it."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _new_form(
     manifest: Manifest, encoder: Encoder, wanted: Wanted, *, num_frames: int
 ) -> FeatureForm:
     num_views = 6 if wanted.num_views is None else wanted.num_views
+    modalities = wanted.modalities or ("rgb",)
+    num_stored = num_views * len(modalities) + NUM_TURNED * bool(wanted.rotations)
     steps = _steps(encoder, num_frames)
     return FeatureForm(
         encoder=encoder.name,
@@ -192,9 +200,11 @@ def _new_form(
         num_views=num_views,
         num_frames=num_frames,
         flip=wanted.flip is not False,
+        modalities=modalities,
+        rotations=bool(wanted.rotations),
         steps=steps,
         dim=encoder.dim,
-        videos_per_shard=videos_per_shard(num_views=num_views, steps=steps, dim=encoder.dim),
+        videos_per_shard=videos_per_shard(num_views=num_stored, steps=steps, dim=encoder.dim),
         num_videos=len(manifest),
         videos=digest_of(manifest),
     )
@@ -208,84 +218,86 @@ def _steps(encoder: Encoder, num_frames: int) -> int:
 
 
 class _Maker:
-    """Videos to features, in order; the next ones are decoded meanwhile."""
+    """Videos to features, in order, several at once."""
 
     def __init__(self, manifest: Manifest, form: FeatureForm, encoder: Encoder) -> None:
-        self.form, self.encoder = form, encoder
+        self.encoder = encoder
         self.device = next(encoder.parameters(), torch.empty(0)).device
-        self.views = Views(ViewSettings(**view_settings(encoder.preprocessing, flip=form.flip)))
-        self.settings = DataSettings(**reading_settings(encoder.preprocessing))
-        self.reader = ClipReader(
-            manifest,
-            {str(view): ClipSpec(form.num_frames, 1) for view in range(form.num_views)},
-            settings=self.settings,
-        )
-        self.ids = manifest.ids
+        self.views = VideoViews(manifest, form, device=self.device)
 
-    def videos(self, rows: range) -> Iterator[Features | str]:
-        """Features float16 (views, steps, D) of each row, or why it has none."""
-        waiting: deque[Future[Image | str]] = deque()
-        threads = num_cores()
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="semivideo-features")
-        coming = iter(rows)
-        try:
-            for row in rows:
-                while len(waiting) < _AHEAD * threads and (other := next(coming, None)) is not None:
-                    waiting.append(pool.submit(self._read, other))
-                frames = waiting.popleft().result()
-                yield frames if isinstance(frames, str) else self._encoded(row, frames)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    def videos(self, rows: Iterable[int]) -> Generator[Features | str, None, None]:
+        """Features float16 (views, steps, D) of each row, or why it has none.
 
-    def _read(self, row: int) -> Image | str:
-        """Frames uint8 (views, T, C, H, W) of a video, of one reading of its file."""
+        On a CPU each thread does all of a video by itself: a network of small layers shared by
+        threads makes each wait for the others at every layer, and for whoever else is at work. A
+        GPU is fed by this thread, and the others decode ahead.
+        """
+        if self.device.type == "cpu":
+            with _single_threads() as count, _pool(count) as pool:
+                yield from _in_order(pool, self._made, rows, at_once=2 * count)
+        else:
+            with _pool(num_cores()) as pool:
+                for row, read in _in_order(pool, self._read, rows, at_once=_AHEAD * num_cores()):
+                    yield read if isinstance(read, str) else self._encoded(row, read)
+
+    def _read(self, row: int) -> tuple[int, dict[str, Image] | str]:
+        """Row and frames of a video, or why there are none."""
         try:
-            found = self.reader.cut(row, partial(self._plan, self.ids[row]))
+            return row, self.views.read(row)
         except DataError as error:
-            return str(error)
-        return np.stack([found[str(view)] for view in range(self.form.num_views)])
+            return row, str(error)
 
-    def _plan(self, id: str, timeline: Timeline) -> dict[str, np.ndarray]:
-        """Frames of each view; view 1 is the mirror of view 0."""
-        spec = ClipSpec(self.form.num_frames, 1)
-        weak = testing_indices(timeline, spec=spec, settings=self.settings, num_clips=1)[0]
-        chosen = {}
-        for view in range(self.form.num_views):
-            if view == 0 or (view == 1 and self.form.flip):
-                chosen[str(view)] = weak
-            else:
-                draw = key("features", id, view)
-                drawn = training_indices(
-                    timeline, specs={_STREAM: spec}, settings=self.settings, draw=draw
-                )
-                chosen[str(view)] = drawn[_STREAM]
-        return chosen
+    def _made(self, row: int) -> Features | str:
+        """Features of a video."""
+        _, read = self._read(row)
+        return read if isinstance(read, str) else self._encoded(row, read)
 
-    def _encoded(self, row: int, frames: Image) -> Features | str:
+    def _encoded(self, row: int, frames: dict[str, Image]) -> Features | str:
         """Features of all views of a video."""
-        stacked = [
-            self._view(row, view, frames[view : view + 1]) for view in range(self.form.num_views)
-        ]
-        found = self.encoder(torch.cat(stacked)).float().cpu().numpy()
+        clips = self.views.clips(row, frames)
+        if self.device.type != "cpu":
+            clips = [torch.cat(clips)]
+        found = torch.cat([self.encoder(clip) for clip in clips]).float().cpu().numpy()
         if not np.isfinite(found).all() or np.abs(found).max() > np.finfo(np.float16).max:
             return f"{self.encoder.name} gives numbers that are not finite or too large"
         features: Features = found.astype(np.float16)
         return features
 
-    def _view(self, row: int, view: int, frames: Image) -> Tensor:
-        """One view (1, 3, T, crop, crop) of a video."""
-        draw = key("features", self.ids[row], view)
-        clips = Clips(
-            frames={_STREAM: torch.from_numpy(frames).to(self.device)},
-            size=torch.tensor([frames.shape[-2:]]),
-            video=torch.tensor([row]),
-            draw=torch.tensor([draw]),
-        )
-        is_weak = view == 0 or (view == 1 and self.form.flip)
-        drawn = self.views.sample("weak" if is_weak else "strong", clips, stream=_STREAM)
-        if view == 1 and is_weak:
-            drawn = replace(drawn, flip=np.ones(1, dtype=bool))
-        return self.views.apply(clips.frames[_STREAM], drawn)
+
+@contextmanager
+def _single_threads() -> Iterator[int]:
+    """Let every thread compute by itself; yield how many threads torch would have taken."""
+    keep_freed_memory()
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield count
+    finally:
+        torch.set_num_threads(count)
+
+
+@contextmanager
+def _pool(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads whose waiting work is given up when the block is left."""
+    pool = ThreadPoolExecutor(count, thread_name_prefix="semivideo-features")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, work: Callable[[int], _R], rows: Iterable[int], *, at_once: int
+) -> Iterator[_R]:
+    """Yield what the threads make of the rows, in their order, ``at_once`` of them begun."""
+    waiting: deque[Future[_R]] = deque()
+    coming = iter(rows)
+    while True:
+        for row in islice(coming, at_once - len(waiting)):
+            waiting.append(pool.submit(work, row))
+        if not waiting:
+            return
+        yield waiting.popleft().result()
 
 
 def _write(out: Path, shard: int, features: Features, errors: dict[int, str]) -> None:

@@ -113,7 +113,7 @@ class FeatureCache:
     def rows(self, wanted: NDArray[np.int64]) -> Features:
         """Features of some rows: float16 (len(wanted), views, steps, D)."""
         form = self.form
-        out = np.empty((len(wanted), form.num_views, form.steps, form.dim), np.float16)
+        out = np.empty((len(wanted), form.num_stored, form.steps, form.dim), np.float16)
         shards = wanted // form.videos_per_shard
         for shard in np.unique(shards).tolist():
             here = np.flatnonzero(shards == shard)

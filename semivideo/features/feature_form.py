@@ -2,7 +2,8 @@
 
 FEATURES/features.json        ``FeatureForm``; its presence makes the folder a feature cache
 FEATURES/manifest.parquet     the manifest it was made from, with ``features`` set
-FEATURES/shards/00000.npy     float16 (videos, views, steps, D) of the first videos
+FEATURES/shards/00000.npy     float16 (videos, views, steps, D) of the first videos; the views of
+                              the first modality, then those of the next, then the turned ones
 FEATURES/shards/00000.json    checksum of that file, and why videos have no features; written after
 """
 
@@ -16,12 +17,21 @@ from pydantic import Field, ValidationError
 from semivideo.base.checked import Section, read_json, sentence
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.files import write_first
+from semivideo.base.records import Modality
 from semivideo.encoders.encoder import Encoder, Preprocessing
 from semivideo.settings import League
 
 FORM_FILE = "features.json"
 MANIFEST = "manifest.parquet"
 VERSION = 1
+MODALITIES: dict[str, Modality] = {
+    "rgb": "rgb",
+    "temporal-gradient": "fast_gradient",
+    "flow": "flow",
+}
+"""What an encoder can be shown of frames, and the name of it in methods."""
+NUM_TURNED = 3
+"""Turned views: view 0 by one, two and three quarter turns."""
 _SHARD_BYTES, _SHARD_VIDEOS = 64e6, 64
 # Of the canvas over the short side of a view: strong views look closer. Not where the canvas is
 # what Pillow would make, for then the weak view is a cut-out of it, pixel by pixel.
@@ -51,6 +61,10 @@ class FeatureForm(Section):
     """Frames of a view, spread over the video."""
     flip: bool = True
     """Whether views may be mirrored."""
+    modalities: tuple[str, ...] = Field(("rgb",), min_length=1)
+    """What the encoder was shown of frames, each once, "rgb" first."""
+    rotations: bool = False
+    """Whether view 0 of the first modality is there in its three turned forms too."""
     steps: int = Field(ge=1, le=100_000)
     """Steps in time that the encoder gives for so many frames."""
     dim: int = Field(ge=1, le=1_000_000)
@@ -70,7 +84,22 @@ class FeatureForm(Section):
     @property
     def num_bytes(self) -> int:
         """Size of all files together."""
-        return 2 * self.num_videos * self.num_views * self.steps * self.dim
+        return 2 * self.num_videos * self.num_stored * self.steps * self.dim
+
+    @property
+    def num_weak(self) -> int:
+        """Weak views: view 0 and its mirror."""
+        return 2 if self.flip and self.num_views > 1 else 1
+
+    @property
+    def num_stored(self) -> int:
+        """Views of a video, of all modalities and turned."""
+        return len(self.modalities) * self.num_views + NUM_TURNED * self.rotations
+
+    def views_of(self, modality: str) -> slice:
+        """Views of a modality among all of a video."""
+        first = self.modalities.index(modality) * self.num_views
+        return slice(first, first + self.num_views)
 
     def rows_of(self, shard: int) -> range:
         """Rows of the manifest whose features are in a shard."""
@@ -79,7 +108,7 @@ class FeatureForm(Section):
 
     def shape_of(self, shard: int) -> tuple[int, int, int, int]:
         """Videos, views, steps and numbers of a shard."""
-        return len(self.rows_of(shard)), self.num_views, self.steps, self.dim
+        return len(self.rows_of(shard)), self.num_stored, self.steps, self.dim
 
     @classmethod
     def read(cls, folder: Path) -> FeatureForm:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from semivideo.base.randomness import place_keys
 from semivideo.base.records import Batch, Clips, LabeledClips
@@ -19,7 +18,7 @@ from semivideo.data.clips.loader import Streams, lines_of
 from semivideo.data.clips.order import BalancedLine, Line
 from semivideo.settings import DataSettings
 
-Rows = NDArray[np.int64]
+_STEPS_AT_ONCE = 32  # drawing one step by itself takes as long as learning it
 
 
 @dataclass(frozen=True)
@@ -51,27 +50,32 @@ class FeatureLoader:
         label_of = np.zeros(1 + max(self.streams.labeled), dtype=np.int64)
         label_of[list(self.streams.labeled)] = self.streams.labels
         lines = lines_of(self.streams, seed=self.seed, is_balanced=self.settings.balanced)
-        for step in range(self.start_step, self.num_steps):
-            rows, draws = self._part(lines["labeled"], "labeled", step)
-            labeled = LabeledClips(
-                frames={},
-                size=torch.empty(len(rows), 0),
-                video=torch.from_numpy(rows),
-                draw=torch.from_numpy(draws),
-                label=torch.from_numpy(label_of[rows]),
-            )
-            unlabeled = None
-            if "unlabeled" in lines:
-                rows, draws = self._part(lines["unlabeled"], "unlabeled", step)
-                unlabeled = Clips(
-                    {}, torch.empty(len(rows), 0), torch.from_numpy(rows), torch.from_numpy(draws)
-                )
-            yield Batch(labeled, unlabeled, step=step, progress=step / self.num_steps)
+        size = {name: torch.empty(self._share(name), 0) for name in lines}
+        for first in range(self.start_step, self.num_steps, _STEPS_AT_ONCE):
+            steps = range(first, min(first + _STEPS_AT_ONCE, self.num_steps))
+            parts = {name: self._parts(line, name, steps) for name, line in lines.items()}
+            labels = torch.from_numpy(label_of[parts["labeled"][0].numpy()])
+            for step in steps:
+                at = step - first
+                rows, draws = parts["labeled"]
+                labeled = LabeledClips({}, size["labeled"], rows[at], draws[at], labels[at])
+                unlabeled = None
+                if "unlabeled" in lines:
+                    rows, draws = parts["unlabeled"]
+                    unlabeled = Clips({}, size["unlabeled"], rows[at], draws[at])
+                yield Batch(labeled, unlabeled, step=step, progress=step / self.num_steps)
 
-    def _part(self, line: Line | BalancedLine, name: str, step: int) -> tuple[Rows, Rows]:
-        """Rows and keys of this process's places of one stream."""
-        size = getattr(self.settings, f"{name}_batch")
-        share = size // self.world_size
-        first = step * size + self.rank * share
-        draws = place_keys(np.arange(first, first + share), self.seed, name)
-        return line.between(first, first + share), draws
+    def _parts(
+        self, line: Line | BalancedLine, name: str, steps: range
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows and keys, int64 (steps, share), of this process's places of one stream."""
+        size, share = getattr(self.settings, f"{name}_batch"), self._share(name)
+        mine = slice(self.rank * share, (self.rank + 1) * share)
+        places = np.arange(steps.start * size, steps.stop * size)
+        rows = line.between(steps.start * size, steps.stop * size).reshape(len(steps), size)
+        draws = place_keys(places, self.seed, name).reshape(len(steps), size)
+        return torch.from_numpy(rows[:, mine]), torch.from_numpy(draws[:, mine])
+
+    def _share(self, name: str) -> int:
+        """Clips of a step and stream that are this process's."""
+        return int(getattr(self.settings, f"{name}_batch")) // self.world_size

@@ -216,20 +216,22 @@ class ConvBlock(nn.Module):
             bias=False,
         )
         self.norm: nn.Module = nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01)
-        self.is_active = is_active
+        self.is_active, self.is_folded = is_active, False
 
     def fold(self) -> None:
         """Make batch norm a part of the convolution; for a network that will not learn."""
         assert isinstance(self.norm, nn.BatchNorm2d)
         self.conv = fuse_conv_bn_eval(self.conv, self.norm)
         self.norm = nn.Identity()
+        self.is_folded = True
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride)."""
         if self.padding[0] != self.padding[1]:
             x = F.pad(x, self.padding)
         y: Tensor = self.norm(self.conv(x))
-        return F.relu6(y) if self.is_active else y
+        # A folded one does not learn, so nothing needs what was there before.
+        return F.relu6(y, inplace=self.is_folded) if self.is_active else y
 
 
 class Inverted(nn.Module):

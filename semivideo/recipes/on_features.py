@@ -61,23 +61,26 @@ def ups() -> Settings:
 
 def fixmatch() -> Settings:
     """Return FixMatch with a supervised warm-up."""
-    return _settings(_confident("fixmatch"))
+    return _settings(_confident("fixmatch"), weak_graph=False)
 
 
 def cmpl() -> Settings:
     """Return CMPL of a linear head and one with a hidden layer."""
-    return _settings(_confident("cmpl"))
+    return _settings(_confident("cmpl"), weak_graph=False)
 
 
 def _confident(name: str) -> dict[str, Any]:
     return {"name": name, "threshold": 0.95, "weight": 1.0, "supervised_warmup": 0.2}
 
 
-def _settings(method: dict[str, Any], *, dropout: float = 0.0) -> Settings:
-    """Return what all share."""
+def _settings(method: dict[str, Any], *, dropout: float = 0.0, weak_graph: bool = True) -> Settings:
+    """Return what all share.
+
+    Heads have no batch statistics, so weak views that only make labels need not be learned through.
+    """
     return Settings.from_mapping(
         {
-            "data": {"labeled_batch": 64, "unlabeled_batch": 128, "sampling": "segments"},
+            "data": {"labeled_batch": 32, "unlabeled_batch": 64, "sampling": "segments"},
             "networks": {
                 "primary": {"name": "linear", "options": {"dim": 1, "dropout": dropout}},
                 "auxiliary": {"name": "mlp", "options": {"dim": 1, "hidden": 256}},
@@ -93,6 +96,7 @@ def _settings(method: dict[str, Any], *, dropout: float = 0.0) -> Settings:
                 "log_every": 100,
                 "check_memory": False,
                 "evaluate_every": None,
+                "weak_graph": weak_graph,
             },
         }
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from semivideo.base.errors import ConfigError
+from semivideo.base.errors import ConfigError, nearest
 from semivideo.base.jobs import part_of_job
 from semivideo.base.progress import Progress
 from semivideo.encoders import load_encoder
 from semivideo.features.extract import Wanted, extract, unread
 from semivideo.features.feature_cache import FeatureCache
+from semivideo.features.feature_form import MODALITIES
 from semivideo.run.videos import Videos, as_manifest
 
 log = logging.getLogger("semivideo")
@@ -26,6 +28,8 @@ def extract_features(
     views: int | None = None,
     frames: int | None = None,
     flip: bool | None = None,
+    modality: Sequence[str] | None = None,
+    rotations: bool | None = None,
     verify: bool = False,
     progress: Progress | None = None,
 ) -> FeatureCache:
@@ -43,17 +47,22 @@ def extract_features(
         frames: Frames of a view, spread over the video; None for the encoder's, or 8.
         flip: Whether views may be mirrored: not where left and right are different classes; None
             for yes.
+        modality: What the network is shown of frames, each once and "rgb" first: rgb,
+            temporal-gradient, flow; None for rgb alone.
+        rotations: Whether view 0 is also turned by one, two and three quarter turns; None for no.
         verify: Read every byte of what is there and make broken files again.
         progress: See ``semivideo.api``.
 
     Raises:
-        ConfigError: No such encoder, or settings that are not those the folder was begun with.
+        ConfigError: No such encoder or modality, or settings that are not those that the folder was
+            begun with.
         MissingExtraError: The weights are not here; the sentence says what to type.
         DataError: The folder holds features of other videos.
         WriteError: A file cannot be written.
     """
     if views is not None and not 1 <= views <= 64:
         raise ConfigError(f"views must lie in [1, 64], got {views}; 6 is usual")
+    modalities = None if modality is None else _checked(modality)
     network = load_encoder(encoder)
     device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
     manifest = as_manifest(videos, progress=progress)
@@ -61,7 +70,7 @@ def extract_features(
         manifest,
         Path(out),
         encoder=network.to(device),
-        wanted=Wanted(views, frames, flip),
+        wanted=Wanted(views, frames, flip, modalities, rotations),
         part=part_of_job(),
         verify=verify,
         progress=progress,
@@ -69,6 +78,21 @@ def extract_features(
     for id, why in unread(found, manifest) if not missing(found) else ():
         log.warning("no features of %s: %s", id, why)
     return found
+
+
+def _checked(modality: Sequence[str]) -> tuple[str, ...]:
+    """Modalities in the order in which they are kept."""
+    for name in modality:
+        if name not in MODALITIES:
+            raise ConfigError(
+                f"no modality {name!r}{nearest(name, MODALITIES)} [known: {', '.join(MODALITIES)}]"
+            )
+    if "rgb" not in modality or len(set(modality)) < len(modality):
+        raise ConfigError(
+            f"modalities are named once each, and rgb is one of them, which the trained network "
+            f"sees; got {', '.join(modality)}"
+        )
+    return tuple(sorted(modality, key=list(MODALITIES).index))
 
 
 def missing(cache: FeatureCache) -> int:

@@ -13,6 +13,7 @@ from semivideo.features import extract as module
 from semivideo.features.extract import Wanted, extract
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import MANIFEST, FeatureForm
+from semivideo.features.video_views import VideoViews
 
 
 def content(folder):
@@ -131,3 +132,63 @@ def test_form__says_what_is_wrong_with_an_edited_file(cache):
 
 def test_manifest__of_a_feature_cache_remembers_it(cache):
     assert Manifest.read(cache.folder / MANIFEST).features == str(cache.folder)
+
+
+def test_extract__several_modalities_are_those_of_passes_of_their_own(manifest, grey, tmp_path):
+    both = ("rgb", "temporal-gradient")
+    made = extract(manifest, tmp_path / "b", encoder=grey, wanted=Wanted(3, 2, modalities=both))
+    alone = extract(manifest, tmp_path / "a", encoder=grey, wanted=Wanted(3, 2))
+    rows = np.arange(6)
+    assert made.form.shape_of(0) == (6, 6, 2, 4)
+    assert np.array_equal(made.rows(rows)[:, made.form.views_of("rgb")], alone.rows(rows))
+    motion = made.rows(rows)[:, made.form.views_of("temporal-gradient")]
+    assert not np.array_equal(motion, alone.rows(rows))
+
+
+def gradient_views(manifest, cache):
+    form = cache.form.model_copy(update={"modalities": ("rgb", "temporal-gradient")})
+    return VideoViews(manifest, form, device=torch.device("cpu"))
+
+
+def test_views__a_gradient_is_four_times_the_difference_to_the_next_frame(manifest, cache):
+    views = gradient_views(manifest, cache)
+    levels = torch.arange(18 * 24).reshape(18, 24) % 7
+    first, then = (x.to(torch.uint8).expand(3, 3, -1, -1) for x in (100 + levels, 120 - 2 * levels))
+    pairs = torch.cat([first, then], dim=1).numpy()
+
+    def made(rgb):
+        shown = {"rgb": rgb.numpy(), "temporal-gradient": pairs}
+        return views.clips(3, {f"{name} {n}": shown[name] for name in shown for n in range(4)})
+
+    expected = 4 * (made(first)[0] - made(then)[0])  # of mean 127.5 alike
+    torch.testing.assert_close(made(first)[4], expected.clamp(-2, 2), atol=1e-3, rtol=0)
+    assert expected.min() < -1
+
+
+def test_views__show_each_frame_and_its_next(manifest, cache):
+    found = gradient_views(manifest, cache).read(3)
+    frames, pairs = found["rgb 0"], found["temporal-gradient 0"]
+    assert np.array_equal(pairs[:, :3], frames)
+    assert not np.array_equal(pairs[:, 3:], frames)
+
+
+def test_extract__turned_views_are_view_0_in_quarter_turns(manifest, grey, tmp_path):
+    made = extract(manifest, tmp_path / "f", encoder=grey, wanted=Wanted(2, 3, rotations=True))
+    features = made.rows(np.arange(6)).astype(np.float32)
+    assert features.shape[1] == 2 + 3
+    for turned in range(2, 5):
+        np.testing.assert_allclose(features[:, turned, :, :3], features[:, 0, :, :3], atol=2e-3)
+    # Half a turn shows the right half where the left one was, as the mirror does, upside down.
+    np.testing.assert_allclose(features[:, 3, :, 3], features[:, 1, :, 3], atol=2e-3)
+
+
+def test_extract__shares_the_threads_of_torch_and_gives_them_back(manifest, grey, tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        made = extract(manifest, tmp_path / "f", encoder=grey, wanted=Wanted(4, 3))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    alone = extract(manifest, tmp_path / "g", encoder=grey, wanted=Wanted(4, 3))
+    assert np.array_equal(made.rows(np.arange(6)), alone.rows(np.arange(6)))

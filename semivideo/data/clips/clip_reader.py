@@ -96,7 +96,7 @@ class ClipReader:
         clips = self.cut(
             row, lambda t: training_indices(t, specs=specs, settings=settings, draw=draw)
         )
-        return {name: _as_seen(clip, specs[name]) for name, clip in clips.items()}
+        return {name: as_seen(clip, specs[name]) for name, clip in clips.items()}
 
     def testing(self, row: int, *, num_clips: int, stream: str) -> Image:
         """Cut the clips of one stream that are spread over the video, in one pass over the file.
@@ -282,8 +282,19 @@ def _reader(
     return read_video
 
 
-def _as_seen(clip: Image, spec: ClipSpec) -> Image:
-    """(T, C, H, W): RGB and flow as they are; pairs (T, 2, 3, H, W) as six channels or as flow."""
+def as_seen(clip: Image, spec: ClipSpec) -> Image:
+    """Turn what was cut for a stream into its clip.
+
+    Args:
+        clip: (T, C, H, W), RGB and flow that were stored: as they are; or pairs (T, 2, 3, H, W).
+        spec: Says whether pairs become six channels or flow.
+
+    Returns:
+        uint8 (T, C, H, W), C as in ``records.Clips``.
+
+    Raises:
+        DataError: Frames are too small for flow.
+    """
     if clip.ndim == 4:
         return clip
     if spec.modality == "flow":

@@ -1,0 +1,1 @@
+"""What the C library and OpenMP are asked for on behalf of a process."""
