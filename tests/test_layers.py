@@ -29,7 +29,7 @@ INSIDE = {
     "base": (
         {
             *("errors", "progress", "devices", "processes", "randomness", "records", "endings"),
-            *("interrupts", "machine"),
+            "machine",
         },
         {"files", "foreign_code", "jobs"},
         {"checked", "faults", "locks", "places", "user_folders"},

@@ -35,7 +35,7 @@ from rich.text import Text
 from semivideo.base.errors import SemiVideoError, Sentence, Spelling, Stopped
 from semivideo.base.faults import logged
 from semivideo.base.files import step_after
-from semivideo.base.interrupts import ended_soon
+from semivideo.base.machine.interrupts import ended_soon
 from semivideo.base.progress import PlainLines, Progress
 
 if TYPE_CHECKING:

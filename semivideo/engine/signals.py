@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, Self
 
 from semivideo.base.errors import Stopped
-from semivideo.base.interrupts import finish_orderly
+from semivideo.base.machine.interrupts import finish_orderly
 
 _LOG = logging.getLogger("semivideo")
 _CAUGHT = (signal.SIGINT, signal.SIGTERM)

@@ -188,7 +188,10 @@ def _tell_test(found: Findings) -> None:
     groups: Groups = {id: manifest.groups[row] for id, row in zip(test.ids, rows, strict=True)}
     num_groups = len(set(groups.values()))
     is_grouped = any(groups.values()) and num_groups > 1
-    found.accuracy = accuracy_interval([test], groups=groups if is_grouped else None)
+    drawn = accuracy_interval([test], groups=groups if is_grouped else None)
+    # A few groups that happen to be alike would give an interval without width.
+    low, high = wilson(test.top1, test.num_videos)
+    found.accuracy = Interval(drawn.value, min(low, drawn.low), max(high, drawn.high))
     found.over = f"{num_groups} groups of test videos" if is_grouped else "test videos"
     found.charts["confusion"] = confusion_chart(test.confusion, test.classes)
     sure, right = test.scores.max(axis=1), test.scores.argmax(axis=1) == test.labels

@@ -117,10 +117,9 @@ def train(
         with allowing(allow):
             _check_resumed(run)
             return Run(proceed(run, progress=progress), tuple(allow))
-    changes: dict[str, Any] = {"engine.estimate": 0} if not estimate else {}
-    if multi_label:
-        # The cross-validation counts one class a video.
-        changes |= {"data.multi_label": True, "engine.estimate": 0}
+    # The cross-validation counts one class a video.
+    changes: dict[str, Any] = {} if estimate and not multi_label else {"engine.estimate": 0}
+    changes |= {"data.multi_label": True} if multi_label else {}
     if from_run is not None:
         named: dict[str, Any] = {
             **{"videos": videos, "method": method, "split": split, "recipe": recipe},

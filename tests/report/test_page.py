@@ -220,3 +220,16 @@ def test_report__of_videos_that_left_has_no_pictures(video_run, tmp_path):
         video_run.folder.manifest_file.write_bytes(moved)
     assert page.all("img") == []
     assert "named:" in page.words
+
+
+def test_findings__of_groups_that_are_alike_have_an_interval_all_the_same(video_run):
+    kept = [video_run.folder.evaluation_file, video_run.folder.evaluation_file.with_suffix(".npz")]
+    before = [file.read_bytes() for file in kept]
+    write_scores(video_run, right=1.1)
+    try:
+        found = run_findings.findings(video_run.path)
+    finally:
+        for file, content in zip(kept, before, strict=True):
+            file.write_bytes(content)
+    assert found.accuracy.value == found.accuracy.high == 1
+    assert found.accuracy.low == pytest.approx(0.51, abs=0.01)

@@ -1,1 +1,1 @@
-"""What the C library and OpenMP are asked for on behalf of a process."""
+"""What the C library, OpenMP and the system's signals are asked for on behalf of a process."""

@@ -10,7 +10,7 @@ import pytest
 
 STUCK = """
 import hashlib, time
-from semivideo.base.interrupts import ended_soon, finish_orderly
+from semivideo.base.machine.interrupts import ended_soon, finish_orderly
 with ended_soon(lambda why: print(why, flush=True)):
     {before}
     print("begun", flush=True)
