@@ -12,7 +12,7 @@ import pytest
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.evaluation.infer import Prediction
-from semivideo.evaluation.metrics import Known
+from semivideo.evaluation.metrics import Evaluation, Known
 from semivideo.evaluation.prediction_file import Failure
 
 
@@ -128,10 +128,13 @@ def evaluated(api):
         tells_top5=True,
         trained_on={},
         mean_class=0.25,
+        mean_f1=0.375,
+        present=None,
         num_videos=8,
         skipped={"x.mp4": "it is empty"},
         classes=("run", "sit", "fly"),
         class_accuracy=np.array([0.75, 0.25, np.nan]),
+        class_f1=np.array([0.6, 1 / 3, np.nan]),
         confusion=np.array([[3, 1, 0], [3, 1, 0], [0, 0, 0]]),
     )
     calls = []
@@ -141,7 +144,7 @@ def evaluated(api):
 
 def test_evaluate__prints_the_figures(run, evaluated):
     result = run("evaluate", "RUN", "--protocol", "10x3", "--hardware")
-    assert ["10x3", "50.0", "87.5", "25.0", "8", "1"] in rows_of(result.out)
+    assert ["10x3", "50.0", "87.5", "25.0", "37.5", "8", "1"] in rows_of(result.out)
     assert "1 of the test videos could not be read and are in no figure" in result.err
     [(folder, options)] = evaluated
     assert callable(options.pop("progress"))
@@ -154,7 +157,7 @@ def test_evaluate__leaves_out_top5_where_it_says_nothing(run, evaluated, api):
     found.tells_top5 = False
     out = run("evaluate", "RUN").out
     assert "top-5" not in out
-    assert ["10x3", "50.0", "25.0", "8", "1"] in rows_of(out)
+    assert ["10x3", "50.0", "25.0", "37.5", "8", "1"] in rows_of(out)
 
 
 def test_evaluate__tells_trained_on_videos_apart(run, evaluated, api):
@@ -163,16 +166,16 @@ def test_evaluate__tells_trained_on_videos_apart(run, evaluated, api):
         "unlabeled": Known(("c",), 0.5),
     }
     table = rows_of(run("evaluate", "RUN", "--videos", "V").out)
-    assert ["new to the network", "10x3", "50.0", "87.5", "25.0", "8", "1"] in table
-    assert ["trained on, with their class", "10x3", "100.0", "", "", "2", ""] in table
-    assert ["trained on, without their class", "10x3", "50.0", "", "", "1", ""] in table
+    assert ["new to the network", "10x3", "50.0", "87.5", "25.0", "37.5", "8", "1"] in table
+    assert ["trained on, with their class", "10x3", "100.0", "", "", "", "2", ""] in table
+    assert ["trained on, without their class", "10x3", "50.0", "", "", "", "1", ""] in table
 
 
 def test_evaluate__per_class_names_the_confusion(run, evaluated):
     table = rows_of(run("evaluate", "RUN", "--per-class").out)
-    assert ["run", "4", "75.0", "sit (1)"] in table
-    assert ["sit", "4", "25.0", "run (3)"] in table
-    assert ["fly", "0", "-", ""] in table
+    assert ["run", "4", "75.0", "60.0", "sit (1)"] in table
+    assert ["sit", "4", "25.0", "33.3", "run (3)"] in table
+    assert ["fly", "0", "-", "-", ""] in table
 
 
 @pytest.fixture
@@ -224,3 +227,20 @@ def test_predict__into_a_file_says_so(run, recognizer, monkeypatch):
     result = run("predict", "RUN", "b.mp4", "a.mp4", "--out", "t.csv", "--ray", "--json")
     assert result.err.startswith("wrote t.csv: 2 videos now")
     assert [each["path"] for each in json.loads(result.out)] == ["a.mp4", "b.mp4"]
+
+
+def test_evaluate__of_several_classes_shows_precision_and_f1_by_class(run, api):
+    found = Evaluation(
+        protocol="1x1",
+        classes=("eat", "run"),
+        ids=("a", "b"),
+        scores=np.array([[0.9, 0.8], [0.2, 0.7]], dtype=np.float32),
+        labels=np.array([0, 1]),
+        present=np.array([[True, True], [False, True]]),
+        thresholds=(0.95, 0.5),
+    )
+    api.evaluate = lambda *_, **__: found
+    table = rows_of(run("evaluate", "r", "--per-class").out)
+    assert ["1x1", "100.0", "100.0", "50.0", "2", "0"] in table
+    assert ["eat", "1", "100.0", "0.95", "0.0"] in table
+    assert ["run", "2", "100.0", "0.50", "100.0"] in table
