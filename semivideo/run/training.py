@@ -145,12 +145,8 @@ def train(
     own = (*allow, *wanted.modules)
     with allowing(own):
         wanted.check()
-        if multi_label and wanted.is_undecided:
-            raise ConfigError(
-                f"what is trained is chosen for one class a video; with "
-                f"{option('multi_label', True)} name {option('method')} or {option('recipe')}, "
-                "such as features-probe or small-supervised"
-            )
+        if multi_label:
+            _require_named(wanted)
         if budget is not None and not wanted.is_undecided:
             raise ConfigError(
                 f"{option('budget')} is for a training that is chosen, and this one is named; "
@@ -164,6 +160,16 @@ def train(
             split=lambda manifest: chosen_split(manifest, split, labels_per_class, seed or 0),
         )
         return Run(proceed(run, progress=progress), own)
+
+
+def _require_named(wanted: Wanted) -> None:
+    """Refuse to choose what is trained where several classes may be there at once."""
+    if wanted.is_undecided:
+        raise ConfigError(
+            f"what is trained is chosen for one class a video; with {option('multi_label', True)} "
+            f"name {option('method')} or {option('recipe')}, such as features-probe or "
+            "small-supervised"
+        )
 
 
 def _train_from(
