@@ -14,7 +14,11 @@ from semivideo.settings import Settings
         ("views.jitter_scale", [1, "x"], r"^views.jitter_scale.1 = 'x' is not allowed: input"),
         ("views.mean", [1, 2], "views.mean.2 is missing; add it"),
         ("engine.decay_exempt", ["x"], "decay_exempt.0 = 'x' is not allowed: input should be 'n"),
-        ("networks.auxiliary", {"widht": 1}, r"\[networks.auxiliary\] has no key 'widht' \[accept"),
+        (
+            "networks.auxiliary",
+            {"widht": 1},
+            r"\[networks.auxiliary\] has no key 'widht'; did you mean 'weights'\? \[accepts: name,",
+        ),
         ("networks.primary", 3, "networks.primary = 3 is not allowed: input should be a valid d"),
         ("networks.primary.num_frames", 0, r"networks.primary.num_frames = 0 is not allowed: inp"),
     ],
