@@ -252,7 +252,7 @@ class EngineSettings(Section):
     """Which stream an epoch counts."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """sgd: as in the papers; adamw: for tuning pretrained networks."""
-    learning_rate: float = Field(0.1, gt=0, le=1000)
+    learning_rate: float = Field(0.1, gt=0)
     """Peak learning rate of all that has none of its own (networks.primary.rates)."""
     momentum: float = Field(0.9, ge=0, lt=1)
     """SGD's, without Nesterov; of AdamW the first beta, whose second is 0.999."""

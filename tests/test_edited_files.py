@@ -15,7 +15,6 @@ import torch
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from semivideo.data.catalogue.lists import read_list
 
 from semivideo import models
 from semivideo.analysis.pseudo_labels import LateLabels
@@ -31,6 +30,7 @@ from semivideo.engine.checkpoint import Checkpoint, Checkpoints
 from semivideo.evaluation.infer import Prediction
 from semivideo.evaluation.metrics import Evaluation
 from semivideo.evaluation.prediction_file import PredictionFile
+from semivideo.events.lists import read_list
 from semivideo.models.weights import load_network, save_network
 from semivideo.run.choice.cross_validation import Estimate
 from semivideo.runfolder import RunFolder

@@ -133,7 +133,7 @@ def replacing(target: Path) -> Iterator[Path]:
         WriteError: The disk is full or the folder cannot be written to; ``target`` is intact.
     """
     # Processes of several machines that share a folder may have one and the same number.
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = _temporary_for(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -145,6 +145,11 @@ def replacing(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # its folder may be a file; the error above says so
             temporary.unlink(missing_ok=True)
+
+
+def _temporary_for(target: Path) -> Path:
+    """A name beside a file that no other process takes, and that ``sweep`` knows."""
+    return target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def write_bytes(target: Path, content: bytes) -> None:
@@ -159,7 +164,7 @@ def write_first(target: Path, content: bytes) -> None:
     Raises:
         WriteError: As ``replacing``, or the file system has no hard links.
     """
-    claim = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    claim = _temporary_for(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with claim.open("xb") as file:

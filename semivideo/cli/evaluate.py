@@ -43,13 +43,14 @@ def evaluate(
     from semivideo import api
     from semivideo.runfolder import RunFolder
 
+    allowed = {"allow": allow_code} if allow_code else {}
     with progress_bars() as progress:
         found = api.evaluate(
             run,
             protocol=protocol,
             videos=videos,
             decoder="hardware" if hardware else "software",
-            allow=allow_code or (),
+            **allowed,
             progress=progress,
         )
     show(_table(found))

@@ -107,6 +107,7 @@ def predict(
     found: list[Prediction | Failure] = []
     num_videos = num_failed = 0
     hint = "run the same command again to go on" if out else ""
+    allowed = {"allow": allow_code} if allow_code else {}
     with on_interrupt(lambda: hint), progress_bars() as progress:
         every = api.predictions(
             run,
@@ -115,7 +116,7 @@ def predict(
             out=out,
             ray=ray,
             decoder="hardware" if hardware else "software",
-            allow=allow_code or (),
+            **allowed,
             progress=progress,
         )
         for each in every:

@@ -124,7 +124,8 @@ def train(
     from semivideo import api
 
     arguments: dict[str, Any] = {"resume": resume} if resume else given
-    arguments["allow"] = allow_code or ()
+    if allow_code:
+        arguments["allow"] = allow_code
     if no_estimate:
         arguments["estimate"] = False
     if budget is not None:

@@ -9,7 +9,8 @@ import time
 import pytest
 
 STUCK = """
-import hashlib, time
+import hashlib, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 from semivideo.base.machine.interrupts import ended_soon, finish_orderly
 with ended_soon(lambda why: print(why, flush=True)):
     {before}
@@ -52,7 +53,7 @@ def test_ended_soon__ends_what_is_stuck_in_foreign_code(started):
 
 
 def test_ended_soon__lets_finish_what_says_that_it_does(started):
-    before = "import signal; signal.signal(signal.SIGINT, lambda *_: finish_orderly())"
+    before = "signal.signal(signal.SIGINT, lambda *_: finish_orderly())"
     process = started(STUCK.format(before=before, is_python=True))
     process.send_signal(signal.SIGINT)
     time.sleep(2.5)
