@@ -330,19 +330,19 @@ class EvaluationSettings(Section):
 
 
 class FeatureSettings(Section):
-    """Where a run learns from features of a pretrained network; the encoder says most of it."""
+    """Where a run learns from features of a pretrained network; they say all but the descriptor."""
 
-    encoder: str
+    encoder: str = ""
     """Name of the encoder."""
-    weights_sha256: str
+    weights_sha256: str = ""
     """Digest of its weights."""
-    pretrained_on: str
+    pretrained_on: str = ""
     """The data it had seen, as published: say it beside every number."""
-    licence: str
+    licence: str = ""
     """Of its weights, as published."""
     league: League = "image weights"
     """What its weights make of results."""
-    dim: int = Field(ge=1, le=1_000_000)
+    dim: int = Field(1, ge=1, le=1_000_000)
     """Numbers a step of the encoder."""
     descriptor: Literal["mean", "motion", "steps"] = "motion"
     """What a head sees: the mean over frames; mean, change and trend; or every step."""

@@ -108,6 +108,17 @@ class Encoder(nn.Module, ABC):
     def encode(self, clip_NCTHW: Tensor) -> Tensor:
         """Map normalised clips (N, 3, T, crop, crop) to features (N, T', D)."""
 
+    def image_logits(self, features_ND: Tensor) -> Tensor:
+        """Map features of frames (N, D) to logits of the classes it was pretrained for.
+
+        Raises:
+            ConfigError: It was not pretrained for classes of images.
+        """
+        raise ConfigError(
+            f"{self.name} was not pretrained for classes of images, so it cannot be the teacher; "
+            "take features of efficientnet_lite0, or set method.teacher to a file of logits"
+        )
+
     @torch.inference_mode()
     def forward(self, clip_NCTHW: Tensor) -> Tensor:
         """As ``encode``, without a graph."""

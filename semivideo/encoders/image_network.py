@@ -13,6 +13,8 @@ from semivideo.models.efficientnet_lite import (
     WEIGHTS_SHA256,
     ConvBlock,
     EfficientNetLite0,
+    published_file,
+    read_published,
 )
 
 CROP = 160
@@ -58,3 +60,10 @@ class EfficientNetEncoder(Encoder):
         parts = torch.split(frames, max(1, at_once))
         found = torch.cat([self.network.frame_features(part[:, :, None]) for part in parts])
         return found.view(N, T, self.dim)
+
+    def image_logits(self, features_ND: Tensor) -> Tensor:
+        """Map features of frames (N, 1280) to logits of ImageNet's classes (N, 1000)."""
+        weights = read_published(published_file())
+        return torch.nn.functional.linear(
+            features_ND, weights["classifier.weight"], weights["classifier.bias"]
+        )

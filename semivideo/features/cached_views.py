@@ -3,9 +3,16 @@
 standard  a weak view: 0, or its mirror 1 where there is one, drawn by the key of the clip
 weak      view 0
 strong    one of the views from 2 on, drawn by the key of the clip and the stream
+
+A stream of another modality reads the views of that modality. One that has a half, a third of the
+frames takes every second, third step, from the first, second, third on, drawn by the key of the
+clip: another speed. Crop and flip of a clip are those of a view, the same in all streams.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,12 +21,68 @@ from torch import Tensor
 
 from semivideo.base.errors import ConfigError
 from semivideo.base.randomness import uniform
-from semivideo.base.records import Clips
+from semivideo.base.records import Clips, ClipSpec
 from semivideo.features.descriptor import Descriptor, described
 from semivideo.features.feature_cache import FeatureCache
+from semivideo.features.feature_form import MODALITIES, NUM_TURNED, FeatureForm
 from semivideo.models.heads import Standardize
 
 _ROWS_AT_ONCE = 256
+_AGAIN = "make the features again, into another folder, with"
+
+
+class Source(NamedTuple):
+    """Where a stream is read in a cache.
+
+    Attributes:
+        modality: A key of ``MODALITIES``.
+        every: Steps from one that is taken to the next.
+    """
+
+    modality: str
+    every: int
+
+
+FRAMES = Source("rgb", 1)
+TURNED = Source("turned", 1)
+"""The turned forms of view 0, in the place of views."""
+
+
+def sources(
+    form: FeatureForm, clips: Mapping[str, ClipSpec], *, num_frames: int
+) -> dict[str, Source]:
+    """Say where each stream of a method is read.
+
+    Args:
+        form: Of the cache.
+        clips: Stream to what it sees.
+        num_frames: Frames of the deployed network's stream.
+
+    Raises:
+        ConfigError: The cache does not have it.
+    """
+    names = {name: key for key, name in MODALITIES.items()}
+    found = {}
+    for stream, spec in clips.items():
+        if spec.modality not in names:
+            raise ConfigError(
+                f"stream {stream!r} sees {spec.modality}, which features are not made of "
+                f"[{', '.join(names)}]; set method.streams.gradient=fast"
+            )
+        modality, every = names[spec.modality], max(1, round(num_frames / spec.num_frames))
+        if modality not in form.modalities:
+            wanted = " ".join(f"--modality {name}" for name in (*form.modalities, modality))
+            raise ConfigError(
+                f"stream {stream!r} sees {modality}, and these are features of "
+                f"{', '.join(form.modalities)}; {_AGAIN} {wanted}"
+            )
+        if form.steps < every:
+            raise ConfigError(
+                f"stream {stream!r} takes every {every}th step of a clip, and {form.encoder} gives "
+                f"{form.steps}; {_AGAIN} more frames or an encoder that gives a step a frame"
+            )
+        found[stream] = Source(modality, every)
+    return found
 
 
 class FeatureViews:
@@ -33,7 +96,7 @@ class FeatureViews:
             None if it holds all of it.
 
     Attributes:
-        table: float32 (rows, views, T', D').
+        table: float32 (rows, views, T', D'), of the frames themselves.
         errors: Row of the manifest to reason, of videos that have no features.
     """
 
@@ -46,18 +109,34 @@ class FeatureViews:
         cache_rows: NDArray[np.int64] | None = None,
     ) -> None:
         self.cache, self.kind = cache, kind
-        self.num_weak = 2 if cache.form.flip and cache.form.num_views > 1 else 1
+        self.num_weak = cache.form.num_weak
         self._place = np.full(1 + max(rows.max(initial=0), cache.form.num_videos), -1)
         self._place[rows] = np.arange(len(rows))
-        there = rows if cache_rows is None else cache_rows
-        row_of = dict(zip(there.tolist(), rows.tolist(), strict=True))
+        self._there = rows if cache_rows is None else cache_rows
+        row_of = dict(zip(self._there.tolist(), rows.tolist(), strict=True))
         self.errors = {row_of[n]: why for n, why in cache.errors.items() if n in row_of}
-        self.table = torch.cat(
-            [
-                _described(cache, there[start : start + _ROWS_AT_ONCE], kind=kind)
-                for start in range(0, len(rows), _ROWS_AT_ONCE)
-            ]
-        )
+        self._source: dict[str, Source] = {}
+        self._tables: dict[Source, Tensor] = {FRAMES: self._read(FRAMES)}
+
+    def serve(self, clips: Mapping[str, ClipSpec]) -> None:
+        """Make room for what the streams of a method see, before anything is standardised.
+
+        Args:
+            clips: Stream to what it sees, the deployed network's first.
+
+        Raises:
+            ConfigError: The cache does not have it.
+        """
+        num_frames = next(iter(clips.values())).num_frames
+        self._source = sources(self.cache.form, clips, num_frames=num_frames)
+        wanted = {*self._source.values(), *([TURNED] if self.cache.form.rotations else [])}
+        for source in sorted(wanted - self._tables.keys()):
+            self._tables[source] = self._read(source)
+
+    @property
+    def table(self) -> Tensor:
+        """Views of the frames themselves."""
+        return self._tables[FRAMES]
 
     @property
     def dim(self) -> int:
@@ -66,11 +145,11 @@ class FeatureViews:
 
     def standard(self, clips: Clips, stream: str) -> Tensor:
         """Return the labelled view: float32 (N, D', T', 1, 1)."""
-        return self._of(clips, self._drawn(clips, "standard", 0, self.num_weak))
+        return self._of(clips, stream, self._drawn(clips, "standard", 0, self.num_weak))
 
     def weak(self, clips: Clips, stream: str) -> Tensor:
         """Return the view that pseudo-labels are made of: float32 (N, D', T', 1, 1)."""
-        return self._of(clips, np.zeros(len(clips), dtype=np.int64))
+        return self._of(clips, stream, np.zeros(len(clips), dtype=np.int64))
 
     def center(self, clips: Clips, stream: str) -> Tensor:
         """Return the view of the middle of the frame, which is the weak one."""
@@ -88,7 +167,32 @@ class FeatureViews:
                 f"{self.cache.folder} has {num_views} view(s) a video, all of them weak; make "
                 "features with --views 6 for methods that learn from strong views"
             )
-        return self._of(clips, self._drawn(clips, f"strong {stream}", self.num_weak, num_views))
+        drawn = self._drawn(clips, f"strong {stream}", self.num_weak, num_views)
+        return self._of(clips, stream, drawn)
+
+    def rotations(self, views_NDT11: Tensor, clips: Sequence[Clips]) -> Tensor:
+        """Return views, and view 0 of these clips by one, two and three quarter turns.
+
+        Args:
+            views_NDT11: Standard views of the clips, one after the other.
+            clips: The clips.
+
+        Returns:
+            (4 N, D', T', 1, 1).
+
+        Raises:
+            ConfigError: The cache has no turned views.
+        """
+        if TURNED not in self._tables:
+            raise ConfigError(
+                f"{self.cache.folder} has no turned views, which s4l learns from; {_AGAIN} "
+                "--rotations"
+            )
+        video = torch.cat([each.video for each in clips])
+        places = torch.from_numpy(self._place[video.cpu().numpy()])
+        turned_KNTD = self._tables[TURNED][places].transpose(0, 1)
+        steps = turned_KNTD.flatten(0, 1).to(views_NDT11.device)
+        return torch.cat([views_NDT11, self._clip(steps)])
 
     def standardized(self, rows: NDArray[np.int64]) -> Standardize:
         """Standardise all views, once for all steps of a training; call it on fresh views.
@@ -97,20 +201,39 @@ class FeatureViews:
             rows: Training videos; mean and deviation are those of the steps of their weak views.
 
         Returns:
-            What was done, for the heads that are to do it in deployment.
+            What was done to frames, for the heads that are to do it in deployment.
         """
-        weak = self.table[torch.from_numpy(self._place[rows]), : self.num_weak]
-        standardize = Standardize(self.dim)
-        standardize.fit(weak.flatten(0, 2))
-        for view in range(self.table.shape[1]):
-            steps_NTD = self.table[:, view]
-            steps_NTD.copy_(standardize(self._clip(steps_NTD)).transpose(1, 2))
-        standardize.is_done = True
-        return standardize
+        places = torch.from_numpy(self._place[rows])
+        done: dict[Source, Standardize] = {}
+        for source, table in self._tables.items():
+            # Each modality and speed by its own mean; turned views by that of what they are turned
+            # from.
+            standardize = done[FRAMES] if source == TURNED else Standardize(self.dim)
+            if source != TURNED:
+                standardize.fit(table[places, : self.num_weak].flatten(0, 2))
+            done[source] = standardize
+            for view in range(table.shape[1]):
+                steps_NTD = table[:, view]
+                steps_NTD.copy_(standardize(self._clip(steps_NTD)).transpose(1, 2))
+        done[FRAMES].is_done = True
+        return done[FRAMES]
 
     def of_rows(self, rows: NDArray[np.int64], view: int) -> Tensor:
         """Return one view of some rows: float32 (N, D', T', 1, 1)."""
         return self._clip(self.table[torch.from_numpy(self._place[rows]), view])
+
+    @property
+    def middle_steps(self) -> Tensor:
+        """Raw features of the middle step of view 0: float32 (rows of the manifest, D).
+
+        Zeros for rows that are not held.
+        """
+        step = self.cache.form.steps // 2
+        found = torch.zeros(len(self._place), self.cache.form.dim)
+        held = np.flatnonzero(self._place >= 0)
+        features = torch.from_numpy(self.cache.rows(self._there)[:, 0, step]).float()
+        found[torch.from_numpy(held)] = features[torch.from_numpy(self._place[held])]
+        return found
 
     def weak_means(self, rows: NDArray[np.int64]) -> Tensor:
         """Return the mean over steps of each weak view of some rows: float32 (N, W, D')."""
@@ -122,10 +245,15 @@ class FeatureViews:
         shares = uniform(clips.draw.numpy(), salt)[:, 0]
         return first + (shares * (end - first)).astype(np.int64)
 
-    def _of(self, clips: Clips, views: NDArray[np.int64]) -> Tensor:
-        places = self._place[clips.video.cpu().numpy()] * self.table.shape[1] + views
+    def _of(self, clips: Clips, stream: str, views: NDArray[np.int64]) -> Tensor:
+        source = self._source.get(stream, FRAMES)
+        table = self._tables[source]
+        if source.every > 1:
+            phase = self._drawn(clips, f"phase {stream}", 0, source.every)
+            views = views + phase * self.cache.form.num_views
+        places = self._place[clips.video.cpu().numpy()] * table.shape[1] + views
         # A quarter of the time of indexing by two arrays.
-        steps_NTD = self.table.flatten(0, 1).index_select(0, torch.from_numpy(places))
+        steps_NTD = table.flatten(0, 1).index_select(0, torch.from_numpy(places))
         return self._clip(steps_NTD.to(clips.video.device))
 
     @staticmethod
@@ -133,9 +261,21 @@ class FeatureViews:
         """(N, T', D') as a clip (N, D', T', 1, 1)."""
         return steps_NTD.transpose(1, 2)[..., None, None]
 
-
-def _described(cache: FeatureCache, rows: NDArray[np.int64], *, kind: Descriptor) -> Tensor:
-    """Descriptors (N, views, T', D') of some rows."""
-    features = torch.from_numpy(cache.rows(rows)).float()
-    flat = described(features.flatten(0, 1), kind)
-    return flat.view(*features.shape[:2], *flat.shape[1:])
+    def _read(self, source: Source) -> Tensor:
+        """Descriptors (rows, views, T', D'); of other speeds the views of each first step."""
+        form = self.cache.form
+        if source == TURNED:
+            stored = slice(form.num_stored - NUM_TURNED, form.num_stored)
+        else:
+            stored = form.views_of(source.modality)
+        parts = []
+        for start in range(0, len(self._there), _ROWS_AT_ONCE):
+            found = self.cache.rows(self._there[start : start + _ROWS_AT_ONCE])[:, stored]
+            features = torch.from_numpy(found).float()
+            T = form.steps // source.every
+            first_steps = range(source.every)
+            speeds = [features[:, :, first :: source.every][:, :, :T] for first in first_steps]
+            features = torch.cat(speeds, dim=1)
+            flat = described(features.flatten(0, 1), self.kind)
+            parts.append(flat.view(*features.shape[:2], *flat.shape[1:]))
+        return torch.cat(parts)

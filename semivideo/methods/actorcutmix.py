@@ -16,7 +16,8 @@ foreground alone, as in the published code; the scene's label y_j is used as it 
 the clips of a GPU from both ends; here all processes' clips form one circle, in the order of their
 draws, so that neither their order nor the number of processes matters. Removed people leave the
 mean colour (0). The box is the same in all frames: around the boxes that a file gives the video, or
-around what moves in w(u_i).
+around what moves in w(u_i). Features of frames have no places: there m_i is the half of the steps
+in which most changes, and the scene is the other steps of clip j.
 Shapes: x (B, C, T, H, W), u_w, u_s, s (U, C, T, H, W), m (U, 1, 1, H, W), logits (., K).
 """
 
@@ -40,7 +41,7 @@ from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, confident_labels
 from semivideo.transforms import Views
 from semivideo.transforms.labeled_mix import partners
-from semivideo.transforms.mix import boxes_in_views, inside, motion_boxes
+from semivideo.transforms.mix import boxes_in_views, inside, motion_boxes, motion_steps, within
 
 
 class ActorCutMix(Method):
@@ -60,7 +61,7 @@ class ActorCutMix(Method):
     """
 
     weak_only_labels = True
-    needs_pixels = True
+    needs_steps = True
     passes = Passes(labeled=1, unlabeled=2)
     box_of_video: Tensor
 
@@ -131,7 +132,7 @@ class ActorCutMix(Method):
         box = self._boxes(u, u_w)
         draw = on_device(u.draw, u_w.device)
         all_draws, all_views, all_boxes = gathered(draw), gathered(u_w), gathered(box)
-        m, all_m = (inside(boxes, side=u_w.shape[-1]) for boxes in (box, all_boxes))
+        m, all_m = _masks(box, u_w), _masks(all_boxes, u_w)
         r, all_r = (mask.float().mean(dim=(1, 2, 3, 4)) for mask in (m, all_m))
         has_people, all_have = ((share > 0) & (share < 1) for share in (r, all_r))
 
@@ -142,7 +143,9 @@ class ActorCutMix(Method):
         return s, torch.where(is_swapped, 1 - (1 - r) ** 4, 1.0), j
 
     def _boxes(self, u: Clips, u_w: Tensor) -> Tensor:
-        """(U, 4): the box around people in the weak view."""
+        """(U, 4): the box around people in the weak view; (U, 2) in time, without places."""
+        if not _has_places(u_w):
+            return motion_steps(u_w)
         if self.boxes is None:
             return motion_boxes(u_w)
         p = self.views.sample("weak", u, stream="primary")
@@ -152,3 +155,15 @@ class ActorCutMix(Method):
     def deployed(self) -> Network:
         """The one network."""
         return self.primary
+
+
+def _has_places(views_NCTHW: Tensor) -> bool:
+    """Whether there is more than one place; the features of a frame are one."""
+    return views_NCTHW.shape[-1] > 1
+
+
+def _masks(boxes: Tensor, views_NCTHW: Tensor) -> Tensor:
+    """The mask of each box, to be multiplied with views."""
+    if _has_places(views_NCTHW):
+        return inside(boxes, side=views_NCTHW.shape[-1])
+    return within(boxes, num=views_NCTHW.shape[2])

@@ -55,8 +55,9 @@ class Method(nn.Module, ABC):
             schedule, momentum, ``Batch.progress`` and its average of the weights anew.
         weak_only_labels: Whether weak views only make labels, so that ``forward`` can give
             ``Batch.weak_graph`` on to ``jointly``; False for a method that learns from every view.
-        needs_pixels: Whether it makes something of frames that cached features do not have, such as
-            rotated clips or another modality.
+        needs_pixels: Whether it makes something of frames that cached features do not have.
+        needs_steps: Whether it makes something of a clip's steps in time, which a descriptor of the
+            whole clip does not have.
         takes_mixed: Whether labelled clips may be mixtures of two (mixup, cutmix); False for what
             asks somebody else about a video by its name.
         asks_answer: Whether losses are those of ``answer``, so that classes may have weights and
@@ -70,6 +71,7 @@ class Method(nn.Module, ABC):
     num_rounds: int = 1
     weak_only_labels: bool = False
     needs_pixels: bool = False
+    needs_steps: bool = False
     takes_mixed: bool = True
     asks_answer: bool = False
     answer: Answer

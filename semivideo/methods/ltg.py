@@ -113,7 +113,6 @@ class LTG(Method):
         ConfigError: A network that is to be aligned has no ``stages``.
     """
 
-    needs_pixels = True
     passes = Passes(labeled=1, unlabeled=2)
 
     def __init__(

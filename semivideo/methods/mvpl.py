@@ -62,7 +62,6 @@ class MvPL(Method):
     """
 
     weak_only_labels = True
-    needs_pixels = True
     passes = Passes(labeled=1, unlabeled=2, for_each="modalities")
 
     def __init__(

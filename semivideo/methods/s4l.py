@@ -18,7 +18,7 @@ Shapes: x (B, C, T, H, W), u (U, C, T, H, W), features (., D), F (., K), R (., 4
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from semivideo.base.checked import Weight
@@ -37,7 +37,6 @@ class S4L(Method):
         copy_label: Whether the label counts for all rotations of a labelled clip.
     """
 
-    needs_pixels = True
     passes = Passes(labeled=4, unlabeled=4)
 
     def __init__(
@@ -62,10 +61,12 @@ class S4L(Method):
         x, y = self.views.standard(batch.labeled, "primary"), batch.labeled.label
         if self.weight == 0:
             return supervised_loss({"L_s": self.primary(x)}, y)
-        z = torch.cat([x, self.views.standard(unlabeled(batch), "primary")])
+        u = unlabeled(batch)
+        z = torch.cat([x, self.views.standard(u, "primary")])
         B, N = len(x), len(z)
 
-        features = self.primary.features(four_rotations(z))  # k slowest: (4 N, D)
+        turned = self.views.rotations(z, (batch.labeled, u))  # k slowest: (4 N, C, T, H, W)
+        features = self.primary.features(turned)
         labeled = features.view(4, N, -1)[: self.num_copies, :B]
         F_x = self.primary.classify(labeled.flatten(0, 1)).float()
         R_z = self.rotation(features).float()
@@ -86,12 +87,3 @@ class S4L(Method):
     def deployed(self) -> Network:
         """The network without the rotation classifier."""
         return self.primary
-
-
-def four_rotations(clips_NCTHW: Tensor) -> Tensor:
-    """Return (4 N, C, T, H, W): all clips, then all turned by one, two and three quarter turns.
-
-    Args:
-        clips_NCTHW: Square clips, H = W.
-    """
-    return torch.cat([torch.rot90(clips_NCTHW, k, dims=(3, 4)) for k in range(4)])

@@ -59,7 +59,6 @@ class TCL(Method):
         ConfigError: The clips of the fast path have one frame, so half of them is none.
     """
 
-    needs_pixels = True
     passes = Passes(labeled=1, unlabeled=1.5)  # the slow path has half of the frames
 
     def __init__(

@@ -46,8 +46,9 @@ class VideoSSL(Method):
         distillation_weight: Weight of the image classifier's probabilities, >= 0; the paper's
             method has it and needs a teacher, 0 leaves it out.
         teacher: The image classifier: a file of its logits, ``PATH.npz``
-            (``evaluation.cache_image_logits`` makes one), or ``module:attribute``, a
-            ``torch.nn.Module`` for images (N, 3, H, W) normalised as ``views`` says.
+            (``evaluation.cache_image_logits`` makes one); ``module:attribute``, a
+            ``torch.nn.Module`` for images (N, 3, H, W) normalised as ``views`` says; or, on
+            features, ``encoder``: the classes that the encoder was pretrained for.
         image_classes: Classes of the image classifier, >= 1.
         supervised_warmup: Share of the training before the pseudo-labels count, in [0, 1].
 
@@ -55,7 +56,6 @@ class VideoSSL(Method):
         ConfigError: Teacher and ``distillation_weight`` do not go together.
     """
 
-    needs_pixels = True
     passes = Passes(labeled=1, unlabeled=1)
 
     def __init__(

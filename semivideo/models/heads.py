@@ -134,6 +134,10 @@ class MLPHead(Head):
         hidden_NH: Tensor = self.hidden(_pooled(self.steps(clip_NCTHW)))
         return hidden_NH.relu()
 
+    def stages(self, clip_NCTHW: Tensor) -> list[Tensor]:
+        """Map (N, D, T, 1, 1) to the one block there is, (N, hidden, 1, 1, 1)."""
+        return [self.features(clip_NCTHW)[:, :, None, None, None]]
+
 
 def _pooled(steps_NDT: Tensor) -> Tensor:
     """(N, D): the mean over steps; a descriptor of the whole clip is its own, without a copy."""
@@ -179,5 +183,10 @@ class TemporalConvHead(Head):
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map (N, D, T, 1, 1) to (N, hidden)."""
+        (block,) = self.stages(clip_NCTHW)
+        return block.mean(dim=(2, 3, 4))
+
+    def stages(self, clip_NCTHW: Tensor) -> list[Tensor]:
+        """Map (N, D, T, 1, 1) to the one block there is, (N, hidden, T, 1, 1)."""
         hidden_NHT: Tensor = self.conv(self.steps(clip_NCTHW))
-        return hidden_NHT.relu().mean(dim=2)
+        return [hidden_NHT.relu()[:, :, :, None, None]]

@@ -93,6 +93,12 @@ RECIPES: dict[str, Recipe] = {
             ("ups", "baseline", on_features.ups),
             ("fixmatch", "starting point", on_features.fixmatch),
             ("cmpl", "starting point", on_features.cmpl),
+            ("s4l", "comparison", on_features.s4l),
+            ("tcl", "comparison", on_features.tcl),
+            ("mvpl", "comparison", on_features.mvpl),
+            ("actorcutmix", "comparison", on_features.actorcutmix),
+            ("videossl", "comparison", on_features.videossl),
+            ("ltg", "comparison", on_features.ltg),
         )
     },
     **{

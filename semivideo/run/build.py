@@ -196,6 +196,8 @@ def build_method(
     clips = {role: clip_spec(network) for role, network in wanted.items()}
     made: Any = Views(settings.views) if views is None else views
     method = cls(*networks.values(), views=made, clips=clips, **options)
+    if views is not None:
+        views.serve(method.clips)
     _check_first_stream(method, settings.method.name)
     return method
 

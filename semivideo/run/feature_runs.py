@@ -15,15 +15,18 @@ from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.loader import Streams
 from semivideo.data.splits import Split
+from semivideo.encoders import load_encoder
 from semivideo.evaluation import Evaluation
 from semivideo.events.label_sets import membership
 from semivideo.events.presence import one_of_them
-from semivideo.features.cached_views import FeatureViews
+from semivideo.features.cached_views import FeatureViews, sources
 from semivideo.features.closed_form import ClosedForm, Known
 from semivideo.features.descriptor import described_dim
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import FeatureForm, reading_settings, view_settings
 from semivideo.methods import Method
+from semivideo.methods.parts.image_teacher import EncoderTeacher
+from semivideo.methods.s4l import S4L
 from semivideo.models import HEADS, LOOKUPS
 from semivideo.models.heads import Head
 from semivideo.models.lookup import Neighbours
@@ -73,15 +76,20 @@ def with_features(settings: Settings, manifest: Manifest) -> Settings:
 
     networks = settings.networks
     auxiliary = networks.auxiliary and fitted(networks.auxiliary)
+    temporal = networks.temporal and fitted(networks.temporal)
     preprocessing = form.preprocessing
     _refuse_contradictions(settings, form)
-    return settings.model_copy(
+    made = settings.model_copy(
         update={
             "features": features,
             "data": settings.data.model_copy(update=reading_settings(preprocessing)),
             "views": settings.views.model_copy(update=view_settings(preprocessing, flip=form.flip)),
             "networks": networks.model_copy(
-                update={"primary": fitted(networks.primary), "auxiliary": auxiliary}
+                update={
+                    "primary": fitted(networks.primary),
+                    "auxiliary": auxiliary,
+                    "temporal": temporal,
+                }
             ),
             "evaluation": settings.evaluation.model_copy(
                 update={
@@ -93,6 +101,25 @@ def with_features(settings: Settings, manifest: Manifest) -> Settings:
             ),
         }
     )
+    _refuse_streams(made, form, folder=manifest.features)
+    return made
+
+
+def _refuse_streams(settings: Settings, form: FeatureForm, *, folder: str) -> None:
+    """A method wants to see what the features are not made of, or what the descriptor lost."""
+    method = build.build_method(settings, num_classes=2)
+    descriptor = settings.features.descriptor if settings.features else "steps"
+    if method.needs_steps and descriptor != "steps":
+        raise ConfigError(
+            f"method {settings.method.name!r} mixes the steps of clips, and descriptor "
+            f"{descriptor!r} has none; set features.descriptor=steps"
+        )
+    sources(form, method.clips, num_frames=form.num_frames)
+    if isinstance(method, S4L) and not form.rotations:
+        raise ConfigError(
+            f"{folder} has no turned views, which s4l learns from; make features with --rotations, "
+            "into another folder"
+        )
 
 
 def _refuse_contradictions(settings: Settings, form: FeatureForm) -> None:
@@ -220,6 +247,21 @@ def _groups(manifest: Manifest, rows: NDArray[np.int64]) -> NDArray[np.str_]:
         for row in rows.tolist()
     ]
     return np.array(names, dtype=np.str_)
+
+
+def teach(method: Method, views: FeatureViews) -> None:
+    """Let the encoder say what it sees in every video, for a method that is taught by it.
+
+    Args:
+        method: Before it learns which videos there are.
+        views: The features, whose middle step of view 0 is shown.
+
+    Raises:
+        ConfigError: The encoder does not know classes of images.
+    """
+    teacher = getattr(method, "teacher", None)
+    if isinstance(teacher, EncoderTeacher):
+        teacher.logits_VK = load_encoder(views.cache.form.encoder).image_logits(views.middle_steps)
 
 
 def readable(streams: Streams, views: FeatureViews) -> Streams:

@@ -125,6 +125,8 @@ def fitted(
     classes = build.classes_of(settings, manifest)
     streams = build.build_streams(settings, manifest=manifest, split=job.split)
     method = build.method_of(settings, manifest, labels=streams.labels, views=job.features)
+    if job.features is not None:
+        feature_runs.teach(method, job.features)
     method.prepare(manifest.ids)
     share = {"seed": settings.engine.seed, "rank": runtime.rank, "world_size": runtime.world_size}
     loader: Callable[..., Iterable[Batch]]

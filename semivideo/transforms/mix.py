@@ -38,6 +38,37 @@ def motion_boxes(views_NCTHW: Tensor, *, level: float = 0.15) -> Tensor:
     return torch.stack([top, left, bottom - top, right - left], dim=1).float()
 
 
+def motion_steps(views_NCTHW: Tensor) -> Tensor:
+    """Choose the half of the steps in which most changes: a box in time, for clips without places.
+
+    Args:
+        views_NCTHW: Views of one place, (N, C, T, 1, 1), such as the features of frames.
+
+    Returns:
+        (N, 2), first step and number of steps; no steps where nothing changes.
+    """
+    half = views_NCTHW.shape[2] // 2
+    if half == 0:
+        return torch.zeros(len(views_NCTHW), 2, device=views_NCTHW.device)
+    change_NT = views_NCTHW.diff(dim=2).abs().sum(dim=(1, 3, 4))
+    inner = max(1, half - 1)  # changes between the steps of a half
+    most, first = change_NT.unfold(1, inner, 1).sum(dim=2).max(dim=1)
+    first = first.clamp(max=views_NCTHW.shape[2] - half)
+    return torch.stack([first, half * (most > 0)], dim=1).float()
+
+
+def within(steps_N2: Tensor, *, num: int) -> Tensor:
+    """Return bool (N, 1, num, 1, 1): the steps of a clip that lie in its box in time.
+
+    Args:
+        steps_N2: (N, 2), as ``motion_steps`` gives it.
+        num: T, steps of the clips.
+    """
+    step = torch.arange(num, device=steps_N2.device)
+    first, length = steps_N2[:, :1], steps_N2[:, 1:]
+    return ((step >= first) & (step < first + length))[:, None, :, None, None]
+
+
 def boxes_in_views(boxes_N4: Tensor, parameters: ViewParameters, *, side: int) -> Tensor:
     """Move boxes of a video's frames into its view: the view's crop, scale and flip.
 

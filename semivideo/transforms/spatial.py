@@ -218,6 +218,15 @@ def warp(
     return views.view(N, T, C, K * side, side)
 
 
+def four_rotations(clips_NCTHW: Tensor) -> Tensor:
+    """Return (4 N, C, T, H, W): all clips, then all turned by one, two and three quarter turns.
+
+    Args:
+        clips_NCTHW: Square clips, H = W.
+    """
+    return torch.cat([torch.rot90(clips_NCTHW, k, dims=(3, 4)) for k in range(4)])
+
+
 def plain_crop(frames_NTCHW: Tensor, box: Floats, *, side: int) -> Tensor | None:
     """Cut the views out where nothing needs resampling: one box of ``side`` whole pixels for all.
 

@@ -10,6 +10,7 @@ method see the same crop of a clip. RandAugment and Cutout are drawn for each st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -105,6 +106,15 @@ class Views:
     def center(self, clips: Clips, stream: str) -> Tensor:
         """Return the centre crop, as networks are tested: float32 (N, C, T, crop, crop)."""
         return self.apply(clips.frames[stream], self.sample("center", clips, stream=stream))
+
+    def rotations(self, views_NCTHW: Tensor, clips: Sequence[Clips]) -> Tensor:
+        """Return views and these by one, two and three quarter turns: (4 N, C, T, crop, crop).
+
+        Args:
+            views_NCTHW: Standard views of the clips, one after the other.
+            clips: The clips; they are not looked at here, but cached views are found by them.
+        """
+        return spatial.four_rotations(views_NCTHW)
 
     def sample(self, kind: Kind, clips: Clips, *, stream: str) -> ViewParameters:
         """Draw the parameters of one view of each clip.

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
-from semivideo.methods.s4l import S4L, four_rotations
+from semivideo.methods.s4l import S4L
+from semivideo.transforms.spatial import four_rotations
 
 K, B, U = 3, 2, 3
 
@@ -38,6 +39,9 @@ class Given:
 
     def standard(self, clips, stream):
         return self.x if isinstance(clips, LabeledClips) else self.u
+
+    def rotations(self, views, clips):
+        return four_rotations(views)
 
 
 @pytest.fixture

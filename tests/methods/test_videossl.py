@@ -198,7 +198,7 @@ def test_middle_frames__are_in_the_middle():
     [
         ({"distillation_weight": 1.0}, r"= 1 needs an image classifier; set method\.teacher to a"),
         ({"teacher": "a.npz", "distillation_weight": 0.0}, r"'a\.npz' has no effect with .* = 0"),
-        ({"teacher": "resnet50"}, r"'resnet50' is neither a file .* write PATH\.npz or module:"),
+        ({"teacher": "resnet50"}, r"'resnet50' is neither a file .* write PATH\.npz, module:"),
         ({"teacher": "image_models:b"}, r"cannot import method\.teacher 'image_models:b'.*PYTHONP"),
         ({"teacher": "no_such:b"}, r"cannot import method\.teacher 'no_such:b': No module named"),
         ({"teacher": "image_models:number"}, r"is a int; it must be a torch\.nn\.Module or return"),

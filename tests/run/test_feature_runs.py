@@ -1,5 +1,7 @@
 """Runs on cached features, from videos to predictions of files, with the real image network."""
 
+import re
+
 import numpy as np
 import pytest
 import safetensors.torch
@@ -28,7 +30,8 @@ def videos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("features")
     render(folder / "videos", videos_per_class=4, seed=0, classes=["wave", "squat"], num_groups=4)
     manifest = semivideo.scan(folder / "videos", group_pattern=GROUP_PATTERN)
-    semivideo.extract_features(manifest, out=folder / "features", views=3, frames=2)
+    shown = {"modality": ["rgb", "temporal-gradient"], "rotations": True}
+    semivideo.extract_features(manifest, out=folder / "features", views=3, frames=2, **shown)
     split = semivideo.split(manifest, labels_per_class=1, test_groups=["g03"], seed=0)
     return manifest, folder / "features", split
 
@@ -63,11 +66,12 @@ def test_evaluate__of_files_is_the_head_on_the_cached_weak_view(videos, trained)
 def check_deployed(found, run, features):
     """Scores of files are the mean over both cached weak views."""
     head = Recognizer.load(run.path / "model").network.head.eval()
+    kind = run.folder.settings().features.descriptor
     cache = FeatureCache.open(features)
     cached = torch.from_numpy(cache.rows(cache.manifest.rows_of(found.ids))).float()
     with torch.no_grad():
         shares = [
-            head(described(cached[:, view], "motion").transpose(1, 2)[..., None, None]).softmax(1)
+            head(described(cached[:, view], kind).transpose(1, 2)[..., None, None]).softmax(1)
             for view in (0, 1)
         ]
     np.testing.assert_allclose(found.scores, sum(shares).numpy() / 2, atol=0.02)
@@ -102,10 +106,42 @@ def test_train__refuses_pixels_for_heads_and_heads_for_pixels(videos, tmp_path):
         semivideo.train(features, recipe="small-cmpl", split=split, out=tmp_path / "a")
     with pytest.raises(ConfigError, match="linear is a head on features, and these are videos"):
         semivideo.train(manifest, recipe="features-fixmatch", split=split, out=tmp_path / "b")
-    keys = {"method.name": "s4l"}
-    with pytest.raises(ConfigError, match="'s4l' makes views that cached features do not have"):
-        semivideo.train(features, split=split, settings=keys, out=tmp_path / "c")
     assert not (tmp_path / "a").exists()
+
+
+def test_train__refuses_what_the_features_do_not_have(videos, tmp_path):
+    manifest, features, split = videos
+    plain = tmp_path / "plain"
+    semivideo.extract_features(manifest, out=plain, views=3, frames=1)
+    for recipe, sentence in (
+        (
+            "ltg",
+            "stream 'temporal' sees temporal-gradient, and these are features of rgb; make the "
+            "features again, into another folder, with --modality rgb --modality temporal-gradient",
+        ),
+        ("s4l", "has no turned views, which s4l learns from; make features with --rotations"),
+        ("tcl", "shows its slow path half of networks.primary.num_frames = 1 frames"),
+    ):
+        with pytest.raises(ConfigError, match=re.escape(sentence)):
+            semivideo.train(plain, recipe=f"features-{recipe}", split=split, out=tmp_path / "r")
+    keys = {"features.descriptor": "motion"}
+    recipe = "features-actorcutmix"
+    with pytest.raises(ConfigError, match="descriptor 'motion' has none; set"):
+        semivideo.train(features, recipe=recipe, settings=keys, split=split, out=tmp_path / "r")
+    keys = {"method.streams.gradient": "slow"}
+    with pytest.raises(ConfigError, match="sees slow_gradient, which features are not made of"):
+        semivideo.train(
+            features, recipe="features-ltg", settings=keys, split=split, out=tmp_path / "r"
+        )
+    assert not (tmp_path / "r").exists()
+
+
+def test_extract__refuses_modalities_that_are_none(videos, tmp_path):
+    manifest, _, _ = videos
+    with pytest.raises(ConfigError, match="no modality 'temporal_gradient'; did you mean 'temp"):
+        semivideo.extract_features(manifest, out=tmp_path / "f", modality=["temporal_gradient"])
+    with pytest.raises(ConfigError, match="rgb is one of them, which the trained network sees"):
+        semivideo.extract_features(manifest, out=tmp_path / "f", modality=["flow"])
 
 
 def test_manifest__of_features_needs_no_videos(videos, tmp_path):

@@ -50,7 +50,8 @@ def seen(network: Network, *, labeled: Tensor, weak: Tensor, strong: Tensor) -> 
     logits = network.classify(features).float()
     x, w, s = torch.split(logits, [len(labeled), len(weak), len(strong)])
     N = len(x) + len(w)
-    blocks = {name: stage[:N] for name, stage in zip(BLOCKS, stages, strict=bool(stages))}
+    last = BLOCKS[len(BLOCKS) - len(stages) :]  # a head has the last one alone
+    blocks = {name: stage[:N] for name, stage in zip(last, stages, strict=True)}
     return Seen(x, w, s, features[:N].float(), blocks)
 
 
@@ -64,7 +65,8 @@ def check_stages(*networks: nn.Module) -> None:
         if _stages_of(network) is None:
             raise ConfigError(
                 f"alignment compares the blocks of two networks, and {type(network).__name__} has "
-                "no stages(); take a residual network or set method.alignment.weight=0"
+                "no stages(); take a residual network, on features mlp or temporal_conv, or set "
+                "method.alignment.weight=0"
             )
 
 
@@ -74,9 +76,15 @@ def block_pairs(
     """Return the outputs of the same blocks in two networks, in the order of the networks.
 
     Raises:
-        ConfigError: One of ``blocks`` has another shape in the second network.
+        ConfigError: Both networks have none of ``blocks``, or one of another shape.
     """
-    pairs = [(first.blocks[name], second.blocks[name]) for name in BLOCKS if name in blocks]
+    both = [name for name in BLOCKS if name in first.blocks and name in second.blocks]
+    pairs = [(first.blocks[name], second.blocks[name]) for name in both if name in blocks]
+    if not pairs:
+        raise ConfigError(
+            f"method.alignment.blocks = {list(blocks)} names none that both networks have; they "
+            f"have {', '.join(both)}"
+        )
     for one, other in pairs:
         if one.shape != other.shape:
             raise ConfigError(

@@ -44,8 +44,8 @@ def image_teacher(name: str, *, num_classes: int) -> ImageTeacher:
     """Find a teacher by name.
 
     Args:
-        name: A file of logits, ``PATH.npz``, or ``module:attribute``: an ``nn.Module``, or what
-            returns one when it is called.
+        name: A file of logits, ``PATH.npz``; ``module:attribute``: an ``nn.Module``, or what
+            returns one when it is called; or ``encoder``, see ``EncoderTeacher``.
         num_classes: K of the classifier.
 
     Raises:
@@ -53,11 +53,13 @@ def image_teacher(name: str, *, num_classes: int) -> ImageTeacher:
     """
     if name.endswith(".npz"):
         return CachedTeacher(Path(name), num_classes=num_classes)
+    if name == "encoder":
+        return EncoderTeacher(num_classes=num_classes)
     if ":" in name:
         return AskedTeacher(_imported(name), num_classes=num_classes)
     raise ConfigError(
         f"method.teacher = {name!r} is neither a file of image logits nor a module; write "
-        "PATH.npz or module:attribute"
+        "PATH.npz, module:attribute or, on features, encoder"
     )
 
 
@@ -93,6 +95,45 @@ class CachedTeacher(ImageTeacher):
         """Look the videos up; the images are not looked at."""
         # The table stays on the CPU: of a large data set it would fill an accelerator.
         rows_NK = self._logits_VK[video_N.cpu()].to(images_NCHW.device)
+        return rows_NK.float().softmax(dim=1)
+
+
+class EncoderTeacher(ImageTeacher):
+    """The image network whose features are trained on, by the classes it was pretrained for.
+
+    Args:
+        num_classes: K that it must have.
+
+    Attributes:
+        logits_VK: One answer a video; set by who has the features, before ``prepare``.
+    """
+
+    def __init__(self, *, num_classes: int) -> None:
+        self.num_classes = num_classes
+        self.logits_VK: Tensor | None = None
+
+    def prepare(self, videos: Sequence[str]) -> None:
+        """Refuse to teach of videos.
+
+        Raises:
+            ConfigError: There are no features, or the encoder has another number of classes.
+        """
+        if self.logits_VK is None:
+            raise ConfigError(
+                "method.teacher = encoder asks the network whose features are trained on, and "
+                "these are videos; name PATH.npz or module:attribute"
+            )
+        found = self.logits_VK.shape[1]
+        if found != self.num_classes:
+            raise ConfigError(
+                f"the encoder has {found} classes, method.image_classes is {self.num_classes}; "
+                f"set it to {found}"
+            )
+
+    def __call__(self, video_N: Tensor, images_NCHW: Tensor) -> Tensor:
+        """Look the videos up; the images are not looked at."""
+        assert self.logits_VK is not None
+        rows_NK = self.logits_VK[video_N.cpu()].to(images_NCHW.device)
         return rows_NK.float().softmax(dim=1)
 
 
