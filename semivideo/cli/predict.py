@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Column, Table
@@ -107,7 +107,7 @@ def predict(
     found: list[Prediction | Failure] = []
     num_videos = num_failed = 0
     hint = "run the same command again to go on" if out else ""
-    allowed = {"allow": allow_code} if allow_code else {}
+    allowed: dict[str, Any] = {"allow": allow_code} if allow_code else {}
     with on_interrupt(lambda: hint), progress_bars() as progress:
         every = api.predictions(
             run,

@@ -17,11 +17,10 @@ from semivideo.cli import app
 FLAGS = {
     "scan": "videos --out --list --group-pattern --group-column --allow-missing --layout "
     "--frame-rate --format --annotator --class-from --point-seconds --label-rate "
-    "--multi-label --window-frames "
-    "--workers",
+    "--multi-label --window-frames --workers",
     "prepare": "videos --out --short-side --every --format --quality --flow --verify --workers "
     "--ray",
-    "features": "videos --out --encoder --views --frames --flip --verify",
+    "features": "videos --out --encoder --views --frames --flip --modality --rotations --verify",
     "labels": "action files --from --format --to --out --videos --annotator --class-from "
     "--point-seconds --label-rate",
     "encoders": "--measure",
@@ -31,10 +30,10 @@ FLAGS = {
     "bench": "videos --method --split --labels-per-class --recipe --set --steps --compare "
     "--largest-batch --json --out",
     "train": "videos --method --split --labels-per-class --recipe --steps --seed --set --out "
-    "--resume --from --no-estimate --budget --multi-label",
-    "evaluate": "run --protocol --videos --per-class --hardware",
-    "predict": "run videos --top --json --out --ray --hardware --timeline --window --stride --set "
-    "--truth --picture --annotated",
+    "--resume --from --no-estimate --allow-code --budget --multi-label",
+    "evaluate": "run --protocol --videos --per-class --hardware --allow-code",
+    "predict": "run videos --top --json --out --ray --hardware --allow-code --timeline --window "
+    "--stride --set --truth --picture --annotated",
     "suggest": "run --count --by --weight --baseline --seed --out",
     "doubts": "run --folds --no-frames --out",
     "plan": "runs --seconds-per-label --draws --train --out",
@@ -42,9 +41,9 @@ FLAGS = {
     "methods": "name",
     "report": "runs --out",
     "review": "run --port --count --open",
-    "compare": "runs --markdown --csv --records",
+    "compare": "runs --markdown --csv --records --allow-code",
     "sweep": "grid manifest --split --out --steps",
-    "figure": "name runs --out --set",
+    "figure": "name runs --out --set --allow-code",
     "demo": "--out --steps --seed",
 }
 ENCODERS_FLAGS = {
@@ -191,6 +190,7 @@ def test_methods__shows_meaning_default_and_range_of_each_setting(run):
     assert "PydanticUndefined" not in table
     [row] = [line for line in table.splitlines() if "engine.learning_rate" in line]
     cells = [cell.strip() for cell in row.split("│")[1:-1]]
-    assert cells == ["engine.learning_rate", "Peak learning rate of SGD.", "0.1", "number > 0"]
+    meaning = "Peak learning rate of all that has none of its own (networks.primary.rates)."
+    assert cells == ["engine.learning_rate", meaning, "0.1", "number > 0"]
     result = run("methods", "fixmach")
     assert (result.code, "did you mean 'fixmatch'?" in result.err) == (2, True)
