@@ -12,7 +12,10 @@ A solution lies in the span of the f_i, so it is computed in as many dimensions 
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -103,11 +106,21 @@ def _solved(
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=strength, max_iter=_MOST_ITERATIONS, tol=1e-5)
-    model.fit(rows, labels, sample_weight=weights)
+    with _few_labels():
+        model.fit(rows, labels, sample_weight=weights)
     W, b = model.coef_, model.intercept_
     if len(W) == 1:
         W, b = np.concatenate([-W, W]) / 2, np.concatenate([-b, b]) / 2
     return W, b, model.classes_
+
+
+@contextmanager
+def _few_labels() -> Iterator[None]:
+    """Few labels of many classes are what this is for; enough iterations are enough."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
+        warnings.filterwarnings("ignore", "lbfgs failed to converge")
+        yield
 
 
 def fill_linear(head: Network, W: Rows, b: NDArray[np.float64], classes: Labels) -> None:
@@ -166,7 +179,9 @@ def group_folds(known: Known) -> list[tuple[Labels, Labels]]:
         return []
     dealer = StratifiedGroupKFold(number, shuffle=True, random_state=known.seed)
     found = []
-    for kept, left_out in dealer.split(known.labels, known.labels, known.groups):
+    with _few_labels():
+        dealt = list(dealer.split(known.labels, known.labels, known.groups))
+    for kept, left_out in dealt:
         classes = np.unique(known.labels[kept])
         tested = left_out[np.isin(known.labels[left_out], classes)]
         if len(tested) and len(classes) > 1:

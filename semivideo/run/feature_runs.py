@@ -33,6 +33,8 @@ from semivideo.models.lookup import Neighbours
 from semivideo.run import build
 from semivideo.settings import FeatureSettings, ModelCard, NetworkSettings, Settings
 
+NOT_COMPUTED = "its features were not computed"
+"""Why a video that is not in the cache has no features: there was no time for it, or no need."""
 _PROTOCOL = "cached weak views"
 
 
@@ -199,7 +201,7 @@ def feature_views(settings: Settings, manifest: Manifest, split: Split) -> Featu
     there = np.array([place.get(manifest.ids[row], -1) for row in rows.tolist()], dtype=np.int64)
     is_there = there >= 0
     views = FeatureViews(cache, rows=rows[is_there], kind=kind, cache_rows=there[is_there])
-    views.errors |= dict.fromkeys(rows[~is_there].tolist(), "its features were not computed")
+    views.errors |= dict.fromkeys(rows[~is_there].tolist(), NOT_COMPUTED)
     return views
 
 

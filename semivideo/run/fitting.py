@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from semivideo.base.errors import DataError
 from semivideo.base.progress import Progress
 from semivideo.base.records import Batch
 from semivideo.data.catalogue.manifest import Manifest
@@ -173,6 +174,14 @@ def _compute(method: ClosedForm, job: Job, streams: Streams, run: RunFolder) -> 
     """Fill the head of a classifier that has no steps, and return and write what came of it."""
     start, runtime = time.monotonic(), job.runtime
     assert job.features is not None  # _refuse_heads
+    if len(set(streams.labels)) < 2:
+        raise DataError("fewer than two classes have a labelled video with features; label others")
+    wanted = {*Streams.of(job.manifest, job.split).unlabeled}
+    skipped = {
+        str(row): why
+        for row, why in sorted(job.features.errors.items())
+        if row in wanted and why != feature_runs.NOT_COMPUTED
+    }
     seed = job.settings.engine.seed
     known = feature_runs.known(job.features, streams, job.manifest, seed=seed)
     if isinstance(method.answer, SeveralClasses):
@@ -187,7 +196,7 @@ def _compute(method: ClosedForm, job: Job, streams: Streams, run: RunFolder) -> 
         "machine": runtime.machine(),
         "precision": "fp32",
         "processes": runtime.world_size,
-        "skipped_videos": {},
+        "skipped_videos": skipped,
         "warnings": [],
         "last": chosen,
     }

@@ -228,3 +228,14 @@ def test_propagate__of_no_unlabelled_videos_is_the_probe(monkeypatch):
     filled.compute(known)
     alone, _ = probe(known)
     torch.testing.assert_close(filled.primary.classifier.weight, alone.primary.classifier.weight)
+
+
+def test_probe__of_more_classes_than_half_of_the_labels_warns_of_nothing():
+    """Warnings are errors here."""
+    labels = np.arange(8) % 5
+    videos = normalize(torch.randn(8, W, D), dim=2)
+    names = np.array([f"g{n}" for n in range(8)])
+    known = Known(videos, labels, names, videos[:0], names[:0], num_classes=5)
+    filled = Probe(LinearHead(5, dim=D), views=None, clips={})
+    filled.compute(known)
+    assert (filled.primary.classifier.weight.detach().norm(dim=1) > 0).all()

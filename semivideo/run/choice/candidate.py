@@ -35,7 +35,7 @@ class Candidate:
         confusion: Left-out videos by true class (row) and named class (column).
         num_folds: Trainings.
         fold_steps: Steps of each; 0 for what is computed at once.
-        seconds: What they took, features included.
+        seconds: What they took; with the first candidate of an encoder, its features too.
         remark: What else there is to say.
     """
 

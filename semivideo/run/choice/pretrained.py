@@ -77,11 +77,13 @@ class OnFeatures:
         stage: Where they compete.
         manifest: All videos, with the features of those that have them.
         encoder: Its name.
+        seconds: What computing its features took.
     """
 
     stage: Stage
     manifest: Manifest
     encoder: str
+    seconds: float = 0.0
 
     @cached_property
     def cache(self) -> FeatureCache:
@@ -110,7 +112,9 @@ class OnFeatures:
         """What each head makes of left-out labels."""
         for head in self.heads():
             name = f"{self.encoder} + {head}"
-            yield self.stage.candidate(name, partial(self._tested, head, name))
+            found = self.stage.candidate(name, partial(self._tested, head, name))
+            pass_seconds = self.seconds if head == HEADS[0] else 0.0
+            yield replace(found, seconds=round(found.seconds + pass_seconds, 1))
 
     def _tested(self, head: str, name: str) -> Candidate:
         """Train and score the folds."""
@@ -163,9 +167,9 @@ def features_of(stage: Stage, name: str) -> OnFeatures | Candidate:
         )
         return {}
 
-    stage.kept(f"features-{name}", compute)
+    computed = stage.kept(f"features-{name}", compute)
     made = Manifest(manifest.table, root=manifest.root, cache=manifest.cache, features=str(folder))
-    return OnFeatures(stage, made, name)
+    return OnFeatures(stage, made, name, plan["spent"] + computed["spent"])
 
 
 def _part(manifest: Manifest, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Manifest:

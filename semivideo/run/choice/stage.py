@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from semivideo.base.errors import SplitError
@@ -60,10 +61,15 @@ class Stage:
     def of(cls, run: RunFolder, *, progress: Progress | None) -> Stage:
         """Read what was noted down, by this process or by one that was stopped."""
         named = run.read_json(run.choosing / f"{_WANTED}.json")
+        videos = Manifest.read(run.manifest_file)
+        own = run.features.resolve()
+        if videos.features is not None and Path(videos.features).is_relative_to(own):
+            # The choice was made, and its process killed before it could say so.
+            videos = Manifest(videos.table, root=videos.root, cache=videos.cache)
         done = [run.read_json(file) for file in run.choosing.glob("*.json")]
         return cls(
             run=run,
-            manifest=Manifest.read(run.manifest_file),
+            manifest=videos,
             split=Split.read(run.split_file),
             wanted=Wanted(**{name: named[name] for name in ("steps", "seed", "settings")}),
             clock=Clock(named["budget"], spent=sum(each.get("spent", 0.0) for each in done)),
@@ -77,7 +83,7 @@ class Stage:
             name: Of the part.
             make: Does it; returns JSON types.
         """
-        file = self.run.choosing / f"{name}.json"
+        file = self.run.choosing / f"{name.replace('/', '-')}.json"
         if not file.is_file():
             before = self.clock.spent
             made = make()

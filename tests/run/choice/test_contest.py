@@ -75,7 +75,7 @@ def test_train__without_weights_chooses_a_network_from_scratch(
     assert run.folder.settings().method.name == "cmpl"
     assert run.summary["steps"] == 3
     assert "`pip install 'semivideo[pretrained]'` adds an image network" in caplog.text
-    assert repr(run.choice) in f"<Choice small network from scratch of 1: {run.choice.why}>"
+    assert repr(run.choice) == f"<Choice small network from scratch of 1: {run.choice.why}>"
     assert "chosen of 1: small network from scratch" in repr(run)
     assert not run.folder.choosing.exists()
 
@@ -288,3 +288,19 @@ def test_choice__comes_back_from_its_file(tmp_path):
     written.write(RunFolder(tmp_path))
     assert Choice.read(RunFolder(tmp_path)) == written
     assert Choice.read(RunFolder(tmp_path / "other")) is None
+
+
+def test_choice__that_was_made_but_not_noted_is_made_again_alike(
+    manifest, half, grey, tmp_path, monkeypatch
+):
+    def die(self):
+        raise Stopped(15)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Stage, "end", die)
+        with pytest.raises(Stopped):
+            train(manifest, half, tmp_path / "run", steps=3)
+    before = Choice.read(semivideo.run.finished.RunFolder(tmp_path / "run"))
+    run = semivideo.train(resume=tmp_path / "run")
+    assert run.choice.chosen == before.chosen
+    assert run.choice.candidates == before.candidates
