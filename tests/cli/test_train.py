@@ -19,6 +19,7 @@ def outcome(**changes):
         "summary": SUMMARY,
         "path": Path("RUN"),
         "split": SimpleNamespace(test=["v"]),
+        "allow": (),
         "choice": None,
         "estimate": None,
         "why_no_estimate": None,
