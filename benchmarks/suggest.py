@@ -36,7 +36,7 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.models.weights import load_network
 from semivideo.run import feature_runs
-from semivideo.run.labeling.doubting import label_doubts
+from semivideo.run.labeling.doubting import Rule, label_doubts
 from semivideo.run.labeling.unseen import unseen_scores
 
 TESTED = {"utd-mhad": ("s2", "s4", "s6", "s8")}
@@ -162,28 +162,26 @@ def wrong(
 ) -> None:
     """Precision and recall of planted wrong labels."""
     manifest = api.as_manifest(features)
-    table = Table("draw", "labels", "planted", "doubted", "precision %", "recall %", "estimated %")
-    rows: list[tuple[float, float]] = []
+    numbers = ("planted", "rule", "doubted", "precision %", "recall %", "estimated %")
+    table = Table("draw", "labels", *numbers)
+    found: dict[Rule, list[tuple[float, float]]] = {"chance": [], "confident": []}
     for seed in range(draws):
         amount = labels or 10**6
         split = first_split(manifest, name=name, labels=amount, seed=seed)
         planted, changed = _planted(manifest, split, share=share, seed=seed)
         with tempfile.TemporaryDirectory() as folder:
             trained = trained_on_wrong(changed, split, Path(folder) / "run", recipe, steps)
-            found, confident = label_doubts(trained, unseen_scores(trained, folds))
-            checked = len(confident.classes)
-        doubted = {each.id for each in found}
-        right = len(doubted & planted)
-        rows.append((right / max(len(doubted), 1), right / len(planted)))
-        table.add_row(
-            str(seed),
-            f"{len(split.labeled)} ({checked} checked)",
-            str(len(planted)),
-            str(len(doubted)),
-            *(f"{100 * each:.1f}" for each in (*rows[-1], confident.wrong_share)),
-        )
-    mean = np.mean(rows, axis=0)
-    table.add_row("mean", "", "", "", *(f"{100 * each:.1f}" for each in mean), "")
+            unseen = unseen_scores(trained, folds)
+        for rule, rows in found.items():
+            doubts, estimated = label_doubts(trained, unseen, rule=rule)
+            doubted = {each.id for each in doubts}
+            right = len(doubted & planted)
+            rows.append((right / max(len(doubted), 1), right / len(planted)))
+            words = (str(seed), str(len(unseen.ids)), str(len(planted)), rule, str(len(doubted)))
+            table.add_row(*words, *(f"{100 * each:.1f}" for each in (*rows[-1], estimated)))
+    for rule, rows in found.items():
+        mean = (f"{100 * each:.1f}" for each in np.mean(rows, axis=0))
+        table.add_row("mean", "", "", rule, "", *mean, "")
     show(table)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Column, Table
@@ -22,6 +22,10 @@ def doubts(
         int | None,
         typer.Option(help="Trainings to check the labels by; 5 on features, 3 on videos, 0: none."),
     ] = None,
+    rule: Annotated[
+        Literal["chance", "confident"],
+        typer.Option(help="Labels that are rather wrong than right, or all of confident learning."),
+    ] = "chance",
     no_frames: Annotated[
         bool, typer.Option("--no-frames", help="Do not read videos to look for copies.")
     ] = False,
@@ -39,7 +43,9 @@ def doubts(
     if out is not None:
         check_ending(out)
     with on_interrupt(lambda: "run the same command again to go on"), progress_bars() as progress:
-        found = api.doubts(run, folds=folds, look_at_frames=not no_frames, progress=progress)
+        found = api.doubts(
+            run, folds=folds, rule=rule, look_at_frames=not no_frames, progress=progress
+        )
     show(_table(found), _words(found))
     for sentence in found.notes:
         note(sentence, style="yellow")
@@ -64,7 +70,7 @@ def _words(found: Doubts) -> str:
     """How many, of how many."""
     num = {kind: sum(each.kind == kind for each in found.found) for kind in _KINDS}
     share = (
-        f", about {percent(found.wrong_share)} % of them wrong by the whole table of counts"
+        f" (of all of them about {percent(found.wrong_share)} % are wrong, by estimate)"
         if found.num_checked
         else ""
     )

@@ -35,7 +35,7 @@ FLAGS = {
     "predict": "run videos --top --json --out --ray --hardware --allow-code --timeline --window "
     "--stride --set --truth --picture --annotated",
     "suggest": "run --count --by --weight --baseline --seed --out",
-    "doubts": "run --folds --no-frames --out",
+    "doubts": "run --folds --rule --no-frames --out",
     "plan": "runs --seconds-per-label --draws --train --out",
     "recipes": "pattern --all",
     "methods": "name",

@@ -49,7 +49,7 @@ def test_doubts__shows_and_writes_labels(run, api, tmp_path):
     out = tmp_path / "doubts.json"
     result = run("doubts", "r", "--no-frames", "--out", out)
     assert result.code == 0
-    assert "1 of 50 checked labels are doubted, about 8.0 % of them wrong" in result.out
+    assert "1 of 50 checked labels are doubted (of all of them about 8.0 % are wrong" in result.out
     assert "2 videos are gone" in result.err
     assert json.loads(out.read_text())[0]["likely"] == "hop"
 

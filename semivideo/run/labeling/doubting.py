@@ -1,7 +1,8 @@
 """``doubts``: labels that are probably wrong, given by people or by the training itself.
 
-label     people's labels that classifiers which did not see them contradict (``unseen``), by
-          ``analysis.suggest.confident_learning``
+label     people's labels that classifiers which did not see them contradict (``unseen``): those
+          that are wrong by an even chance or more (``analysis.suggest.wrong_chance``), or, by the
+          published rule, all off the diagonal of ``analysis.suggest.confident_learning``
 pseudo    confident pseudo-labels of the last fifth of the training on which networks disagree, or
           one network with itself
 copy      labelled videos that show one take and have different labels (``data.splits.copies``)
@@ -13,10 +14,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from semivideo.analysis.groups import Trained
-from semivideo.analysis.suggest.confident_learning import Confident, confident_learning
+from semivideo.analysis.suggest.confident_learning import confident_learning
+from semivideo.analysis.suggest.wrong_chance import wrong_chances
 from semivideo.base.errors import ConfigError, SplitError, option
 from semivideo.base.progress import Progress
 from semivideo.data.splits.copies import copies_across
@@ -25,8 +28,8 @@ from semivideo.run.labeling.unseen import Unseen, unseen_scores
 from semivideo.run.labeling.video_scores import require_finished
 
 Kind = Literal["label", "pseudo", "copy"]
-_TRUSTED = 0.3
-"""Share of doubted labels above which it is the network that is to be doubted."""
+Rule = Literal["chance", "confident"]
+_EVEN = 0.5
 _LATE = 0.8  # of the training; what is later counts
 
 
@@ -70,7 +73,7 @@ class Doubts:
         found: Labels first, then copies and pseudo-labels; in each the worst first.
         num_checked: People's labels that were cross-validated.
         num_labels: People's labels that there are.
-        wrong_share: Estimated share of wrong ones among the checked, NaN where none was checked.
+        wrong_share: Estimated share of wrong ones among the checked; NaN where none was checked.
         notes: What could not be done, and why.
     """
 
@@ -88,6 +91,7 @@ def doubts(
     run: str | Path | Run,
     *,
     folds: int | None = None,
+    rule: Rule = "chance",
     look_at_frames: bool = True,
     progress: Progress | None = None,
 ) -> Doubts:
@@ -97,13 +101,18 @@ def doubts(
         run: A finished run or its folder.
         folds: How often labels are left out, 2 to 20; None for 5 on features and 3 on videos; 0
             does not check them. What they came to stays in the run folder.
+        rule: "chance" names labels that are wrong by an even chance or more, "confident" all that
+            confident learning doubts: more of the wrong ones, among many right ones where the
+            classifier is weak.
         look_at_frames: Whether to read the labelled videos to find copies.
         progress: See ``semivideo.api``.
 
     Raises:
         CheckpointError: The run is not finished.
-        ConfigError: ``folds`` is not allowed.
+        ConfigError: ``folds`` or ``rule`` is not allowed.
     """
+    if rule not in ("chance", "confident"):
+        raise ConfigError(f"{option('rule')} must be chance or confident, got {rule!r}")
     if folds is not None and folds != 0 and not 2 <= folds <= 20:
         raise ConfigError(f"{option('folds')} must lie in [2, 20], or be 0 for none, got {folds}")
     trained = Trained.read(run.path if isinstance(run, Run) else run)
@@ -113,10 +122,10 @@ def doubts(
     num_checked, wrong_share = 0, float("nan")
     if folds != 0:
         try:
-            labels, confident = _of_labels(trained, folds, progress=progress)
-            num_checked, wrong_share = len(confident.classes), confident.wrong_share
+            unseen = unseen_scores(trained, folds, progress=progress)
+            labels, wrong_share = label_doubts(trained, unseen, rule=rule)
+            num_checked = len(unseen.ids)
             found += labels
-            notes += _weakness(len(labels), num_checked)
         except SplitError as error:
             notes.append(f"the labels were not checked against each other: {error}")
     if look_at_frames:
@@ -125,49 +134,47 @@ def doubts(
     return Doubts(found, num_checked, len(trained.split.labeled), wrong_share, notes)
 
 
-def _weakness(num_doubted: int, num_checked: int) -> list[str]:
-    """A word of warning where the networks contradict most labels."""
-    share = num_doubted / num_checked
-    if share <= _TRUSTED:
-        return []
-    return [
-        f"classifiers that did not see the labels contradict {100 * share:.0f} % of them: as weak "
-        "as they are, a doubt says more of the network than of the label; ask again when it has "
-        "learned more"
-    ]
-
-
-def label_doubts(trained: Trained, unseen: Unseen) -> tuple[list[Doubt], Confident]:
-    """Apply confident learning to the labels of a run.
+def label_doubts(
+    trained: Trained, unseen: Unseen, *, rule: Rule = "chance"
+) -> tuple[list[Doubt], float]:
+    """Judge the labels of a run.
 
     Args:
         trained: The run.
         unseen: See ``unseen_scores``.
+        rule: See ``doubts``.
+
+    Returns:
+        Doubted labels, the worst first, and the estimated share of wrong ones among all.
     """
-    manifest = trained.manifest
+    manifest, p = trained.manifest, unseen.probabilities
     rows = manifest.rows_of(unseen.ids)
-    labels = trained.truth[rows]
-    found = confident_learning(unseen.probabilities, labels)
-    names = manifest.classes
+    labels, names = trained.truth[rows], manifest.classes
+    others = p.copy()
+    others[np.arange(len(labels)), labels] = -1
+    if rule == "chance":
+        found = wrong_chances(p, labels)
+        order = np.argsort(-found.chances, kind="stable")
+        places = [place for place in order.tolist() if found.chances[place] >= _EVEN]
+        share, likely = found.share, others.argmax(axis=1)
+        reasons = {n: f"wrong with a chance of {100 * found.chances[n]:.0f} %" for n in places}
+    else:
+        confident = confident_learning(p, labels)
+        places, share, likely = confident.doubted.tolist(), confident.wrong_share, confident.classes
+        reasons = dict.fromkeys(places, "confidently another class")
     return [
         Doubt(
             kind="label",
             id=unseen.ids[place],
             path=str(manifest.absolute(int(rows[place]))),
             given=names[labels[place]],
-            likely=names[found.classes[place]],
-            belief=float(unseen.probabilities[place, labels[place]]),
-            confidence=float(unseen.probabilities[place, found.classes[place]]),
-            reason="a classifier that did not see this label contradicts it",
+            likely=names[likely[place]],
+            belief=float(p[place, labels[place]]),
+            confidence=float(p[place, likely[place]]),
+            reason=f"{reasons[place]}, by a classifier that did not see this label",
         )
-        for place in found.doubted.tolist()
-    ], found
-
-
-def _of_labels(
-    trained: Trained, folds: int | None, *, progress: Progress | None
-) -> tuple[list[Doubt], Confident]:
-    return label_doubts(trained, unseen_scores(trained, folds, progress=progress))
+        for place in places
+    ], share
 
 
 def _of_copies(trained: Trained, notes: list[str], *, progress: Progress | None) -> list[Doubt]:

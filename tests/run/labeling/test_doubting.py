@@ -51,7 +51,8 @@ def test_doubts__of_too_few_labels_says_so(features, tmp_path):
 
 def votes(*rows):
     names = ("step", "network", "video", "label", "kept")
-    return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    return pa.table(columns | {"confidence": [1.0] * len(rows)})
 
 
 def test_late_votes__count_what_was_used_in_the_last_fifth():
@@ -100,7 +101,13 @@ def test_doubts__of_the_pseudo_labels_of_two_networks(cmpl_run):
     assert found.reason.startswith("networks disagree")
 
 
-def test_doubts__of_a_network_that_has_learned_nothing_says_so(tmp_path):
-    features = make_features(tmp_path / "features", wrong=range(0, 60, 2), spread=20)
-    found = api.doubts(train_on(features, tmp_path / "run", steps=5), look_at_frames=False)
-    assert "a doubt says more of the network than of the label" in found.notes[0]
+def test_doubts__by_the_published_rule_are_many_where_the_classifier_is_weak(tmp_path):
+    features = make_features(tmp_path / "features", wrong=WRONG, spread=6)
+    run = train_on(features, tmp_path / "run", steps=5)
+    few, many = (
+        [each.id for each in api.doubts(run, rule=rule, look_at_frames=False).found]
+        for rule in ("chance", "confident")
+    )
+    assert len(many) > 2 * len(few)
+    with pytest.raises(ConfigError, match="rule must be chance or confident, got 'all'"):
+        api.doubts(run, rule="all")
