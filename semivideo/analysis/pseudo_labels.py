@@ -19,7 +19,7 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.runfolder import RunFolder
 
-_COLUMNS = ("step", "network", "video", "label", "confidence", "kept")
+_COLUMNS = ("step", "network", "video", "label", "kept")
 UNKNOWN = -1
 """Nobody knows the class of this video."""
 OTHER = -2

@@ -36,6 +36,9 @@ class ExactViews:
         view[..., :6, :6] = 0
         return view
 
+    def rotations(self, view, clips) -> Tensor:
+        return torch.cat([torch.rot90(view, k, (3, 4)) for k in range(4)])
+
     @staticmethod
     def _of(clips, stream, *, top) -> Tensor:
         frames = clips.frames[stream][..., top : top + 16, :16].double() / 255

@@ -210,7 +210,7 @@ def test_huggingface__says_once_what_is_new_and_what_is_not_used(folder, caplog)
     ("content", "sentence"),
     [
         (None, r"there is no .*config.json; give a folder of a transformers model"),
-        ("{", r"cannot read .*config.json: Expecting"),
+        ("{", r"cannot read .*config.json: it is not JSON \(Expecting"),
         (json.dumps({"model_type": "bert"}), r"is of model_type 'bert'; supported are videomae, "),
     ],
 )

@@ -139,5 +139,5 @@ def test_describe__has_one_line_for_every_network():
     lines = describe()
     assert list(lines) == [*NETWORKS, *HEADS, *FOREIGN]
     assert lines["r3d18"].startswith("R3D of LTG")
-    assert "33.4 M parameters; options: width, dropout, norm" in lines["r3d18"]
+    assert "33.4 M parameters; options: eps, width, dropout, norm" in lines["r3d18"]
     assert not any("\n" in line or "depth" in line for line in lines.values())

@@ -208,7 +208,7 @@ def test_run__with_a_factory_trains_resumes_and_needs_no_other_file_later(factor
     weights = safetensors.torch.load_file(run.path / "model" / "model.safetensors")
     shutil.rmtree(run.path / "model")
     max(run.folder.checkpoints.iterdir()).unlink()  # the run goes on from step 2
-    semivideo.train(resume=run.path)
+    semivideo.train(resume=run.path, allow=["own_factories"])
     again = safetensors.torch.load_file(run.path / "model" / "model.safetensors")
     assert all(torch.equal(weights[name], again[name]) for name in weights)
     start.unlink()

@@ -47,6 +47,7 @@ def started():
 
 def test_ended_soon__ends_what_is_stuck_in_foreign_code(started):
     process = started(STUCK.format(before="pass", is_python=False))
+    time.sleep(1)  # from its last line of Python into the code that hears nothing
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 128 + signal.SIGINT
     assert "did not end by itself" in process.stdout.read()
