@@ -1,6 +1,6 @@
 """All speed comparisons, side by side with other libraries, into the tables of docs/speed.md.
 
-    python benchmarks/speed.py [--only reading,views,step,size] [--out docs/speed.md]
+    python benchmarks/speed.py [--only reading,views,step,features,size] [--out docs/speed.md]
 
 Nothing is installed: a library that is missing is "not installed" in the tables. Those of the
 ``bench`` extra take part where they are. Let the machine rest meanwhile.
@@ -22,7 +22,7 @@ from semivideo.base.errors import ConfigError
 from semivideo.base.files import write_bytes
 from semivideo.cli.console import note, run_plainly
 
-PARTS = ("reading", "views", "step", "size")
+PARTS = ("reading", "views", "step", "features", "size")
 """Each is a file ``speed_<name>.py`` with ``rows()`` and perhaps ``table()``, in this order."""
 OTHERS = ("decord", "torchcodec", "torchvision", "pillow")
 

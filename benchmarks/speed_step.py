@@ -158,7 +158,7 @@ def clips_of(number: int, *, num_clips: int) -> tuple[Tensor, Tensor]:
 
 def profile_table() -> list[str]:
     """The five largest entries of a step of CMPL at the size of the accuracy benchmark."""
-    with one_thread(), _cmpl_step() as step:
+    with one_thread(), cmpl_step() as step:
         for number in range(3):
             step(number)
         with profile(activities=[ProfilerActivity.CPU]) as found:
@@ -179,7 +179,7 @@ def profile_table() -> list[str]:
 
 
 @contextmanager
-def _cmpl_step() -> Iterator[Callable[[int], None]]:
+def cmpl_step() -> Iterator[Callable[[int], None]]:
     """Give a function that does one step of the small CMPL, everything but reading clips."""
     settings, num_videos = cmpl(), 400
     torch.manual_seed(0)

@@ -105,7 +105,7 @@ def ltg() -> Settings:
 
 
 def _hidden(method: dict[str, Any], *, learning_rate: float) -> Settings:
-    """Return settings for a head with a hidden layer; the linear one's rate is too high for it."""
+    """Return settings for a head with a hidden layer."""
     head = {"name": "mlp", "options": {"dim": 1, "hidden": 256, "dropout": 0.0}}
     return _settings(method).updated(
         {"networks.primary": head, "engine.learning_rate": learning_rate}
@@ -126,7 +126,11 @@ def _settings(method: dict[str, Any], *, weak_graph: bool = True) -> Settings:
             "data": {"labeled_batch": 32, "unlabeled_batch": 64, "sampling": "segments"},
             "networks": {
                 "primary": {"name": "linear", "options": {"dim": 1}},
-                "auxiliary": {"name": "mlp", "options": {"dim": 1, "hidden": 256}},
+                "auxiliary": {
+                    "name": "mlp",
+                    "options": {"dim": 1, "hidden": 256},
+                    "rates": {"head": 2.0, "body": 2.0},  # at the linear head's it dies
+                },
             },
             "method": method,
             "engine": {

@@ -58,3 +58,10 @@ def test_load_state_dict__restores_the_loss_scale_of_fp16():
     state = {**first.state_dict(), "scale": 8.0}
     second.load_state_dict(state)
     assert second.state_dict()["scale"] == 8.0
+
+
+def test_seed__is_that_of_torch_where_there_is_no_accelerator():
+    Runtime(cpu=True).seed(7)
+    ours = torch.rand(3)
+    torch.manual_seed(7)
+    assert torch.equal(ours, torch.rand(3))

@@ -12,12 +12,15 @@ from semivideo.base.errors import ConfigError
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import LTG, FixMatch
 from semivideo.methods.ltg import Alignment, Contrast, TwoStreams, label_makers
+from semivideo.methods.parts.hidden_features import block_pairs, seen
 from semivideo.models import Network
+from semivideo.models.heads import LinearHead, MLPHead
 from semivideo.recipes import RECIPES
 from semivideo.run import build
 
 K, B, U = 3, 2, 4
 SPEC = {"primary": ClipSpec(8, 4), "temporal": ClipSpec(8, 4)}
+NONE = Contrast(weight=0)
 OFF = {"alignment": Alignment(weight=0), "contrast": Contrast(weight=0)}
 Y = [0, 2]
 
@@ -345,3 +348,30 @@ def test_settings__reach_into_the_sections_of_a_method():
 def test_settings__name_the_wrong_key_of_a_methods_section(key, sentence):
     with pytest.raises(ConfigError, match=sentence):
         build.build_method(RECIPES["small-ltg"].settings().updated({key: 0}), num_classes=K)
+
+
+def heads(*, blocks=("res2", "res5"), classes=(MLPHead, MLPHead)):
+    torch.manual_seed(0)
+    networks = [cls(K, dim=6) for cls in classes]
+    return LTG(
+        *networks, views=TableViews(), clips=SPEC, alignment=Alignment(blocks=blocks), contrast=NONE
+    )
+
+
+def test_alignment__of_heads_takes_the_block_that_they_have():
+    method = heads()
+    x, u = torch.randn(B, 6, 1, 1, 1), torch.randn(U, 6, 1, 1, 1)
+    seen_by = [seen(n, labeled=x, weak=u, strong=u) for n in (method.primary, method.temporal)]
+    ((f, g),) = block_pairs(*seen_by, blocks=method.alignment.blocks)
+    assert f.shape == g.shape == (B + U, 256, 1, 1, 1)
+
+
+def test_alignment__refuses_blocks_that_heads_lack_and_heads_without_blocks():
+    method = heads(blocks=("res3",))
+    x = torch.randn(B, 6, 1, 1, 1)
+    both = [seen(n, labeled=x, weak=x, strong=x) for n in (method.primary, method.temporal)]
+    sentence = r"blocks = \['res3'\] names none that both networks have; they have res5"
+    with pytest.raises(ConfigError, match=sentence):
+        block_pairs(*both, blocks=("res3",))
+    with pytest.raises(ConfigError, match=r"LinearHead has no stages.* mlp or temporal_conv"):
+        heads(classes=(LinearHead, LinearHead))

@@ -12,6 +12,7 @@ from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import VideoSSL
 from semivideo.methods.parts.image_logits import write_image_logits
+from semivideo.methods.parts.image_teacher import image_teacher
 from semivideo.methods.videossl import middle_frames
 
 X = [[2.0, 0.0, -1.0], [0.5, 1.5, 0.0]]
@@ -222,3 +223,16 @@ def test_videossl__refuses_a_module_with_other_classes(models):
     method = make(teacher="image_models:trained", image_classes=1000)
     with pytest.raises(ConfigError, match=r"gives \(5, 2\) for 5 images, wanted are logits \(5, 1"):
         method(batch())
+
+
+def test_encoder_teacher__answers_by_video_once_it_was_told():
+    teacher = image_teacher("encoder", num_classes=3)
+    with pytest.raises(ConfigError, match="asks the network whose features are trained on, and"):
+        teacher.prepare(["a", "b"])
+    teacher.logits_VK = torch.tensor([[0.0, 0.0, 0.0], [50.0, 0.0, 0.0]])
+    teacher.prepare(["a", "b"])
+    found = teacher(torch.tensor([1, 0]), torch.empty(2, 6, 1, 1))
+    torch.testing.assert_close(found, torch.tensor([[1.0, 0, 0], [1 / 3] * 3]))
+    teacher.num_classes = 4
+    with pytest.raises(ConfigError, match=r"the encoder has 3 classes, method\.image_classes is 4"):
+        teacher.prepare(["a", "b"])

@@ -61,3 +61,17 @@ def test_attentive_head__starts_as_the_mean_and_can_pick_a_step():
 def test_temporal_conv_head__sees_the_order_of_steps():
     network, x = TemporalConvHead(5, dim=6), clip()
     assert not torch.allclose(network.features(x), network.features(x.flip(2)))
+
+
+@pytest.mark.parametrize("head", [MLPHead, TemporalConvHead])
+def test_stages__are_the_block_whose_mean_is_the_feature(head):
+    network = head(5, dim=6)
+    (block,) = network.stages(clip())
+    assert block.shape[:2] == (3, network.num_features)
+    torch.testing.assert_close(block.mean(dim=(2, 3, 4)), network.features(clip()))
+
+
+def test_classify__is_the_layer_after_dropout():
+    network = LinearHead(5, dim=6).eval()
+    x = network.features(clip())
+    torch.testing.assert_close(network.classify(x), network.classifier(x))

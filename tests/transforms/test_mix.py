@@ -8,7 +8,13 @@ from semivideo.base.records import Clips
 from semivideo.settings import ViewSettings
 from semivideo.transforms import Views
 from semivideo.transforms.labeled_mix import partners
-from semivideo.transforms.mix import boxes_in_views, inside, motion_boxes
+from semivideo.transforms.mix import (
+    boxes_in_views,
+    inside,
+    motion_boxes,
+    motion_steps,
+    within,
+)
 
 SIDE = 48
 
@@ -98,3 +104,15 @@ def test_partners__of_the_only_valid_clip_is_itself():
     draw, is_valid = torch.tensor([3, 1, 2]), torch.tensor([False, False, True])
     assert partners(draw, draw, is_valid)[2] == 2
     assert partners(draw, draw, torch.zeros(3, dtype=torch.bool)).shape == (3,)
+
+
+def test_motion_steps__are_the_half_in_which_most_changes():
+    steps = torch.tensor([[0, 0, 0, 9, 4, 4, 4, 4], [1.0] * 8, [0, 5, 0, 5, 0, 0, 0, 0]])
+    found = motion_steps(steps[:, None, :, None, None])
+    assert found.tolist() == [[1, 4], [0, 0], [0, 4]]
+    masks = within(found, num=8)[:, 0, :, 0, 0].int()
+    assert masks.tolist() == [[0, 1, 1, 1, 1, 0, 0, 0], [0] * 8, [1, 1, 1, 1, 0, 0, 0, 0]]
+
+
+def test_motion_steps__of_one_step_are_none():
+    assert motion_steps(torch.ones(2, 3, 1, 1, 1)).tolist() == [[0, 0], [0, 0]]
