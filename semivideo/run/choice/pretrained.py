@@ -38,7 +38,7 @@ from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 
 _LOG = logging.getLogger("semivideo")
-HEADS = ("probe", "propagate", "fixmatch")
+HEADS = ("probe", "wccn", "propagate", "fixmatch")
 """Ways to learn from features, the simplest first; the last one needs strong views."""
 _SHARE = 0.4
 """Of the time left that computing features may take."""

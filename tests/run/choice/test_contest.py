@@ -91,7 +91,7 @@ def test_train__the_estimate_is_that_of_the_chosen_candidate(manifest, half, qui
 def test_train__compares_features_and_networks_from_scratch(manifest, half, grey, tmp_path):
     run = train(manifest, half, tmp_path / "run", steps=3)
     names = [each.name for each in run.choice.candidates]
-    assert names == ["grey + probe", "grey + propagate", "grey + fixmatch", scratch.NAME]
+    assert names == [f"grey + {head}" for head in pretrained.HEADS] + [scratch.NAME]
     assert run.choice.winner.top1 >= run.choice.candidates[-1].top1 - 0.5
     leagues = {each.name: each.league for each in run.choice.candidates}
     assert (leagues["grey + probe"], leagues[scratch.NAME]) == ("image weights", "scratch")
@@ -132,7 +132,7 @@ def test_choice__that_was_stopped_goes_on_with_what_is_done(
         semivideo.evaluate(tmp_path / "run")
     monkeypatch.setattr(pretrained, "extract", None)  # not once more
     run = semivideo.train(resume=tmp_path / "run")
-    assert calls == ["probe", "propagate", "propagate", "fixmatch"]
+    assert calls == ["probe", "wccn", *pretrained.HEADS[1:]]
     assert run.choice.candidates[0].name == "grey + probe"
 
 
@@ -141,10 +141,8 @@ def test_train__on_features_compares_heads(manifest, half, grey, tmp_path):
 
     cache = extract(manifest, tmp_path / "f", encoder=Grey(), wanted=Wanted(2, 3))
     run = semivideo.train(cache.folder, split=half, out=tmp_path / "run")
-    assert [each.recipe for each in run.choice.candidates] == [
-        "features-probe",
-        "features-propagate",
-    ]
+    weak = [f"features-{head}" for head in pretrained.HEADS if head != "fixmatch"]
+    assert [each.recipe for each in run.choice.candidates] == weak
 
 
 def test_plan__takes_what_there_is_time_for(manifest, half, grey, tmp_path, monkeypatch):
