@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -21,8 +22,10 @@ def hang(ending, ready):
 
 
 @pytest.fixture(params=["fork", "spawn"])
-def hanging(request):
+def hanging(request, monkeypatch):
     """A process that never ends by itself, and what tells it of the end of the loop."""
+    # A spawned process imports this module by its name, wherever the process that runs the tests is.
+    monkeypatch.syspath_prepend(Path(__file__).parents[3])
     context, ending = multiprocessing.get_context(request.param), Ending()
     ready = context.Event()
     process = context.Process(target=hang, args=(ending, ready), daemon=True)
