@@ -69,6 +69,8 @@ def _resume(folder: Path) -> Sequence[str]:
     return ["train", "--resume", "run"] if is_begun else JOBS["train"].words
 
 
+_STEPS = ["--steps", "8"]
+_SWEEP = ["sweep", "grid.yaml", "manifest.parquet"]
 _TRAIN = ["train", "manifest.parquet", "--recipe", "small-supervised", "--split", "split.json"]
 _SPLIT = ["split", "manifest.parquet", "--labels-per-class", "2", "--test-groups", "g02"]
 JOBS: dict[str, Job] = {
@@ -84,7 +86,7 @@ JOBS: dict[str, Job] = {
     ),
     "split": Job([*_SPLIT, "--out", "split.json"], "scan", ["split.json"]),
     "train": Job(
-        [*_TRAIN, "--steps", "8", "--out", "run", *_SET],
+        [*_TRAIN, *_STEPS, "--out", "run", *_SET],
         "split",
         ["run/model/*", "run/split.json", "run/settings.yaml"],
         _resume,
@@ -97,7 +99,7 @@ JOBS: dict[str, Job] = {
         ["records/*", "table.csv"],
     ),
     "sweep": Job(
-        ["sweep", "grid.yaml", "manifest.parquet", "--split", "split.json", "--out", "grid"],
+        [*_SWEEP, "--split", "split.json", *_STEPS, "--out", "grid"],
         "split",
         ["grid/*/model/*", "grid/*/evaluation.json"],
     ),
@@ -363,13 +365,15 @@ def main(
     names = [name.strip() for name in commands.split(",")]
     if unknown := [name for name in names if name not in JOBS]:
         raise ConfigError(f"no command {unknown[0]!r}; --commands accepts {', '.join(JOBS)}")
-    start = time.monotonic()
+    start, num_told = time.monotonic(), 0
     with tempfile.TemporaryDirectory(prefix="soak-") as work:
         soak = Soak(Path(work))
         for report in soaked(soak, names, kills=kills, seed=seed, reads=reads):
             done = report.kills.total()
-            if done % 10 == 0:
-                note(f"{done} kills, {len(report.findings)} findings")
+            if done % 10 == 0 or len(report.findings) > num_told:
+                num_told = len(report.findings)
+                last = f", the last: {report.findings[-1]}" if num_told else ""
+                note(f"{done} kills, {num_told} findings{last}")
         lines = table(soak, seconds=time.monotonic() - start)
     show(*lines)
     for finding in soak.report.findings:
