@@ -95,7 +95,7 @@ class _Contest:
             budget=stage.clock.budget,
             seconds=spent,
         )
-        for sentence in (f"chosen: {best.name}, {why}", *self.notes):
+        for sentence in self.notes:
             _LOG.info("%s", Sentence(sentence))
         return choice, settings, manifest
 
