@@ -32,12 +32,14 @@ from semivideo.settings import Settings
 NAME = "small network from scratch"
 _SHARE = 0.3
 """Of the time left that the short training may take."""
-_STEPS, _LEAST_STEPS = 300, 60
+_STEPS, _LEAST_STEPS = 300, 200
 _LOOKS = 4
+_TELLING = 150
+"""Steps before which a network from scratch knows nothing yet, however it ends: of labels of
+UTD-MHAD 3 % are right after 100 of 300 steps, 22 % after 150 and 41 % at the end (docs/log.md)."""
 _GROWTH = {2: 2.5, 3: 1.5}
-"""Whether it can still win is looked at after two and three quarters of the steps: at most so many
-times the accuracy is expected at the end. Before, it says nothing: of labels of UTD-MHAD 3 % are
-right after 100 of 300 steps, 22 % after 150 and 41 % at the end (docs/log.md)."""
+"""Whether it can still win is looked at after two and three quarters of the steps, if these are
+enough to tell: at most so many times the accuracy is expected at the end."""
 _READING = 1.15
 """A step with reading takes so many times what it takes without."""
 
@@ -80,8 +82,11 @@ class Scratch:
         assert fits is not None  # it may shrink
         steps = min(_STEPS, int(_SHARE * stage.clock.left / (_READING * fits.seconds)))
         if steps < _LEAST_STEPS:
-            takes = duration(_STEPS * fits.seconds * _READING)
-            return replace(found, remark=f"left out: a short training takes {takes}")
+            takes = _STEPS * fits.seconds * _READING
+            budget = enough(stage.clock.spent + takes / _SHARE)
+            remark = f"left out: a short training takes {duration(takes)}; "
+            remark += f"a budget of {budget} has time for it"
+            return replace(found, remark=remark)
         settings = fits.settings.updated({"engine.steps": steps})
         scores: list[Evaluation] = []
         for fold in folds:
@@ -111,7 +116,9 @@ class Scratch:
         def look(quick: Evaluation) -> None:
             looks.append(quick)
             growth = _GROWTH.get(len(looks))
-            if growth is not None and cannot_win(quick, best, growth=growth):
+            if growth is None or len(looks) * every < _TELLING:
+                return
+            if cannot_win(quick, best, growth=growth):
                 raise _BeatenError
 
         with tempfile.TemporaryDirectory(dir=stage.run.choosing) as folder:

@@ -278,6 +278,27 @@ def test_cannot_win__looks_at_the_videos_that_both_named():
     assert not cannot_win(now, None, growth=0.0)
 
 
+def test_scratch__is_given_up_only_when_it_has_had_steps_that_tell(
+    manifest, half, grey, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(scratch, "cannot_win", lambda *_, **__: True)
+    whole = train(manifest, half, tmp_path / "whole", steps=3)
+    monkeypatch.setattr(scratch, "_TELLING", 2)
+    stopped = train(manifest, half, tmp_path / "stopped", steps=3)
+    remarks = [run.choice.candidates[-1].remark for run in (whole, stopped)]
+    assert remarks == ["", "stopped after 2 of 4 steps: it could not win any more"]
+
+
+def test_scratch__without_time_for_steps_that_tell_says_which_budget_has_it(
+    manifest, half, grey, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(scratch, "_STEPS", 10**7)
+    monkeypatch.setattr(scratch, "_LEAST_STEPS", 10**7)
+    run = train(manifest, half, tmp_path / "run", steps=3)
+    assert "; a budget of" in run.choice.candidates[-1].remark
+    assert not run.choice.candidates[-1].is_tested
+
+
 def test_choice__comes_back_from_its_file(tmp_path):
     from semivideo.runfolder import RunFolder
 
