@@ -105,7 +105,7 @@ def test_train__without_test_videos_the_next_step_names_the_users_videos(run, ap
 
 def test_train__prints_the_estimate_and_what_is_confused(run, api):
     estimate = Estimate(
-        ("jump", "run"), ((3, 1), (2, 2)), 8, {"jump": 4, "run": 5}, 31, 1, 30, 120, 42.0
+        ("jump", "run"), ((3, 1), (2, 2)), 8, 1.0, {"jump": 4, "run": 5}, 31, 1, 30, 120, 42.0
     )
     api.train = lambda **_: outcome(estimate=estimate)
     lines = run("train", "videos", "--out", "RUN").out.splitlines()

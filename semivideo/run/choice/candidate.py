@@ -13,11 +13,17 @@ from semivideo.base.checked import reading
 from semivideo.base.errors import CheckpointError
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.evaluation import Evaluation
-from semivideo.evaluation.proportion import wilson
+from semivideo.evaluation.proportion import design_effect, grouped_wilson
 from semivideo.runfolder import RunFolder
 from semivideo.settings import League
 
 _ONE_SIDED = 1.645  # deviations: 95 % of chance lies below
+
+
+def groups_of(ids: Sequence[str], manifest: Manifest) -> tuple[str, ...]:
+    """Return what each video belongs to; one without group is one of its own."""
+    rows = manifest.rows_of(ids).tolist()
+    return tuple(str(manifest.groups[row] or manifest.ids[row]) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,14 @@ class Candidate:
         """95 % for ``top1``, over groups like these."""
         if not self.right:
             return math.nan, math.nan
-        return wilson(self.top1, len(set(self.groups)))
+        return grouped_wilson(
+            self.top1, len(self.right), effect=self.effect, num_groups=len(set(self.groups))
+        )
+
+    @property
+    def effect(self) -> float:
+        """The design effect of the left-out videos that it named."""
+        return design_effect(self.right, self.groups)
 
     def with_scores(self, found: Sequence[Evaluation], manifest: Manifest) -> Candidate:
         """Return the same with what it made of the left-out videos of each fold.
@@ -87,10 +100,7 @@ class Candidate:
             self,
             ids=tuple(ids),
             right=tuple(right),
-            groups=tuple(
-                str(manifest.groups[row] or manifest.ids[row])
-                for row in manifest.rows_of(ids).tolist()
-            ),
+            groups=groups_of(ids, manifest),
             confusion=tuple(tuple(int(count) for count in row) for row in total),
             num_folds=len(found),
         )

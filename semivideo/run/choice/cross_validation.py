@@ -31,8 +31,9 @@ from semivideo.base.progress import Progress, prefixed
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split, label_folds
 from semivideo.evaluation import Evaluation
-from semivideo.evaluation.proportion import wilson
+from semivideo.evaluation.proportion import design_effect, grouped_wilson
 from semivideo.run import build
+from semivideo.run.choice.candidate import groups_of
 from semivideo.run.fitting import Job, Look, fitted
 from semivideo.runfolder import RunFolder
 
@@ -50,6 +51,7 @@ class Estimate:
         classes: Names, in the order of ``confusion``.
         confusion: Left-out videos by true class (row) and named class (column).
         num_groups: Groups they are of; a video without group is one of its own.
+        effect: Their design effect.
         labels: Class to the number of labelled videos that the run has.
         num_unlabeled: Videos that the run has without label.
         num_folds: Trainings.
@@ -62,6 +64,7 @@ class Estimate:
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     num_groups: int
+    effect: float
     labels: dict[str, int]
     num_unlabeled: int
     num_folds: int
@@ -83,7 +86,9 @@ class Estimate:
     @cached_property
     def interval(self) -> tuple[float, float]:
         """95 % for ``top1``, over other groups like these; other labels could change it more."""
-        return wilson(self.top1, self.num_groups)
+        return grouped_wilson(
+            self.top1, self.num_videos, effect=self.effect, num_groups=self.num_groups
+        )
 
     @property
     def confused(self) -> list[tuple[str, str, int]]:
@@ -178,10 +183,13 @@ def _estimate(job: Job, run: RunFolder, *, progress: Progress | None) -> Estimat
         folder = RunFolder(run.estimate_folds / f"fold-{number}")
         own = replace(job, split=fold)
         found.append(scored_fold(own, folder, num_steps=fold_steps, progress=told))
+    groups = groups_of([id for each in found for id in each.ids], job.manifest)
+    right = [bool(each) for one in found for each in one.scores.argmax(axis=1) == one.labels]
     return Estimate(
         classes=tuple(job.manifest.classes),
         confusion=_sum(found),
-        num_groups=_num_groups(job.manifest, found),
+        num_groups=len(set(groups)),
+        effect=design_effect(right, groups),
         labels=_labels(job.manifest, job.split),
         num_unlabeled=len(job.split.unlabeled),
         num_folds=len(folds),
@@ -246,11 +254,6 @@ def _quietly() -> Iterator[None]:
 def _sum(found: list[Evaluation]) -> tuple[tuple[int, ...], ...]:
     total = np.sum([each.confusion for each in found], axis=0)
     return tuple(tuple(int(count) for count in row) for row in total)
-
-
-def _num_groups(manifest: Manifest, found: list[Evaluation]) -> int:
-    rows = manifest.rows_of([id for each in found for id in each.ids]).tolist()
-    return len({manifest.groups[row] or manifest.ids[row] for row in rows})
 
 
 def _labels(manifest: Manifest, split: Split) -> dict[str, int]:

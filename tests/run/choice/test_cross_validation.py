@@ -108,7 +108,7 @@ def test_folds__say_nothing_that_the_run_says_again(caplog):
 
 def test_confused__names_the_most_frequent_pair_first():
     confusion = ((3, 1, 0), (2, 1, 1), (0, 0, 4))
-    found = Estimate(("a", "b", "c"), confusion, 12, {}, 0, 3, 1, 12, 0.0)
+    found = Estimate(("a", "b", "c"), confusion, 12, 1.0, {}, 0, 3, 1, 12, 0.0)
     assert found.confused == [("b", "a", 2), ("a", "b", 1), ("b", "c", 1)]
     assert found.top1 == pytest.approx(8 / 12)
     assert found.interval[0] == pytest.approx(0.391, abs=1e-3)  # Wilson, by hand
