@@ -24,7 +24,7 @@ def hang(ending, ready):
 @pytest.fixture(params=["fork", "spawn"])
 def hanging(request, monkeypatch):
     """A process that never ends by itself, and what tells it of the end of the loop."""
-    # A spawned process imports this module by its name, wherever the process that runs the tests is.
+    # A spawned process imports this module by its name, wherever the tests are run from.
     monkeypatch.syspath_prepend(Path(__file__).parents[3])
     context, ending = multiprocessing.get_context(request.param), Ending()
     ready = context.Event()
