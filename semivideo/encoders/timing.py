@@ -77,7 +77,7 @@ def measure_once(encoder: Encoder, *, stamp: str) -> Measured:
     """
     num_frames, side = encoder.frames_of_clip(None), encoder.preprocessing.crop_size
     parameters = dict(encoder.named_parameters())
-    device = next(iter(parameters.values())).device
+    device = next(iter(parameters.values()), torch.empty(0)).device
     clip = torch.zeros(1, 3, num_frames, side, side, device=device)
     seconds = _timed(encoder, clip)  # the first one takes longer
     if seconds < _LONG_SECONDS:

@@ -18,11 +18,12 @@ from semivideo.base.errors import DataError, nearest
 from semivideo.base.progress import Progress
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.video.decode import Image
-from semivideo.evaluation.infer import STREAM, Recognizer
+from semivideo.evaluation.infer import Recognizer
 from semivideo.evaluation.metrics import Evaluation, Labels, Scores
-from semivideo.evaluation.protocols import protocol_name, with_protocol
+from semivideo.evaluation.protocols import protocol_name
 from semivideo.events.label_sets import membership, names_in
 from semivideo.events.presence import Present, one_of_them
+from semivideo.features.several.parts_network import Shown
 
 _LOG = logging.getLogger("semivideo")
 
@@ -56,7 +57,7 @@ def evaluate(
             network does not know.
         ConfigError: ``protocol`` is not allowed.
     """
-    settings = with_protocol(recognizer.card.evaluation, protocol)
+    settings = recognizer.protocol(protocol)
     known = _labels(manifest, labels)
     wanted = list(known if ids is None else ids)
     classes, is_several = recognizer.card.classes, recognizer.card.data.multi_label
@@ -67,7 +68,7 @@ def evaluate(
     rows = manifest.rows_of(wanted).tolist()
     if not rows:
         raise DataError("there is no test video with a label; name videos that have one")
-    reader = recognizer.reader(manifest)
+    read_video = recognizer.shown(manifest)
     skipped: dict[str, str] = {}
     read: list[int] = []
     scores: list[Scores] = []
@@ -76,13 +77,13 @@ def evaluate(
         if progress is not None:
             progress("evaluate", len(scores) + len(skipped), len(rows), protocol_name(settings))
 
-    def load(row: int) -> Image | str:
+    def load(row: int) -> Image | Shown | str:
         try:
-            return reader.testing(row, num_clips=settings.num_clips, stream=STREAM)
+            return read_video(row, settings.num_clips)
         except DataError as error:
             return str(error)
 
-    def readable() -> Iterator[Image]:
+    def readable() -> Iterator[Image | Shown]:
         for position, clips in enumerate(_ahead(load, rows, workers=workers)):
             if isinstance(clips, str):
                 skipped[wanted[position]] = clips
@@ -92,7 +93,7 @@ def evaluate(
                 read.append(position)
                 yield clips
 
-    for scores_K in recognizer.scores_of_clips(readable(), settings=settings):
+    for scores_K in recognizer.scores_of_shown(readable(), settings=settings):
         scores.append(scores_K)
         tell()
     if not scores:
@@ -162,14 +163,14 @@ def _shortened(names: list[str], limit: int = 10) -> str:
 
 
 def _ahead(
-    load: Callable[[int], Image | str], rows: list[int], *, workers: int
-) -> Iterator[Image | str]:
+    load: Callable[[int], Image | Shown | str], rows: list[int], *, workers: int
+) -> Iterator[Image | Shown | str]:
     """Load rows in order, a few of them ahead of the one that is asked for."""
     if workers == 0:
         yield from map(load, rows)
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="semivideo-decode")
-    queue: deque[Future[Image | str]] = deque()
+    queue: deque[Future[Image | Shown | str]] = deque()
     try:
         for row in rows:
             queue.append(pool.submit(load, row))

@@ -8,24 +8,25 @@ they belong to; in evaluation mode a view's score does not depend on its neighbo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.base.errors import CheckpointError, ConfigError, option
 from semivideo.base.records import ClipSpec
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.segments import looked_at
 from semivideo.data.clips.clip_reader import ClipReader, StoredFrames, testing_clips
 from semivideo.data.video.decode import Image
 from semivideo.evaluation.metrics import Scores
-from semivideo.evaluation.protocols import crop_side, with_protocol
+from semivideo.evaluation.protocols import crop_side, protocol_name, with_protocol
 from semivideo.features.deployed import with_encoder
+from semivideo.features.several.parts_network import OnParts, PartsReader, Shown
 from semivideo.models.weights import load_network
 from semivideo.settings import Decoder, EvaluationSettings, ModelCard
 from semivideo.transforms import Views
@@ -97,13 +98,29 @@ class Recognizer:
             f"{self.card.method}, {len(self.card.classes)} classes, {self.precision}>"
         )
 
+    def require_clips(self) -> None:
+        """Refuse a network that does not look at clips, where clips are what is wanted.
+
+        Raises:
+            ConfigError: It looks at whole videos.
+        """
+        if isinstance(self.network, OnParts):
+            raise ConfigError(
+                f"a network on {self.network.settings.encoder} looks at whole videos, and clips or "
+                "windows of them are wanted here; take one on features of efficientnet_lite0"
+            )
+
     def reader(self, manifest: Manifest, *, store: StoredFrames | None = None) -> ClipReader:
-        """Return a reader of the clips that the network wants.
+        """Return a reader of the clips that the network wants, if it is one of clips.
 
         Args:
             manifest: The videos.
             store: Decoded frames by row of the manifest, to take instead of the files.
+
+        Raises:
+            ConfigError: The network looks at whole videos.
         """
+        self.require_clips()
         return ClipReader(manifest, {STREAM: self.clip}, settings=self._data, store=store)
 
     @classmethod
@@ -129,7 +146,13 @@ class Recognizer:
         network: nn.Module
         network, card = load_network(Path(folder))
         if card.features is not None:
-            network = with_encoder(network, card.features, several=card.data.multi_label)
+            network = with_encoder(
+                network,
+                card.features,
+                several=card.data.multi_label,
+                num_frames=card.network.num_frames,
+                folder=Path(folder),
+            )
         if device is None:
             device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
         return cls(network.to(device), card, precision=precision, decoder=decoder)
@@ -167,13 +190,69 @@ class Recognizer:
             DataError: The file cannot be read.
             ConfigError: ``protocol`` is not allowed.
         """
-        settings = with_protocol(self.card.evaluation, protocol)
+        settings = self.protocol(protocol)
         file, video = looked_at(Path(path))
+        if isinstance(self.network, OnParts):
+            shown = self.network.shown_of_file(file, video, decoder=self.decoder)
+            (scores_K,) = self.scores_of_shown([shown], settings=settings)
+            return scores_K
         clips = testing_clips(
             file, video, spec=self.clip, settings=self._data, num_clips=settings.num_clips
         )
         (scores_K,) = self.scores_of_clips([clips], settings=settings)
         return scores_K
+
+    def protocol(self, protocol: str | None) -> EvaluationSettings:
+        """Return the settings of a protocol, None for the card's.
+
+        Raises:
+            ConfigError: It is not allowed.
+        """
+        settings = with_protocol(self.card.evaluation, protocol)
+        if isinstance(self.network, OnParts) and settings.num_clips * settings.num_crops > 1:
+            raise ConfigError(
+                f"this network looks at a whole video at once, so {protocol_name(settings)} clips "
+                f"x crops are not to be had; leave out {option('protocol')}"
+            )
+        return settings
+
+    def shown(self, manifest: Manifest) -> Callable[[int, int], Image | Shown]:
+        """Return what reads the videos of a manifest for ``scores_of_shown``.
+
+        Args:
+            manifest: The videos.
+
+        Returns:
+            Called with a row and a number of clips.
+        """
+        if isinstance(self.network, OnParts):
+            parts = PartsReader(self.network, manifest, decoder=self.decoder)
+            return lambda row, num_clips: parts.testing(row)
+        reader = self.reader(manifest)
+        return lambda row, num_clips: reader.testing(row, num_clips=num_clips, stream=STREAM)
+
+    def scores_of_shown(
+        self, shown: Iterable[Image | Shown], *, settings: EvaluationSettings
+    ) -> Iterator[Scores]:
+        """Score videos by whatever the network wants to be shown of them.
+
+        Args:
+            shown: As ``shown`` reads it.
+            settings: The protocol.
+
+        Yields:
+            For each video float32 (K,).
+
+        Raises:
+            CheckpointError: The network gives scores that are not finite.
+        """
+        if not isinstance(self.network, OnParts):
+            yield from self.scores_of_clips(cast("Iterable[Image]", shown), settings=settings)
+            return
+        for each in shown:
+            with _evaluating(self.network), torch.no_grad():
+                logits_1K = self.network(each).float().cpu()
+            yield self._averaged(logits_1K, settings)
 
     def scores_of_clips(
         self, clips: Iterable[Image], *, settings: EvaluationSettings | None = None

@@ -181,9 +181,11 @@ def window_probabilities(
         float32 (K,) for each window, in order.
 
     Raises:
+        ConfigError: The network looks at whole videos.
         DataError: The file cannot be opened.
         CheckpointError: The network gives scores that are not finite.
     """
+    recognizer.require_clips()
     if not len(windows):
         return
     frames = frames_in_turn(

@@ -22,10 +22,10 @@ from torch import Tensor
 from semivideo.base.errors import ConfigError
 from semivideo.base.randomness import uniform
 from semivideo.base.records import Clips, ClipSpec
-from semivideo.features.descriptor import Descriptor, described
+from semivideo.features.descriptor import Descriptor, described_dim, described_parts, kind_of
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import MODALITIES, NUM_TURNED, FeatureForm
-from semivideo.models.heads import Standardize
+from semivideo.models.heads import Dim, Standardize
 
 _ROWS_AT_ONCE = 256
 _AGAIN = "make the features again, into another folder, with"
@@ -139,9 +139,11 @@ class FeatureViews:
         return self._tables[FRAMES]
 
     @property
-    def dim(self) -> int:
-        """D', numbers a step of what a head sees."""
-        return int(self.table.shape[-1])
+    def dim(self) -> Dim:
+        """D', numbers a step of what a head sees; of several encoders those of each."""
+        forms = [part.form for part in self.cache.parts]
+        dims = [described_dim(form.dim, kind_of(form.is_whole, self.kind)) for form in forms]
+        return dims[0] if len(dims) == 1 else tuple(dims)
 
     def standard(self, clips: Clips, stream: str) -> Tensor:
         """Return the labelled view: float32 (N, D', T', 1, 1)."""
@@ -263,19 +265,26 @@ class FeatureViews:
 
     def _read(self, source: Source) -> Tensor:
         """Descriptors (rows, views, T', D'); of other speeds the views of each first step."""
-        form = self.cache.form
+        kinds = [kind_of(part.form.is_whole, self.kind) for part in self.cache.parts]
+        tables = []
+        for start in range(0, len(self._there), _ROWS_AT_ONCE):
+            rows = self._there[start : start + _ROWS_AT_ONCE]
+            found = [self._steps(part, rows, source) for part in self.cache.parts]
+            num_rows, num_views = found[0].shape[:2]
+            flat = described_parts([steps.flatten(0, 1) for steps in found], kinds)
+            tables.append(flat.view(num_rows, num_views, *flat.shape[1:]))
+        return torch.cat(tables)
+
+    def _steps(self, part: FeatureCache, rows: NDArray[np.int64], source: Source) -> Tensor:
+        """Steps (rows, views, T, D) of one encoder."""
+        form = part.form
         if source == TURNED:
             stored = slice(form.num_stored - NUM_TURNED, form.num_stored)
-        else:
-            stored = form.views_of(source.modality)
-        parts = []
-        for start in range(0, len(self._there), _ROWS_AT_ONCE):
-            found = self.cache.rows(self._there[start : start + _ROWS_AT_ONCE])[:, stored]
-            features = torch.from_numpy(found).float()
-            T = form.steps // source.every
-            first_steps = range(source.every)
-            speeds = [features[:, :, first :: source.every][:, :, :T] for first in first_steps]
-            features = torch.cat(speeds, dim=1)
-            flat = described(features.flatten(0, 1), self.kind)
-            parts.append(flat.view(*features.shape[:2], *flat.shape[1:]))
-        return torch.cat(parts)
+            return torch.from_numpy(part.rows(rows)[:, stored]).float()
+        found = part.rows(rows)[:, form.views_of(source.modality)]
+        features = torch.from_numpy(found[:, : self.cache.form.num_views]).float()
+        if form.is_whole:  # it has no speed
+            return features.repeat(1, source.every, 1, 1)
+        T = form.steps // source.every
+        speeds = [features[:, :, n :: source.every][:, :, :T] for n in range(source.every)]
+        return torch.cat(speeds, dim=1)

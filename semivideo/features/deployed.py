@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,9 +10,11 @@ from torch import Tensor, nn
 
 from semivideo.base.errors import CheckpointError
 from semivideo.encoders import Encoder, load_encoder
+from semivideo.encoders.local_motion import CODEBOOK_FILE
 from semivideo.features.descriptor import described
+from semivideo.features.several.parts_network import OnParts
 from semivideo.models.contract import Network
-from semivideo.settings import FeatureSettings
+from semivideo.settings import FeatureSettings, PartSettings
 
 
 class OnFeatures(Network):
@@ -80,24 +83,42 @@ class OnFeatures(Network):
         return self.head.card_options(options)
 
 
-def with_encoder(head: Network, settings: FeatureSettings, *, several: bool = False) -> OnFeatures:
-    """Put the encoder under a head that was trained on its features.
+def with_encoder(
+    head: Network,
+    settings: FeatureSettings,
+    *,
+    several: bool = False,
+    num_frames: int = 8,
+    folder: Path | None = None,
+) -> OnFeatures | OnParts:
+    """Put the encoders under a head that was trained on their features.
 
     Args:
         head: The head.
-        settings: Which encoder, with which weights.
+        settings: Which encoders, with which weights.
         several: Whether several classes may be there at once.
+        num_frames: Frames of a clip.
+        folder: Where the head lies, and what its encoders learned from the videos.
 
     Raises:
         ConfigError: There is no such encoder.
         MissingExtraError: Its weights are not here.
         CheckpointError: Its weights are others than those that the head was trained on.
     """
-    encoder = load_encoder(settings.encoder)
-    if encoder.origin.sha256 != settings.weights_sha256:
+    encoders = [_loaded(part, folder) for part in settings.each]
+    if len(encoders) == 1 and not settings.is_whole:
+        return OnFeatures(encoders[0], head, settings, several=several)
+    return OnParts(encoders, head, settings, num_frames=num_frames, several=several)
+
+
+def _loaded(part: PartSettings, folder: Path | None) -> Encoder:
+    """An encoder, with the weights that a head was trained on."""
+    codebook = folder / CODEBOOK_FILE if folder is not None and part.is_whole else None
+    encoder = load_encoder(part.encoder, codebook=codebook)
+    if encoder.origin.sha256 != part.weights_sha256:
         raise CheckpointError(
-            f"the head was trained on features of {settings.encoder} with weights "
-            f"{settings.weights_sha256[:12]}..., and these are {encoder.origin.sha256[:12]}...; "
+            f"the head was trained on features of {part.encoder} with weights "
+            f"{part.weights_sha256[:12]}..., and these are {encoder.origin.sha256[:12]}...; "
             "bring the former back, or train again on features of the new ones"
         )
-    return OnFeatures(encoder, head, settings, several=several)
+    return encoder

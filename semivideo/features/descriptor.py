@@ -4,15 +4,21 @@
     motion    -> mean, mean absolute difference of neighbours, later half minus earlier    (1, 3 D)
     steps     -> as it is                                                                  (T, D)
 
-``models.heads`` standardise it before anything else.
+Of several encoders each is described by itself, and one that says a vector of a whole video as it
+is. ``models.heads`` standardise the parts before anything else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+from semivideo.base.errors import ConfigError
+from semivideo.models.heads import Dim
+from semivideo.settings import FeatureSettings
 
 Descriptor = Literal["mean", "motion", "steps"]
 
@@ -44,3 +50,41 @@ def described(features_NTD: Tensor, kind: Descriptor) -> Tensor:
 def described_dim(dim: int, kind: Descriptor) -> int:
     """Numbers a step of the descriptor."""
     return 3 * dim if kind == "motion" else dim
+
+
+def described_parts(parts: Sequence[Tensor], kinds: Sequence[Descriptor]) -> Tensor:
+    """Describe clips by several encoders.
+
+    Args:
+        parts: (N, T, D) of each encoder, T and D its own.
+        kinds: Descriptor of each.
+
+    Returns:
+        (N, T', D'), the numbers of one after those of the other.
+
+    Raises:
+        ConfigError: The encoders say different numbers of steps.
+    """
+    found = [described(part, kind) for part, kind in zip(parts, kinds, strict=True)]
+    if len(found) == 1:
+        return found[0]
+    num_steps = max(part.shape[1] for part in found)
+    if any(part.shape[1] not in (1, num_steps) for part in found):
+        numbers = " and ".join(str(part.shape[1]) for part in found)
+        raise ConfigError(
+            f"these encoders say {numbers} steps of a clip, which cannot be joined one by one; set "
+            "features.descriptor=motion or mean"
+        )
+    return torch.cat([part.expand(-1, num_steps, -1) for part in found], dim=2)
+
+
+def kind_of(is_whole: bool, kind: Descriptor) -> Descriptor:
+    """Descriptor of an encoder: the wanted one, but a vector of a whole video as it is."""
+    return "mean" if is_whole else kind
+
+
+def head_dim(settings: FeatureSettings) -> Dim:
+    """Return what a head has to know of its input: numbers a step, of several parts each."""
+    kind = settings.descriptor
+    dims = [described_dim(part.dim, kind_of(part.is_whole, kind)) for part in settings.each]
+    return dims[0] if len(dims) == 1 else tuple(dims)

@@ -18,6 +18,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 import torch
 
@@ -29,8 +30,8 @@ from semivideo.base.machine.allocator import keep_freed_memory
 from semivideo.base.progress import Progress
 from semivideo.data.cache.form import digest_of
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.video.decode import Image
 from semivideo.encoders.encoder import Encoder
+from semivideo.encoders.local_motion import LocalMotion
 from semivideo.features.feature_cache import FeatureCache, Features
 from semivideo.features.feature_form import (
     MANIFEST,
@@ -40,6 +41,7 @@ from semivideo.features.feature_form import (
     shard_files,
     videos_per_shard,
 )
+from semivideo.features.several.motion_views import MotionViews
 from semivideo.features.video_views import VideoViews
 
 log = logging.getLogger("semivideo")
@@ -186,6 +188,11 @@ def _typed(value: Any) -> Any:
 def _new_form(
     manifest: Manifest, encoder: Encoder, wanted: Wanted, *, num_frames: int
 ) -> FeatureForm:
+    if encoder.is_whole and ((wanted.modalities or ("rgb",)) != ("rgb",) or wanted.rotations):
+        raise ConfigError(
+            f"{encoder.name} sees the frames themselves, upright, and nothing else; leave out "
+            f"{option('modality')} and {option('rotations')}"
+        )
     num_views = 6 if wanted.num_views is None else wanted.num_views
     modalities = wanted.modalities or ("rgb",)
     num_stored = num_views * len(modalities) + NUM_TURNED * bool(wanted.rotations)
@@ -207,6 +214,7 @@ def _new_form(
         videos_per_shard=videos_per_shard(num_views=num_stored, steps=steps, dim=encoder.dim),
         num_videos=len(manifest),
         videos=digest_of(manifest),
+        is_whole=encoder.is_whole,
     )
 
 
@@ -223,7 +231,11 @@ class _Maker:
     def __init__(self, manifest: Manifest, form: FeatureForm, encoder: Encoder) -> None:
         self.encoder = encoder
         self.device = next(encoder.parameters(), torch.empty(0)).device
-        self.views = VideoViews(manifest, form, device=self.device)
+        self.views: VideoViews | MotionViews
+        if isinstance(encoder, LocalMotion):
+            self.views = MotionViews(manifest, form, encoder)
+        else:
+            self.views = VideoViews(manifest, form, device=self.device)
 
     def videos(self, rows: Iterable[int]) -> Generator[Features | str, None, None]:
         """Features float16 (views, steps, D) of each row, or why it has none.
@@ -233,15 +245,16 @@ class _Maker:
         GPU is fed by this thread, and the others decode ahead.
         """
         if self.device.type == "cpu":
-            with _single_threads() as count, _pool(count) as pool:
-                yield from _in_order(pool, self._made, rows, at_once=2 * count)
+            with single_threads() as count, pool(count) as threads:
+                yield from results_in_order(threads, self._made, rows, at_once=2 * count)
         else:
-            with _pool(num_cores()) as pool:
-                for row, read in _in_order(pool, self._read, rows, at_once=_AHEAD * num_cores()):
+            ahead = _AHEAD * num_cores()
+            with pool(num_cores()) as threads:
+                for row, read in results_in_order(threads, self._read, rows, at_once=ahead):
                     yield read if isinstance(read, str) else self._encoded(row, read)
 
-    def _read(self, row: int) -> tuple[int, dict[str, Image] | str]:
-        """Row and frames of a video, or why there are none."""
+    def _read(self, row: int) -> tuple[int, Any]:
+        """Row and what was read of a video, or why there is nothing."""
         try:
             return row, self.views.read(row)
         except DataError as error:
@@ -252,12 +265,15 @@ class _Maker:
         _, read = self._read(row)
         return read if isinstance(read, str) else self._encoded(row, read)
 
-    def _encoded(self, row: int, frames: dict[str, Image]) -> Features | str:
+    def _encoded(self, row: int, read: Any) -> Features | str:
         """Features of all views of a video."""
-        clips = self.views.clips(row, frames)
-        if self.device.type != "cpu":
-            clips = [torch.cat(clips)]
-        found = torch.cat([self.encoder(clip) for clip in clips]).float().cpu().numpy()
+        if isinstance(self.views, MotionViews):
+            found = self.views.features(row, read)
+        else:
+            clips = self.views.clips(row, read)
+            if self.device.type != "cpu":
+                clips = [torch.cat(clips)]
+            found = torch.cat([self.encoder(clip) for clip in clips]).float().cpu().numpy()
         if not np.isfinite(found).all() or np.abs(found).max() > np.finfo(np.float16).max:
             return f"{self.encoder.name} gives numbers that are not finite or too large"
         features: Features = found.astype(np.float16)
@@ -265,19 +281,21 @@ class _Maker:
 
 
 @contextmanager
-def _single_threads() -> Iterator[int]:
+def single_threads() -> Iterator[int]:
     """Let every thread compute by itself; yield how many threads torch would have taken."""
     keep_freed_memory()
-    count = torch.get_num_threads()
+    count, of_opencv = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     try:
         yield count
     finally:
         torch.set_num_threads(count)
+        cv2.setNumThreads(of_opencv)
 
 
 @contextmanager
-def _pool(count: int) -> Iterator[ThreadPoolExecutor]:
+def pool(count: int) -> Iterator[ThreadPoolExecutor]:
     """Threads whose waiting work is given up when the block is left."""
     pool = ThreadPoolExecutor(count, thread_name_prefix="semivideo-features")
     try:
@@ -286,15 +304,22 @@ def _pool(count: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[int], _R], rows: Iterable[int], *, at_once: int
-) -> Iterator[_R]:
-    """Yield what the threads make of the rows, in their order, ``at_once`` of them begun."""
+def results_in_order(
+    threads: ThreadPoolExecutor, work: Callable[[int], _R], rows: Iterable[int], *, at_once: int
+) -> Generator[_R, None, None]:
+    """Yield what the threads make of the rows, in their order.
+
+    Args:
+        threads: Who works.
+        work: What is done with a row.
+        rows: The rows.
+        at_once: How many of them are begun, >= 1.
+    """
     waiting: deque[Future[_R]] = deque()
     coming = iter(rows)
     while True:
         for row in islice(coming, at_once - len(waiting)):
-            waiting.append(pool.submit(work, row))
+            waiting.append(threads.submit(work, row))
         if not waiting:
             return
         yield waiting.popleft().result()

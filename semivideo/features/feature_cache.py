@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +42,9 @@ class FeatureCache:
             DataError: It is none, or not finished.
         """
         found = cls(folder, FeatureForm.read(folder))
+        if found.form.parts:
+            found.check_parts()
+            return found
         missing = [n for n in range(found.form.num_shards) if not found.is_there(n)]
         if missing:
             raise DataError(
@@ -50,6 +55,32 @@ class FeatureCache:
             )
         return found
 
+    @cached_property
+    def parts(self) -> tuple[FeatureCache, ...]:
+        """The caches that are joined in this one; itself where it is of one encoder."""
+        if not self.form.parts:
+            return (self,)
+        folders = [self.folder / name for name in self.form.parts]
+        return tuple(FeatureCache(folder, FeatureForm.read(folder)) for folder in folders)
+
+    def check_parts(self) -> None:
+        """Refuse parts that are not finished, or not those that were joined.
+
+        Raises:
+            DataError: One is.
+        """
+        for part in self.parts:
+            FeatureCache.open(part.folder)
+        ours = self.form.weights_sha256
+        theirs = joined_digest([part.form.weights_sha256 for part in self.parts])
+        videos = {part.form.videos for part in self.parts}
+        if ours != theirs or videos != {self.form.videos}:
+            raise DataError(
+                f"the parts of {self.folder} are not those that were joined: other weights or "
+                "other videos; bring them back, or remove the folder and make the features again",
+                path=str(self.folder),
+            )
+
     @property
     def manifest(self) -> Manifest:
         """The videos; their files need not be there."""
@@ -57,6 +88,9 @@ class FeatureCache:
 
     def is_there(self, shard: int) -> bool:
         """Whether a shard was written to its end, by its description and its size."""
+        if self.form.parts:
+            every = [(part, n) for part in self.parts for n in range(part.form.num_shards)]
+            return all(part.is_there(n) for part, n in every)
         array, _ = shard_files(self.folder, shard)
         try:
             description = self.description(shard)
@@ -102,6 +136,8 @@ class FeatureCache:
 
     def damaged(self) -> list[int]:
         """Shards whose bytes are not those that were written."""
+        if self.form.parts:
+            return [0] if any(part.damaged() for part in self.parts) else []
         return [
             shard
             for shard in range(self.form.num_shards)
@@ -111,8 +147,13 @@ class FeatureCache:
         ]
 
     def rows(self, wanted: NDArray[np.int64]) -> Features:
-        """Features of some rows: float16 (len(wanted), views, steps, D)."""
+        """Features of some rows: float16 (len(wanted), views, steps, D).
+
+        Of joined ones a part with fewer steps says the same in all of them.
+        """
         form = self.form
+        if form.parts:
+            return self._joined_rows(wanted)
         out = np.empty((len(wanted), form.num_stored, form.steps, form.dim), np.float16)
         shards = wanted // form.videos_per_shard
         for shard in np.unique(shards).tolist():
@@ -120,10 +161,23 @@ class FeatureCache:
             out[here] = self.array(shard)[wanted[here] - form.rows_of(shard).start]
         return out
 
+    def _joined_rows(self, wanted: NDArray[np.int64]) -> Features:
+        """As ``rows``, of all parts."""
+        found = []
+        for part in self.parts:
+            rows = part.rows(wanted)[:, part.form.views_of("rgb")][:, : self.form.num_views]
+            is_short = rows.shape[2] < self.form.steps
+            found.append(np.repeat(rows, self.form.steps, axis=2) if is_short else rows)
+        return np.concatenate(found, axis=3)
+
     @cached_property
     def errors(self) -> dict[int, str]:
         """Row to reason, of videos that have no features."""
         found: dict[int, str] = {}
+        if self.form.parts:
+            for part in self.parts:
+                found = part.errors | found
+            return found
         for shard in range(self.form.num_shards):
             found |= {int(row): why for row, why in self.description(shard)["errors"].items()}
         return found
@@ -131,6 +185,11 @@ class FeatureCache:
     @property
     def _again(self) -> str:
         return "make it again with: semivideo features ... --verify"
+
+
+def joined_digest(digests: Sequence[str]) -> str:
+    """Return the digest of several encoders' weights together, in their order."""
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _is_description(found: Any) -> bool:

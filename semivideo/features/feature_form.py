@@ -5,12 +5,16 @@ FEATURES/manifest.parquet     the manifest it was made from, with ``features`` s
 FEATURES/shards/00000.npy     float16 (videos, views, steps, D) of the first videos; the views of
                               the first modality, then those of the next, then the turned ones
 FEATURES/shards/00000.json    checksum of that file, and why videos have no features; written after
+FEATURES/codebook.safetensors of encoders that are learned from the videos: what was learned
+FEATURES/ENCODER/             features of several encoders, joined: a feature cache of each, in the
+                              place of shards
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError
 
@@ -40,6 +44,8 @@ _ROOM = 1.15
 
 class FeatureForm(Section):
     """The content of ``features.json``: features of any other one are not alike."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"is_whole", "parts"})
 
     version: int = VERSION
     """Version of the folder's layout."""
@@ -75,6 +81,10 @@ class FeatureForm(Section):
     """Rows of the manifest."""
     videos: str
     """Digest of the manifest."""
+    is_whole: bool = False
+    """Whether the encoder says one vector of a whole video, which has no steps to describe."""
+    parts: tuple[str, ...] = ()
+    """Encoders whose features are joined, each a folder in this one; empty for one encoder."""
 
     @property
     def num_shards(self) -> int:
@@ -138,7 +148,8 @@ class FeatureForm(Section):
 
     def write(self, folder: Path) -> None:
         """Write ``features.json`` unless it is there."""
-        write_first(folder / FORM_FILE, self.model_dump_json(indent=1).encode())
+        content = json.dumps(self.written(), indent=1, ensure_ascii=False)
+        write_first(folder / FORM_FILE, content.encode())
 
     def check_encoder(self, encoder: Encoder, *, folder: Path) -> None:
         """Refuse an encoder whose features would not be those of the cache.

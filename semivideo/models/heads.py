@@ -8,26 +8,39 @@
 A step of D numbers is of any kind: of an image network a frame, of a video network a piece of the
 clip, or one descriptor of the whole clip (T = 1), see ``features.descriptor``. Steps are first
 standardised by mean and deviation over training clips and made of unit length: what a probe on
-frozen features wants, and one learning rate then suits any encoder.
+frozen features wants, and one learning rate then suits any encoder. Where a step has parts, the
+numbers of several encoders, each part is made of unit length and then all together, so that cosines
+are the mean of those of the parts, however many numbers each has.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from semivideo.base.checked import Proportion
 from semivideo.models.contract import BODY, HEAD, Network
 
+Size = Annotated[int, Field(ge=1)]
+Dim = Size | tuple[Size, ...]
+"""Numbers a step; of several parts those of each."""
+
+
+def total(dim: Dim) -> int:
+    """Numbers a step, of all parts together."""
+    return dim if isinstance(dim, int) else sum(dim)
+
 
 class Standardize(nn.Module):
     """Subtract the mean, divide by the deviation, make steps of unit length: state, no parameters.
 
     Args:
-        dim: D, numbers a step.
+        dim: D, numbers a step; of several parts, which count alike, those of each.
 
     Attributes:
         is_done: Whether clips come standardised by this mean and deviation already, as cached views
@@ -36,10 +49,11 @@ class Standardize(nn.Module):
 
     is_done = False
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: Dim) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("std", torch.ones(dim))
+        self.parts = [dim] if isinstance(dim, int) else list(dim)
+        self.register_buffer("mean", torch.zeros(total(dim)))
+        self.register_buffer("std", torch.ones(total(dim)))
         self.mean: Tensor
         self.std: Tensor
 
@@ -51,11 +65,15 @@ class Standardize(nn.Module):
         self.std = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))
 
     def forward(self, clip_NDTHW: Tensor) -> Tensor:
-        """Map (N, D, T, 1, 1) to (N, D, T), every step of length 1."""
+        """Map (N, D, T, 1, 1) to (N, D, T), every step of length 1, its parts of equal length."""
         steps_NDT = clip_NDTHW.flatten(2)
         if self.is_done:
             return steps_NDT
-        return normalize((steps_NDT - self.mean[:, None]) / self.std[:, None], dim=1)
+        scaled_NDT = (steps_NDT - self.mean[:, None]) / self.std[:, None]
+        if len(self.parts) > 1:
+            parts = [normalize(part, dim=1) for part in torch.split(scaled_NDT, self.parts, dim=1)]
+            scaled_NDT = torch.cat(parts, dim=1)
+        return normalize(scaled_NDT, dim=1)
 
 
 class Head(Network):
@@ -63,7 +81,7 @@ class Head(Network):
 
     Args:
         num_classes: K >= 1.
-        dim: D, numbers a step.
+        dim: D, numbers a step, of several parts those of each.
         num_features: Numbers that the classifier sees.
         dropout: Probability of dropping one of them, in [0, 1).
 
@@ -71,7 +89,7 @@ class Head(Network):
         standardize: Its mean and deviation are of the training clips once they are known.
     """
 
-    def __init__(self, num_classes: int, *, dim: int, num_features: int, dropout: float) -> None:
+    def __init__(self, num_classes: int, *, dim: Dim, num_features: int, dropout: float) -> None:
         super().__init__()
         self.num_classes, self.num_features = num_classes, num_features
         self.standardize = Standardize(dim)
@@ -101,12 +119,12 @@ class LinearHead(Head):
 
     Args:
         num_classes: K >= 1.
-        dim: D, numbers a step.
+        dim: D, numbers a step, of several parts those of each.
         dropout: Probability of dropping a feature, in [0, 1).
     """
 
-    def __init__(self, num_classes: int, *, dim: int, dropout: Proportion = 0.0) -> None:
-        super().__init__(num_classes, dim=dim, num_features=dim, dropout=dropout)
+    def __init__(self, num_classes: int, *, dim: Dim, dropout: Proportion = 0.0) -> None:
+        super().__init__(num_classes, dim=dim, num_features=total(dim), dropout=dropout)
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map (N, D, T, 1, 1) to the mean over T, (N, D)."""
@@ -118,16 +136,16 @@ class MLPHead(Head):
 
     Args:
         num_classes: K >= 1.
-        dim: D, numbers a step.
+        dim: D, numbers a step, of several parts those of each.
         hidden: Size of the hidden layer, >= 1.
         dropout: Probability of dropping a hidden feature, in [0, 1).
     """
 
     def __init__(
-        self, num_classes: int, *, dim: int, hidden: int = 256, dropout: Proportion = 0.5
+        self, num_classes: int, *, dim: Dim, hidden: int = 256, dropout: Proportion = 0.5
     ) -> None:
         super().__init__(num_classes, dim=dim, num_features=hidden, dropout=dropout)
-        self.hidden = nn.Linear(dim, hidden)
+        self.hidden = nn.Linear(total(dim), hidden)
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map (N, D, T, 1, 1) to (N, hidden)."""
@@ -149,13 +167,13 @@ class AttentiveHead(Head):
 
     Args:
         num_classes: K >= 1.
-        dim: D, numbers a step.
+        dim: D, numbers a step, of several parts those of each.
         dropout: Probability of dropping a feature, in [0, 1).
     """
 
-    def __init__(self, num_classes: int, *, dim: int, dropout: Proportion = 0.0) -> None:
-        super().__init__(num_classes, dim=dim, num_features=dim, dropout=dropout)
-        self.question = nn.Parameter(torch.zeros(dim))
+    def __init__(self, num_classes: int, *, dim: Dim, dropout: Proportion = 0.0) -> None:
+        super().__init__(num_classes, dim=dim, num_features=total(dim), dropout=dropout)
+        self.question = nn.Parameter(torch.zeros(total(dim)))
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map (N, D, T, 1, 1) to the weighted mean over T, (N, D)."""
@@ -170,16 +188,16 @@ class TemporalConvHead(Head):
 
     Args:
         num_classes: K >= 1.
-        dim: D, numbers a step.
+        dim: D, numbers a step, of several parts those of each.
         hidden: Channels of the convolution, >= 1.
         dropout: Probability of dropping a hidden feature, in [0, 1).
     """
 
     def __init__(
-        self, num_classes: int, *, dim: int, hidden: int = 256, dropout: Proportion = 0.5
+        self, num_classes: int, *, dim: Dim, hidden: int = 256, dropout: Proportion = 0.5
     ) -> None:
         super().__init__(num_classes, dim=dim, num_features=hidden, dropout=dropout)
-        self.conv = nn.Conv1d(dim, hidden, 3, padding=1)
+        self.conv = nn.Conv1d(total(dim), hidden, 3, padding=1)
 
     def features(self, clip_NCTHW: Tensor) -> Tensor:
         """Map (N, D, T, 1, 1) to (N, hidden)."""

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
 from semivideo.models.contract import Network
-from semivideo.models.heads import Head, Standardize
+from semivideo.models.heads import Dim, Head, Standardize, total
 
 _LEAST = 1e-6
 """Share of a class that no neighbour is of: logits stay finite."""
@@ -34,7 +34,7 @@ class Neighbours(Network):
 
     Args:
         num_classes: K >= 1.
-        dim: D, numbers a step.
+        dim: D, numbers a step, of several parts those of each.
         num_examples: Labelled examples, >= 1.
         nearest: How many of them vote, >= 1.
         temperature: Of the votes, > 0; small lets the nearest ones decide.
@@ -44,18 +44,18 @@ class Neighbours(Network):
         self,
         num_classes: int,
         *,
-        dim: int,
+        dim: Dim,
         num_examples: Annotated[int, Field(ge=1)] = 1,
         nearest: Annotated[int, Field(ge=1)] = 20,
         temperature: Annotated[float, Field(gt=0)] = 0.07,
     ) -> None:
         super().__init__()
-        self.num_classes, self.num_features = num_classes, dim
+        self.num_classes, self.num_features = num_classes, total(dim)
         self.nearest, self.temperature = nearest, temperature
         self.standardize = Standardize(dim)
         self.examples: Tensor
         self.labels: Tensor
-        self.register_buffer("examples", torch.zeros(num_examples, dim))
+        self.register_buffer("examples", torch.zeros(num_examples, total(dim)))
         self.register_buffer("labels", torch.zeros(num_examples, dtype=torch.int64))
 
     def remember(self, examples_ND: Tensor, labels_N: Tensor, *, nearest: int) -> None:
@@ -92,17 +92,17 @@ class WithinHead(Head):
 
     Args:
         num_classes: K >= 1.
-        dim: D, numbers a step.
+        dim: D, numbers a step, of several parts those of each.
         num_directions: M >= 0.
     """
 
     def __init__(
-        self, num_classes: int, *, dim: int, num_directions: Annotated[int, Field(ge=0)] = 0
+        self, num_classes: int, *, dim: Dim, num_directions: Annotated[int, Field(ge=0)] = 0
     ) -> None:
-        super().__init__(num_classes, dim=dim, num_features=dim, dropout=0.0)
+        super().__init__(num_classes, dim=dim, num_features=total(dim), dropout=0.0)
         self.directions: Tensor
         self.gains: Tensor
-        self.register_buffer("directions", torch.zeros(num_directions, dim))
+        self.register_buffer("directions", torch.zeros(num_directions, total(dim)))
         self.register_buffer("gains", torch.zeros(num_directions))
 
     def look_away(self, directions_MD: Tensor, gains_M: Tensor) -> None:

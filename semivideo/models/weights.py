@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from semivideo.base.checked import UnreadError, parsed, sentence
 from semivideo.base.errors import CheckpointError, ConfigError
-from semivideo.base.files import read_bytes, replacing, step_after
+from semivideo.base.files import read_bytes, replacing, step_after, write_bytes
 from semivideo.base.foreign_code import refuse_foreign
 from semivideo.models import HEADS, NETWORKS, create
 from semivideo.models.contract import Network
@@ -55,13 +55,16 @@ class PretrainedReport:
     reinitialized: tuple[str, ...]
 
 
-def save_network(folder: Path, network: Network, card: ModelCard) -> None:
+def save_network(
+    folder: Path, network: Network, card: ModelCard, *, beside: Mapping[str, bytes] | None = None
+) -> None:
     """Write a network's weights and its card; both files are replaced, or neither.
 
     Args:
         folder: Made if it is not there.
         network: Its state dict is copied to the CPU.
         card: ``weights_sha256`` is filled in.
+        beside: Name to content of files that it needs as well; they are written first.
 
     Raises:
         WriteError: The disk is full or the folder cannot be written.
@@ -78,6 +81,8 @@ def save_network(folder: Path, network: Network, card: ModelCard) -> None:
         replacing(folder / CARD) as card_file,
         replacing(folder / WEIGHTS) as weights_file,
     ):
+        for name, content_beside in (beside or {}).items():
+            write_bytes(folder / name, content_beside)
         weights_file.write_bytes(content)
         card_file.write_bytes(json.dumps(card.written(), indent=2, ensure_ascii=False).encode())
 

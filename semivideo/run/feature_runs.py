@@ -16,14 +16,16 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.loader import Streams
 from semivideo.data.splits import Split
 from semivideo.encoders import load_encoder
+from semivideo.encoders.local_motion import CODEBOOK_FILE
 from semivideo.evaluation import Evaluation
 from semivideo.events.label_sets import membership
 from semivideo.events.presence import one_of_them
 from semivideo.features.cached_views import FeatureViews, sources
 from semivideo.features.closed_form import ClosedForm, Known
-from semivideo.features.descriptor import described_dim
+from semivideo.features.descriptor import head_dim
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import FeatureForm, reading_settings, view_settings
+from semivideo.features.several.codebook_pass import codebook_of
 from semivideo.methods import Method
 from semivideo.methods.parts.image_teacher import EncoderTeacher
 from semivideo.methods.s4l import S4L
@@ -31,7 +33,13 @@ from semivideo.models import HEADS, LOOKUPS
 from semivideo.models.heads import Head
 from semivideo.models.lookup import Neighbours
 from semivideo.run import build
-from semivideo.settings import FeatureSettings, ModelCard, NetworkSettings, Settings
+from semivideo.settings import (
+    FeatureSettings,
+    ModelCard,
+    NetworkSettings,
+    PartSettings,
+    Settings,
+)
 
 NOT_COMPUTED = "its features were not computed"
 """Why a video that is not in the cache has no features: there was no time for it, or no need."""
@@ -57,7 +65,8 @@ def with_features(settings: Settings, manifest: Manifest) -> Settings:
         _refuse_heads(settings)
         return settings
     _refuse_pixels(settings, manifest.features)
-    form = FeatureCache.open(Path(manifest.features)).form
+    cache = FeatureCache.open(Path(manifest.features))
+    form = cache.form
     descriptor = settings.features.descriptor if settings.features else "motion"
     features = FeatureSettings(
         encoder=form.encoder,
@@ -68,10 +77,12 @@ def with_features(settings: Settings, manifest: Manifest) -> Settings:
         dim=form.dim,
         descriptor=descriptor,
         mirror=form.flip and form.num_views > 1,
+        is_whole=form.is_whole,
+        parts=_parts(cache) if form.parts else [],
     )
 
     def fitted(network: NetworkSettings) -> NetworkSettings:
-        options = {**network.options, "dim": described_dim(form.dim, descriptor)}
+        options = {**network.options, "dim": head_dim(features)}
         return network.model_copy(
             update={"options": options, "num_frames": form.num_frames, "stride_frames": 1}
         )
@@ -105,6 +116,35 @@ def with_features(settings: Settings, manifest: Manifest) -> Settings:
     )
     _refuse_streams(made, form, folder=manifest.features)
     return made
+
+
+def _parts(cache: FeatureCache) -> list[PartSettings]:
+    """The encoders whose features are joined."""
+    return [
+        PartSettings(
+            encoder=part.form.encoder,
+            weights_sha256=part.form.weights_sha256,
+            dim=part.form.dim,
+            is_whole=part.form.is_whole,
+        )
+        for part in cache.parts
+    ]
+
+
+def codebooks(manifest: Manifest) -> dict[str, bytes]:
+    """Return the files that belong beside a head on features: what encoders learned from videos.
+
+    Args:
+        manifest: The videos.
+
+    Raises:
+        CheckpointError: A codebook is missing, or not the one that the features were made with.
+    """
+    if manifest.features is None:
+        return {}
+    parts = FeatureCache.open(Path(manifest.features)).parts
+    learned = next((part for part in parts if part.form.is_whole), None)
+    return {} if learned is None else {CODEBOOK_FILE: codebook_of(learned.folder).content}
 
 
 def _refuse_streams(settings: Settings, form: FeatureForm, *, folder: str) -> None:
@@ -263,6 +303,12 @@ def teach(method: Method, views: FeatureViews) -> None:
     """
     teacher = getattr(method, "teacher", None)
     if isinstance(teacher, EncoderTeacher):
+        form = views.cache.form
+        if form.parts or form.is_whole:
+            raise ConfigError(
+                f"{form.encoder} cannot be the teacher, which says what it sees in a frame; take "
+                "features of efficientnet_lite0, or set method.teacher to a file of logits"
+            )
         teacher.logits_VK = load_encoder(views.cache.form.encoder).image_logits(views.middle_steps)
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from semivideo.base.errors import ConfigError, nearest
+from semivideo.base.errors import ConfigError, nearest, option
 from semivideo.base.jobs import part_of_job
 from semivideo.base.progress import Progress
-from semivideo.encoders import load_encoder
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.encoders import Encoder, all_encoders, load_encoder
 from semivideo.features.extract import Wanted, extract, unread
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import MODALITIES
+from semivideo.features.several.codebook_pass import learned_motion
+from semivideo.features.several.joining import JOINT, check_folder, encoders_in, joined, take
 from semivideo.run.videos import Videos, as_manifest
 
 log = logging.getLogger("semivideo")
@@ -30,6 +34,7 @@ def extract_features(
     flip: bool | None = None,
     modality: Sequence[str] | None = None,
     rotations: bool | None = None,
+    parts: Sequence[str | Path] | None = None,
     verify: bool = False,
     progress: Progress | None = None,
 ) -> FeatureCache:
@@ -41,7 +46,7 @@ def extract_features(
     Args:
         videos: A manifest, its file, or anything ``scan`` takes.
         out: Folder of the features; it stands for the videos in ``split`` and ``train``.
-        encoder: A name of ``encoders.ENCODERS``.
+        encoder: A name of ``encoders.ENCODERS``; several are joined by "+".
         views: Views of each video: the first one plain, the second its mirror, the others cropped,
             coloured and of other frames; None for 6.
         frames: Frames of a view, spread over the video; None for the encoder's, or 8.
@@ -50,6 +55,8 @@ def extract_features(
         modality: What the network is shown of frames, each once and "rgb" first: rgb,
             temporal-gradient, flow; None for rgb alone.
         rotations: Whether view 0 is also turned by one, two and three quarter turns; None for no.
+        parts: Folders of finished features of some of several encoders, which are taken as they
+            are.
         verify: Read every byte of what is there and make broken files again.
         progress: See ``semivideo.api``.
 
@@ -63,21 +70,82 @@ def extract_features(
     if views is not None and not 1 <= views <= 64:
         raise ConfigError(f"views must lie in [1, 64], got {views}; 6 is usual")
     modalities = None if modality is None else _checked(modality)
-    network = load_encoder(encoder)
-    device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+    names, folder, wanted = encoders_in(encoder), Path(out), Wanted(views, frames, flip)
+    if len(names) > 1:
+        check_folder(folder, JOINT.join(names))
+        if modalities not in (None, ("rgb",)) or rotations:
+            raise ConfigError(
+                f"features of several encoders are joined of frames, upright; leave out "
+                f"{option('modality')} and {option('rotations')}"
+            )
+    elif parts:
+        raise ConfigError(
+            f"{option('parts')} names features to be joined, and {encoder} is one encoder; name "
+            "several, such as efficientnet_lite0+local_motion"
+        )
+    else:
+        wanted = Wanted(views, frames, flip, modalities, rotations)
     manifest = as_manifest(videos, progress=progress)
-    found = extract(
-        manifest,
-        Path(out),
-        encoder=network.to(device),
-        wanted=Wanted(views, frames, flip, modalities, rotations),
-        part=part_of_job(),
-        verify=verify,
-        progress=progress,
-    )
+    encoding = Encoding(manifest, wanted, verify=verify, progress=progress)
+    if len(names) == 1:
+        found = encoding.by(encoder, folder)
+    else:
+        take([Path(each) for each in parts or ()], folder, names)
+        for name in names:
+            encoding.of_part(name).by(name, folder / name)
+        found = joined(manifest, folder, names)
     for id, why in unread(found, manifest) if not missing(found) else ():
         log.warning("no features of %s: %s", id, why)
     return found
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What encoders are asked, one after the other.
+
+    Attributes:
+        manifest: The videos.
+        wanted: Views and frames.
+        verify: Whether what is there is read, and made again where it is broken.
+        progress: See ``semivideo.api``.
+    """
+
+    manifest: Manifest
+    wanted: Wanted
+    verify: bool = False
+    progress: Progress | None = None
+
+    def of_part(self, name: str) -> Encoding:
+        """Return what one of several encoders is asked: one of whole videos chooses its frames."""
+        known = all_encoders().get(name)
+        if known is None or not known.is_learned:
+            return self
+        return replace(self, wanted=replace(self.wanted, num_frames=None))
+
+    def by(self, name: str, folder: Path) -> FeatureCache:
+        """Fill a feature cache, or go on with one; raises as ``extract_features``.
+
+        Args:
+            name: Of the encoder.
+            folder: Of the cache.
+        """
+        part, known = part_of_job(), all_encoders().get(name)
+        if known is not None and known.is_learned:
+            network: Encoder = learned_motion(
+                self.manifest, folder, part=part, progress=self.progress
+            )
+        else:
+            device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+            network = load_encoder(name).to(device)
+        return extract(
+            self.manifest,
+            folder,
+            encoder=network,
+            wanted=self.wanted,
+            part=part,
+            verify=self.verify,
+            progress=self.progress,
+        )
 
 
 def _checked(modality: Sequence[str]) -> tuple[str, ...]:
@@ -97,4 +165,5 @@ def _checked(modality: Sequence[str]) -> tuple[str, ...]:
 
 def missing(cache: FeatureCache) -> int:
     """Files of a cache that other processes have yet to write."""
-    return sum(not cache.is_there(shard) for shard in range(cache.form.num_shards))
+    caches = [(part, shard) for part in cache.parts for shard in range(part.form.num_shards)]
+    return sum(not part.is_there(shard) for part, shard in caches)

@@ -37,7 +37,7 @@ from semivideo.run.choice.cross_validation import is_wanted
 from semivideo.run.choice.stage import Stage
 from semivideo.run.choice.trial import check_memory, few_clips, free_memory_gb, set_up
 from semivideo.run.cost import warn_if_slow
-from semivideo.run.feature_runs import with_features
+from semivideo.run.feature_runs import codebooks, with_features
 from semivideo.run.finished import Run
 from semivideo.run.fitting import Job, fitted
 from semivideo.run.labeling.continuing import continued
@@ -328,7 +328,7 @@ def _proceeded(run: RunFolder, progress: Progress | None) -> RunFolder:
     if job.runtime.is_main:
         if unreadable:
             run.write_json(run.summary_file, run.summary() | {"unreadable_videos": unreadable})
-        save_network(run.model, network, card)
+        save_network(run.model, network, card, beside=codebooks(manifest))
     return run
 
 

@@ -76,6 +76,7 @@ def features(
     if not trained.split.test:
         raise DataError(f"the split of {trained.run.path} holds out no videos; name another run")
     deployed = Recognizer.load(trained.run.model)
+    deployed.require_clips()
     noted = Noted(cast(Network, deployed.network))
     recognizer = Recognizer(noted, deployed.card)
     test = evaluate(

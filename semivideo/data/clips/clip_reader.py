@@ -193,11 +193,36 @@ def testing_clips(
         DataError: The file cannot be used or decoded.
         ConfigError: As ``hardware_of``.
     """
+
+    def plan(timeline: Timeline) -> dict[str, Indices]:
+        chosen = testing_indices(timeline, spec=spec, settings=settings, num_clips=num_clips)
+        return {"clips": chosen}
+
+    return planned_frames(path, video, plan, settings=settings)["clips"]
+
+
+def planned_frames(
+    path: Path, video: Video | Probe, plan: Plan, *, settings: DataSettings
+) -> dict[str, Image]:
+    """Cut what a plan asks for, as ``ClipReader.cut`` does, of a file that is in no manifest.
+
+    Args:
+        path: The file.
+        video: What ``probe`` says of it, or a segment of it.
+        plan: Name to the frames wanted, of the frames that can be chosen from.
+        settings: How frames are read.
+
+    Returns:
+        Name to uint8 (..., C, H, W) for frames numbered (...).
+
+    Raises:
+        DataError: The file cannot be used or decoded.
+        ConfigError: As ``hardware_of``.
+    """
     read = _reader(path, video, settings, hardware=hardware_of(settings))
 
-    def cut(timeline: Timeline) -> Image:
-        chosen = testing_indices(timeline, spec=spec, settings=settings, num_clips=num_clips)
-        return _cut({"clips": chosen}, read=read)["clips"]
+    def cut(timeline: Timeline) -> dict[str, Image]:
+        return _cut(plan(timeline), read=read)
 
     with about_file(path):
         timeline = _timeline(path, video, settings)
