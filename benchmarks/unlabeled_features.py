@@ -27,7 +27,13 @@ from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import MANIFEST
 from semivideo.models import create
 from semivideo.run.feature_runs import known, scored, standardized
-from semivideo.settings import ViewSettings
+from semivideo.settings import (
+    DataSettings,
+    EvaluationSettings,
+    ModelCard,
+    NetworkSettings,
+    ViewSettings,
+)
 from semivideo.transforms import Views
 
 _PERCENT = 100
@@ -72,7 +78,16 @@ def _scored(
     method = cls(head, views=Views(ViewSettings()), clips={})
     standardized(method, views, streams)
     method.compute(known(views, streams, manifest, seed=seed))
-    return scored(head, views, manifest, split)
+    card = ModelCard(
+        network=NetworkSettings(),
+        classes=list(manifest.classes),
+        data=DataSettings(),
+        views=ViewSettings(),
+        evaluation=EvaluationSettings(),
+        method=name,
+        weights_sha256="",
+    )
+    return scored(head, card, views, manifest, split)
 
 
 def _top1(evaluation: Evaluation) -> float:

