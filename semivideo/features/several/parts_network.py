@@ -85,7 +85,7 @@ class OnParts(nn.Module):
 
     def _steps(self, place: int, shown: Image | PairClip) -> list[Tensor]:
         """What an encoder says of a video, and of its mirror if that is looked at: (1, T, D)."""
-        encoder, device = self.encoders[place], next(self.head.parameters()).device
+        encoder, device = self.encoders[place], next(self.head.buffers()).device
         mirrors = [False, True] if self.settings.mirror else [False]
         if isinstance(shown, PairClip):
             motion, found = cast("LocalMotion", encoder), describe(shown)

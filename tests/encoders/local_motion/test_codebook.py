@@ -104,7 +104,7 @@ def test_codebook__is_read_as_it_was_written(videos, codebook, tmp_path):
 
 def test_codebook__says_what_is_wrong_with_a_file(codebook, tmp_path):
     file = tmp_path / CODEBOOK_FILE
-    with pytest.raises(CheckpointError, match="there is no codebook .*; bring back the one that"):
+    with pytest.raises(CheckpointError, match=r"there is no codebook .*; bring back the one that"):
         Codebook.read(file)
     file.write_bytes(codebook.content[:1000])
     with pytest.raises(CheckpointError, match="cannot read the codebook"):

@@ -110,9 +110,9 @@ def test_open__refuses_parts_that_are_not_those_that_were_joined(
 def test_take__refuses_what_is_not_to_be_joined(cache, motion_folder, tmp_path):
     with pytest.raises(ConfigError, match="holds features of grey, which is none of a, b; leave"):
         take([cache.folder], tmp_path / "f", ["a", "b"])
-    with pytest.raises(ConfigError, match="are named once each, with . between them, got 'a.a'"):
+    with pytest.raises(ConfigError, match=r"are named once each, with \+ between them, got 'a\+a'"):
         encoders_in("a+a")
-    with pytest.raises(ConfigError, match="holds features of grey, and these are of a.b; take"):
+    with pytest.raises(ConfigError, match=r"holds features of grey, and these are of a\+b; take"):
         check_folder(cache.folder, "a+b")
 
 
