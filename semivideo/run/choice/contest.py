@@ -1,10 +1,13 @@
 """What is trained where nobody named a recipe or a method: candidates compared on left-out labels.
 
     features of pretrained networks x heads      seconds each, once the features are there
+    local motion, alone and joined with the best of these, x two heads
     a small network from scratch                 a short supervised training on one fold
 
-Test videos take no part. Of two candidates on features the simpler one is taken unless the other
-one is better by more than chance. A network from scratch is taken where its short training, which
+Test videos take no part. Of two heads, and of two pretrained networks, the simpler one is taken
+unless the other one is better by more than chance. Local motion, alone or joined, is taken where
+its estimate is the better one: it costs no more, and with a hundred labels chance hides differences
+that matter (docs/choosing.md). A network from scratch is taken where its short training, which
 has seen no unlabelled video, is ahead on the same videos: it has more to gain from the steps and
 the unlabelled videos that it gets then.
 """
@@ -24,6 +27,8 @@ from semivideo.run.choice.pretrained import (
     OnFeatures,
     encoders_here,
     features_of,
+    joined_of,
+    learned_here,
     note_on_missing,
 )
 from semivideo.run.choice.scratch import ENOUGH, NAME, Scratch, final_settings
@@ -131,19 +136,50 @@ class _Contest:
         """The best candidate on features, and why."""
         best, why = None, ""
         for entrant in self._entrants():
-            self.on_features[entrant.encoder] = entrant
-            for candidate in entrant.candidates():
-                self._add(candidate)
-                if best is None:
-                    best, why = candidate, self._first(candidate)
-                    continue
-                lead = Lead.of(candidate, best)
-                if lead.is_clear:
-                    why = f"{_points(lead)} ahead of {best.name}, more than chance"
-                    best = candidate
+            best, why = self._with_clearly_better(entrant, best, why)
+        for entrant in self._with_motion(best):
+            theirs, how = self._with_clearly_better(entrant, None, "")
+            assert theirs is not None  # a probe is always tried
+            if best is None:
+                best, why = theirs, how
+                continue
+            lead = Lead.of(theirs, best)
+            if lead.won > lead.lost:
+                chance = "more than chance" if lead.is_clear else "at about the same cost"
+                best, why = theirs, f"{_points(lead)} ahead of {best.name}, {chance}"
         if best is not None and len(self.candidates) > 1 and best is self.candidates[0]:
-            why = f"{why}; no other way to learn from features is ahead by more than chance"
+            why = f"{why}; no other way to learn from features is far enough ahead"
         return best, why
+
+    def _with_clearly_better(
+        self, entrant: OnFeatures, best: Candidate | None, why: str
+    ) -> tuple[Candidate | None, str]:
+        """The best one, and why, now that the heads of an encoder were tried as well."""
+        self.on_features[entrant.encoder] = entrant
+        for candidate in entrant.candidates():
+            self._add(candidate)
+            if best is None:
+                best, why = candidate, self._first(candidate)
+                continue
+            lead = Lead.of(candidate, best)
+            if lead.is_clear:
+                why = f"{_points(lead)} ahead of {best.name}, more than chance"
+                best = candidate
+        return best, why
+
+    def _with_motion(self, best: Candidate | None) -> Iterator[OnFeatures]:
+        """Encoders that the videos make, alone and joined with the best one until now."""
+        if self.stage.manifest.features is not None:
+            return
+        beside = None if best is None else self.on_features[str(best.encoder)]
+        for name in learned_here():
+            found = features_of(self.stage, name, beside=beside)
+            if isinstance(found, Candidate):
+                self._add(found)
+                continue
+            yield found
+            if beside is not None:
+                yield joined_of(beside, found)
 
     def _first(self, candidate: Candidate) -> str:
         """Why the first candidate is taken if nothing else is."""

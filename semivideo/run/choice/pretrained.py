@@ -20,14 +20,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from semivideo.base.jobs import ALONE
 from semivideo.base.progress import duration, prefixed
 from semivideo.base.randomness import keys
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.encoders import ENCODERS, Encoder, all_encoders, load_encoder
+from semivideo.encoders.local_motion import Codebook, LocalMotion
 from semivideo.engine.runtime import Runtime
 from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.features.extract import Wanted, extract
 from semivideo.features.feature_cache import FeatureCache
+from semivideo.features.several.codebook_pass import learned_motion
+from semivideo.features.several.joining import JOINT, joined, take
 from semivideo.run.choice.budget import enough
 from semivideo.run.choice.candidate import Candidate
 from semivideo.run.choice.cross_validation import scored_fold
@@ -40,6 +44,8 @@ from semivideo.settings import Settings
 _LOG = logging.getLogger("semivideo")
 HEADS = ("probe", "wccn", "propagate", "fixmatch")
 """Ways to learn from features, the simplest first; the last one needs strong views."""
+FEW_HEADS = ("probe", "wccn")
+"""Those that are tried on local motion, alone and joined with other features."""
 _SHARE = 0.4
 """Of the time left that computing features may take."""
 _TRIED = 4  # videos
@@ -51,8 +57,14 @@ _SIDES = (("left", "right"), ("clockwise", "counterclockwise"))
 
 def encoders_here() -> list[str]:
     """Names of the encoders whose weights are here, those of least work first."""
-    here = {name: entry for name, entry in all_encoders().items() if entry.is_here}
+    entries = all_encoders().items()
+    here = {name: entry for name, entry in entries if entry.is_here and not entry.is_learned}
     return sorted(here, key=lambda name: here[name].gmac or math.inf)
+
+
+def learned_here() -> list[str]:
+    """Names of the encoders that the user's own videos make."""
+    return [name for name, entry in all_encoders().items() if entry.is_learned]
 
 
 def mirrors(classes: list[str]) -> bool:
@@ -78,12 +90,14 @@ class OnFeatures:
         manifest: All videos, with the features of those that have them.
         encoder: Its name.
         seconds: What computing its features took.
+        tried: Heads that may be tried on them.
     """
 
     stage: Stage
     manifest: Manifest
     encoder: str
     seconds: float = 0.0
+    tried: tuple[str, ...] = HEADS
 
     @cached_property
     def cache(self) -> FeatureCache:
@@ -103,7 +117,7 @@ class OnFeatures:
         """Those that can be trained with these views and videos."""
         form = self.cache.form
         has_strong = form.num_views > (_WEAK if form.flip else 1)
-        for head in HEADS:
+        for head in self.tried:
             needs_strong = head == "fixmatch"
             if head == "probe" or (self.stage.split.unlabeled and has_strong >= needs_strong):
                 yield head
@@ -135,19 +149,24 @@ class OnFeatures:
         return replace(found, fold_steps=0 if head in CLASSIFIERS else job.num_steps)
 
 
-def features_of(stage: Stage, name: str) -> OnFeatures | Candidate:
+def features_of(
+    stage: Stage, name: str, *, beside: OnFeatures | None = None
+) -> OnFeatures | Candidate:
     """Compute an encoder's features of the training videos.
 
     Args:
         stage: Says which videos, and how much time there is.
         name: Of the encoder.
+        beside: Features of another one that these may be joined with: they are of the same videos.
 
     Returns:
         Its candidates or, where there is no time for it, one that says so.
     """
     device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
-    encoder = load_encoder(name).to(device)
-    plan = stage.kept(f"plan-{name}", lambda: _plan(stage, encoder))
+    is_learned = name in learned_here()
+    encoder: Encoder = LocalMotion(Codebook.blank()) if is_learned else load_encoder(name)
+    encoder = encoder.to(device)
+    plan = stage.kept(f"plan-{name}", lambda: _plan(stage, encoder, beside))
     if not plan["videos"]:
         remark = f"left out: features take {duration(plan['seconds'])}; {plan['hint']}"
         return Candidate(name, encoder.origin.league, recipe="features-probe", remark=remark)
@@ -158,18 +177,40 @@ def features_of(stage: Stage, name: str) -> OnFeatures | Candidate:
         named = stage.wanted.settings
         is_off = isinstance(named, dict) and named.get("views.flip") is False
         flip = mirrors(manifest.classes) and not is_off
+        told = prefixed(stage.progress, name)
+        videos, chosen = _part(manifest, rows), encoder
+        if is_learned:
+            chosen = learned_motion(videos, folder, part=ALONE, progress=told)
         extract(
-            _part(manifest, rows),
+            videos,
             folder,
-            encoder=encoder,
+            encoder=chosen,
             wanted=Wanted(num_views=plan["views"], flip=flip),
-            progress=prefixed(stage.progress, name),
+            progress=told,
         )
         return {}
 
     computed = stage.kept(f"features-{name}", compute)
     made = Manifest(manifest.table, root=manifest.root, cache=manifest.cache, features=str(folder))
-    return OnFeatures(stage, made, name, plan["spent"] + computed["spent"])
+    tried = FEW_HEADS if is_learned else HEADS
+    return OnFeatures(stage, made, name, plan["spent"] + computed["spent"], tried)
+
+
+def joined_of(one: OnFeatures, other: OnFeatures) -> OnFeatures:
+    """Join features of two encoders that are there; nothing is computed.
+
+    Args:
+        one: Of an encoder.
+        other: Of another one, of the same videos.
+    """
+    stage, names = one.stage, [one.encoder, other.encoder]
+    folder = stage.run.features / JOINT.join(names)
+    videos = one.cache.manifest
+    take([one.cache.folder, other.cache.folder], folder, names)
+    joined(Manifest(videos.table, root=videos.root), folder, names)
+    manifest = stage.manifest
+    made = Manifest(manifest.table, root=manifest.root, cache=manifest.cache, features=str(folder))
+    return OnFeatures(stage, made, JOINT.join(names), tried=FEW_HEADS)
 
 
 def _part(manifest: Manifest, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Manifest:
@@ -177,11 +218,18 @@ def _part(manifest: Manifest, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Mani
     return Manifest(manifest.table.take(rows), root=manifest.root, cache=manifest.cache)
 
 
-def _plan(stage: Stage, encoder: Encoder) -> dict[str, Any]:
+def _plan(stage: Stage, encoder: Encoder, beside: OnFeatures | None) -> dict[str, Any]:
     """Try a few videos, and say which videos get how many views."""
     split = stage.split
     rate = _seconds_of_video(stage, encoder)
     affordable = int(_SHARE * stage.clock.left / rate)
+    if beside is not None:
+        videos = list(beside.cache.manifest.ids)
+        seconds = rate * len(videos)
+        if affordable < len(videos):
+            hint = f"a budget of {enough(seconds / _SHARE + stage.clock.spent)} has time for them"
+            return {"videos": [], "views": 0, "seconds": seconds, "hint": hint}
+        return {"videos": videos, "views": beside.cache.form.num_views, "seconds": seconds}
     everyone = [*split.labeled, *split.unlabeled]
     least = min(len(split.labeled), 3 * len(stage.manifest.classes))
     seconds = rate * len(split.labeled)

@@ -9,8 +9,11 @@ import torch
 
 import semivideo
 from semivideo.base.errors import ConfigError, DataError, Stopped
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.encoders.encoder import Encoder, Origin, Preprocessing
+from semivideo.encoders.local_motion import codebook
 from semivideo.evaluation import Evaluation
+from semivideo.features.feature_cache import FeatureCache
 from semivideo.run.choice import contest, pretrained, scratch
 from semivideo.run.choice.budget import Clock, enough, seconds_of
 from semivideo.run.choice.candidate import Candidate, Choice, Lead
@@ -49,8 +52,9 @@ def half(manifest):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Short trainings on a machine without pretrained weights."""
+    """Short trainings on a machine without pretrained weights, and without local motion."""
     monkeypatch.setattr(contest, "encoders_here", list)
+    monkeypatch.setattr(contest, "learned_here", list)
     monkeypatch.setattr(scratch, "_STEPS", 4)
     monkeypatch.setattr(scratch, "_LEAST_STEPS", 1)
 
@@ -60,6 +64,13 @@ def grey(monkeypatch, quick):
     """The same with one encoder."""
     monkeypatch.setattr(contest, "encoders_here", lambda: ["grey"])
     monkeypatch.setattr(pretrained, "load_encoder", lambda name: Grey())
+
+
+@pytest.fixture
+def motion(monkeypatch, grey):
+    """The same with local motion, learned from few descriptors."""
+    monkeypatch.setattr(contest, "learned_here", pretrained.learned_here)
+    monkeypatch.setattr(codebook, "_LEARNED_FROM", 500)
 
 
 def train(manifest, split, out, **options):
@@ -95,6 +106,84 @@ def test_train__compares_features_and_networks_from_scratch(manifest, half, grey
     assert run.choice.winner.top1 >= run.choice.candidates[-1].top1 - 0.5
     leagues = {each.name: each.league for each in run.choice.candidates}
     assert (leagues["grey + probe"], leagues[scratch.NAME]) == ("image weights", "scratch")
+
+
+def test_train__compares_local_motion_alone_and_joined(manifest, half, motion, tmp_path):
+    run = train(manifest, half, tmp_path / "run", steps=3)
+    leagues = {each.name: each.league for each in run.choice.candidates}
+    tried = list(leagues)[len(pretrained.HEADS) : -1]
+    assert tried == [
+        f"{name} + {head}"
+        for name in ("local_motion", "grey+local_motion")
+        for head in pretrained.FEW_HEADS
+    ]
+    assert [leagues[name] for name in tried] == ["scratch"] * 2 + ["image weights"] * 2
+    both = FeatureCache.open(run.folder.features / "grey+local_motion")
+    assert [part.form.encoder for part in both.parts] == ["grey", "local_motion"]
+    assert both.form.num_videos == len(half.labeled) + len(half.unlabeled)
+
+
+def of_encoder(name, right, *, encoder):
+    ids = tuple(f"v{n}" for n in range(len(right)))
+    return Candidate(
+        name, "scratch", "features-probe", encoder, ids=ids, right=tuple(right), groups=ids
+    )
+
+
+class Entrant:
+    """Features whose candidates are known beforehand."""
+
+    def __init__(self, encoder, **right_of):
+        self.encoder, self.right_of = encoder, right_of
+
+    def candidates(self):
+        for head, right in self.right_of.items():
+            yield of_encoder(f"{self.encoder} + {head}", right, encoder=self.encoder)
+
+
+@pytest.mark.parametrize(
+    ("wccn", "joined", "chosen"),
+    [
+        (50, 48, "a + probe"),  # two more by another head may be chance
+        (50, 49, "b + probe"),  # one more by motion, which costs no more, is taken
+        (80, 49, "a + wccn"),
+        (80, 81, "b + probe"),
+    ],
+)
+def test_choice__a_head_has_to_be_clearly_better_and_motion_better(
+    manifest, half, quick, tmp_path, monkeypatch, wccn, joined, chosen
+):
+    def right(number):
+        return [n < number for n in range(100)]
+
+    (tmp_path / "run").mkdir()
+    made = contest._Contest(stage_of(manifest, half, tmp_path / "run", budget=100.0))
+    first = Entrant("a", probe=right(48), wccn=right(wccn))
+    second = Entrant("b", probe=right(joined))
+    monkeypatch.setattr(made, "_entrants", lambda: [first])
+    monkeypatch.setattr(made, "_with_motion", lambda best: [second])
+    best, why = made._best_on_features()
+    assert best.name == chosen
+    if chosen == "b + probe":
+        assert "1.0 points on 100 left-out videos ahead of a + " in why
+        assert why.endswith("at about the same cost")
+
+
+def test_plan__features_to_be_joined_are_of_the_same_videos(
+    manifest, half, grey, tmp_path, monkeypatch
+):
+    (tmp_path / "run").mkdir()
+    stage = stage_of(manifest, half, tmp_path / "run", budget=100.0)
+    monkeypatch.setattr(pretrained, "_seconds_of_video", lambda *_: 1.0)
+    from semivideo.features.extract import Wanted, extract
+
+    some = Manifest(manifest.table.slice(2, 5), root=manifest.root)
+    cache = extract(some, tmp_path / "f", encoder=Grey(), wanted=Wanted(2, 3))
+    beside = pretrained.OnFeatures(stage, cache.manifest, "grey")
+    plan = pretrained._plan(stage, Grey(), beside)
+    assert (plan["videos"], plan["views"]) == (list(some.ids), 2)
+    monkeypatch.setattr(pretrained, "_seconds_of_video", lambda *_: 50.0)
+    assert pretrained._plan(stage, Grey(), beside)["videos"] == []
 
 
 def test_choice__on_features_trains_on_all_labels_and_keeps_them(
@@ -151,7 +240,7 @@ def test_plan__takes_what_there_is_time_for(manifest, half, grey, tmp_path, monk
 
     def planned(rate):
         monkeypatch.setattr(pretrained, "_seconds_of_video", lambda *_: rate)
-        plan = pretrained._plan(stage, Grey())
+        plan = pretrained._plan(stage, Grey(), None)
         return len(plan["videos"]), plan["views"]
 
     assert planned(1.0) == (12, 6)
