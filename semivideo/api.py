@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from semivideo.base.progress import Progress
+from semivideo.export.exporting import export
 from semivideo.report.page import report
 from semivideo.review.serving import review
 from semivideo.run.featuring import extract_features
@@ -27,6 +28,7 @@ __all__ = [
     "convert_labels",
     "doubts",
     "evaluate",
+    "export",
     "extract_features",
     "find_events",
     "load",

@@ -18,7 +18,7 @@ LAYERS = (
     {"engine", "evaluation"},
     {"analysis", "recipes"},
     {"run"},
-    {"profile", "report", "review"},
+    {"export", "profile", "report", "review"},
     {"api"},
     {"__init__"},
     {"cli"},

@@ -11,6 +11,7 @@ import io
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -42,6 +43,8 @@ _STEPS = {
     errno.EISDIR: "name a file",
     errno.ENXIO: "name a file",
     errno.EFBIG: "name another file",
+    errno.ENOTEMPTY: "name one that is not there yet",
+    errno.EEXIST: "name one that is not there yet",
 }
 """Cause to the step that helps; what is not here may be anything."""
 _TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
@@ -150,6 +153,28 @@ def replacing(target: Path) -> Iterator[Path]:
 def _temporary_for(target: Path) -> Path:
     """A name beside a file that no other process takes, and that ``sweep`` knows."""
     return target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder to write into; it takes the name ``target`` when all went well.
+
+    Args:
+        target: A folder that must not be there yet; the folder around it is made if missing.
+
+    Raises:
+        WriteError: The disk is full, the place cannot be written to, or ``target`` has come to be;
+            nothing is left behind.
+    """
+    temporary = _temporary_for(target)
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        os.rename(temporary, target)
+    except OSError as error:
+        raise not_written(target, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_bytes(target: Path, content: bytes) -> None:

@@ -56,8 +56,9 @@ class EfficientNetEncoder(Encoder):
         N, _, T = clip_NCTHW.shape[:3]
         frames = clip_NCTHW.transpose(1, 2).flatten(0, 1)
         frames = frames.contiguous(memory_format=torch.channels_last)
-        at_once = _FRAMES_AT_ONCE if frames.device.type == "cpu" else len(frames)
-        parts = torch.split(frames, max(1, at_once))
+        is_in_parts = frames.device.type == "cpu" and not torch.compiler.is_exporting()
+        # A graph has as many parts whatever it is fed: one.
+        parts = torch.split(frames, _FRAMES_AT_ONCE) if is_in_parts else [frames]
         found = torch.cat([self.network.frame_features(part[:, :, None]) for part in parts])
         return found.view(N, T, self.dim)
 

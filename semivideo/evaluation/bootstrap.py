@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from semivideo.base.errors import ConfigError
 from semivideo.evaluation.metrics import Evaluation
+from semivideo.evaluation.proportion import wilson
 
 Groups = Mapping[str, str | None]
 """Name of a video to its group; a video of None, or of no entry, is a group of its own."""
@@ -101,6 +102,26 @@ def accuracy_interval(
     ids = _common_ids(runs)
     right_DV = np.stack([_is_right(run, ids) for run in runs])
     return mean_interval(right_DV, group_V=group_numbers(ids, groups), num_samples=num_samples)
+
+
+def tested_accuracy(test: Evaluation, *, groups: Groups) -> tuple[Interval, int | None]:
+    """Return the accuracy of one run with an interval that is never without width.
+
+    A few groups that happen to be alike would give none, so it holds Wilson's interval too.
+
+    Args:
+        test: Of at least one video.
+        groups: Videos to draw together, where more than one group is known.
+
+    Returns:
+        The interval, and how many groups it is over; None where it is over videos.
+    """
+    num_groups = len({groups.get(id) for id in test.ids})
+    is_grouped = any(groups.get(id) for id in test.ids) and num_groups > 1
+    drawn = accuracy_interval([test], groups=groups if is_grouped else None)
+    low, high = wilson(test.top1, test.num_videos)
+    found = Interval(drawn.value, min(low, drawn.low), max(high, drawn.high))
+    return found, num_groups if is_grouped else None
 
 
 def paired_difference(

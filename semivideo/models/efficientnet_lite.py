@@ -267,7 +267,8 @@ class Inverted(nn.Module):
         y: Tensor = self.branch(moved)
         if not self.is_residual:
             return y
-        factors = self.drop_path.factors(y, num_clips=len(y) // num_frames)
+        # Not len(y): an exported graph takes any number of clips.
+        factors = self.drop_path.factors(y, num_clips=y.shape[0] // num_frames)
         return x + y if factors is None else x + factors * y
 
 

@@ -16,7 +16,7 @@ from semivideo.analysis.pseudo_labels import UNKNOWN, pseudo_label_quality
 from semivideo.base.errors import SemiVideoError
 from semivideo.base.progress import Progress, duration
 from semivideo.evaluation import Evaluation
-from semivideo.evaluation.bootstrap import Groups, Interval, accuracy_interval
+from semivideo.evaluation.bootstrap import Groups, Interval, tested_accuracy
 from semivideo.evaluation.proportion import wilson
 from semivideo.report.charts import (
     Band,
@@ -186,13 +186,8 @@ def _tell_test(found: Findings) -> None:
     manifest = found.trained.manifest
     rows = manifest.rows_of(test.ids).tolist()
     groups: Groups = {id: manifest.groups[row] for id, row in zip(test.ids, rows, strict=True)}
-    num_groups = len(set(groups.values()))
-    is_grouped = any(groups.values()) and num_groups > 1
-    drawn = accuracy_interval([test], groups=groups if is_grouped else None)
-    # A few groups that happen to be alike would give an interval without width.
-    low, high = wilson(test.top1, test.num_videos)
-    found.accuracy = Interval(drawn.value, min(low, drawn.low), max(high, drawn.high))
-    found.over = f"{num_groups} groups of test videos" if is_grouped else "test videos"
+    found.accuracy, num_groups = tested_accuracy(test, groups=groups)
+    found.over = "test videos" if num_groups is None else f"{num_groups} groups of test videos"
     found.charts["confusion"] = confusion_chart(test.confusion, test.classes)
     sure, right = test.scores.max(axis=1), test.scores.argmax(axis=1) == test.labels
     bins = calibration(sure, right)

@@ -42,7 +42,7 @@ def load(
         CheckpointError: There is no usable network.
     """
     with allowing(allow):
-        return Recognizer.load(_model_of(Path(folder)), decoder=decoder)
+        return Recognizer.load(model_folder(Path(folder)), decoder=decoder)
 
 
 def card_of(folder: str | Path) -> ModelCard:
@@ -54,7 +54,7 @@ def card_of(folder: str | Path) -> ModelCard:
     Raises:
         CheckpointError: There is no usable network.
     """
-    return read_card(_model_of(Path(folder)) / CARD)
+    return read_card(model_folder(Path(folder)) / CARD)
 
 
 def predict(
@@ -156,7 +156,7 @@ def predictions(
         missing = files if table is None else table.missing
         if ray:
             made = cluster.predictions(
-                *(_model_of(path), missing),
+                *(model_folder(path), missing),
                 top=top,
                 protocol=protocol,
                 decoder=decoder,
@@ -172,8 +172,15 @@ def predictions(
             yield found
 
 
-def _model_of(path: Path) -> Path:
-    """Folder of the network of a run that has finished, or the folder of a network as it is."""
+def model_folder(path: Path) -> Path:
+    """Return the folder of the network of a run that has finished.
+
+    Args:
+        path: The run folder, or the folder of a network, which is returned as it is.
+
+    Raises:
+        CheckpointError: It is neither, or the run has not finished.
+    """
     folder = RunFolder(path)
     if what_is(path) == "model":
         return path

@@ -41,6 +41,7 @@ FLAGS = {
     "methods": "name",
     "report": "runs --out",
     "review": "run --port --count --open",
+    "export": "run --out --format --half --int8 --videos --count --allow-code",
     "compare": "runs --markdown --csv --records --allow-code",
     "sweep": "grid manifest --split --out --steps",
     "figure": "name runs --out --set --allow-code",
