@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from semivideo.base.progress import Progress
 from semivideo.export.exporting import export
+from semivideo.export.hub_transfer import pull, push
 from semivideo.report.page import report
 from semivideo.review.serving import review
 from semivideo.run.featuring import extract_features
@@ -36,6 +37,8 @@ __all__ = [
     "predict",
     "predictions",
     "prepare",
+    "pull",
+    "push",
     "report",
     "review",
     "scan",

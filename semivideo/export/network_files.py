@@ -29,7 +29,7 @@ class Format:
         file: What holds the weights.
         write: Recogniser, folder of the trained network, new folder, precision: writes the files.
         open: Folder to a function of clips.
-        has_program: Whether the file runs without this package, and so has the code for that beside it.
+        has_program: Whether the file runs without this package, by code that lies beside it.
         precisions: What weights can be kept as.
         require: Refuses where a package is missing.
     """

@@ -42,6 +42,8 @@ FLAGS = {
     "report": "runs --out",
     "review": "run --port --count --open",
     "export": "run --out --format --half --int8 --videos --count --allow-code",
+    "push": "run repo --public --videos --allow-code",
+    "pull": "repo --out --revision --allow-code",
     "compare": "runs --markdown --csv --records --allow-code",
     "sweep": "grid manifest --split --out --steps",
     "figure": "name runs --out --set --allow-code",
