@@ -92,6 +92,18 @@ def not_a_run(path: Path) -> str:
     return f"{path} is {NAMES[kind]} and no run folder; give the folder named by --out in training"
 
 
+def made_again(path: Path, otherwise: str) -> str:
+    """Say how a broken file comes back: with its run if it is one of a run, else as given.
+
+    Args:
+        path: The file.
+        otherwise: The step that helps elsewhere.
+    """
+    if (path.parent / _SETTINGS).is_file():
+        return f"it belongs to the run {path.parent}: restore it from a copy of that run"
+    return otherwise
+
+
 def require_list(path: Path, *, video_endings: Iterable[str]) -> None:
     """Refuse a path that cannot be a list of videos by what it is, instead of by its bytes.
 

@@ -154,7 +154,10 @@ def _grid(
             "length; give the usual length of an action in seconds as the window"
         )
     if not 0 < window_seconds < math.inf:
-        raise ConfigError(f"the window must be above 0 seconds, got {window_seconds:g}")
+        raise ConfigError(
+            f"the window must be above 0 seconds, got {window_seconds:g}; leave it out for the "
+            "usual length"
+        )
     step = window_seconds / spec.num_frames
     num = max(1, math.ceil(duration / step - 1e-6))
     starts = step * np.arange(num)

@@ -10,7 +10,6 @@ from pathlib import Path
 import yaml
 
 from semivideo.analysis.groups import Trained
-from semivideo.base.errors import SemiVideoError
 from semivideo.base.places import what_is
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
@@ -123,10 +122,7 @@ def _accuracy(trained: Trained | None) -> str:
     title = "## Accuracy\n"
     if trained is None or not trained.run.evaluation_file.is_file():
         return f"{title}Not tested: nothing is known of its accuracy.\n"
-    try:
-        test = Evaluation.read(trained.run.evaluation_file)
-    except SemiVideoError as error:
-        return f"{title}Not known ({error}).\n"
+    test = Evaluation.read(trained.run.evaluation_file)
     if test.present is not None:
         figure = f"mean average precision {100 * test.mean_average_precision:.1f} %"
         return f"{title}{figure} on {test.num_videos} test videos, {test.protocol} views.\n"

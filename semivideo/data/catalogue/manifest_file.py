@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from semivideo.base.checked import UnreadError, parsed, shown
 from semivideo.base.errors import DataError
 from semivideo.base.files import replacing, require_regular
+from semivideo.base.places import made_again
 from semivideo.data.catalogue import frame_columns
 from semivideo.data.video.budgets import budget
 
@@ -172,9 +173,8 @@ def read_table(path: Path) -> tuple[pa.Table, Places]:
     Raises:
         DataError: It is not a manifest, or one of another version.
     """
-    again = (
-        f"delete it and make it again with: semivideo scan VIDEOS --out {shlex.quote(str(path))}"
-    )
+    scan = f"semivideo scan VIDEOS --out {shlex.quote(str(path))}"
+    again = made_again(path, f"delete it and make it again with: {scan}")
     try:
         require_regular(path)
         with pq.ParquetFile(path) as file:

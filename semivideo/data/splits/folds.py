@@ -45,7 +45,9 @@ def label_folds(manifest: Manifest, split: Split, *, num_folds: int = 3) -> list
     scarce, number = min(counts.items(), key=lambda pair: (pair[1], pair[0]))
     if number < LEAST_LABELS:
         has = "1 label" if number == 1 else f"{number} labels"
-        raise SplitError(f"class {scarce!r} has {has}, and {LEAST_LABELS} of each class are needed")
+        raise SplitError(
+            f"class {scarce!r} has {has}, and {LEAST_LABELS} of each class are needed; label more"
+        )
     group_of = _groups(manifest, (*split.labeled, *split.unlabeled))
     members: dict[str, list[str]] = defaultdict(list)
     for id in split.labeled:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from semivideo.base.checked import UnreadError, read_json, shown
 from semivideo.base.errors import SplitError
 from semivideo.base.files import replacing
-from semivideo.base.places import NAMES, what_is
+from semivideo.base.places import NAMES, made_again, what_is
 from semivideo.data.catalogue.manifest import Manifest
 
 FORMAT = 1
@@ -135,21 +135,22 @@ class Split:
         Raises:
             SplitError: It is not a split, or it was edited by hand.
         """
+        again = made_again(path, _AGAIN)
         _require_keys(content, path)
         roles = {role: content[role] for role in _LISTS}
         for role, ids in roles.items():
             if not (isinstance(ids, list) and set(map(type, ids)) <= {str}):
-                raise SplitError(f"{role} in {path} is not a list of video ids; {_AGAIN}")
+                raise SplitError(f"{role} in {path} is not a list of video ids; {again}")
         seed, shares = content["seed"], content["shares_groups"]
         if type(seed) is int and not 0 <= seed < 2**63:
             raise SplitError(
-                f"seed in {path} is {shown(seed)}, and 0 to 2^63 - 1 is allowed; {_AGAIN}"
+                f"seed in {path} is {shown(seed)}, and 0 to 2^63 - 1 is allowed; {again}"
             )
         if type(seed) is not int:
-            raise SplitError(f"seed in {path} is {shown(seed)}, not a whole number; {_AGAIN}")
+            raise SplitError(f"seed in {path} is {shown(seed)}, not a whole number; {again}")
         for key, kind in (("name", str), ("shares_groups", bool), ("hash", str)):
             if type(content[key]) is not kind:
-                raise SplitError(f"{key} in {path} is {shown(content[key])}; {_AGAIN}")
+                raise SplitError(f"{key} in {path} is {shown(content[key])}; {again}")
         split = cls(
             name=content["name"],
             seed=seed,
@@ -159,7 +160,7 @@ class Split:
         if split.hash != content["hash"]:
             raise SplitError(
                 f"{path} was edited: its videos have the hash {split.short_hash}, the file says "
-                f"{str(content['hash'])[:12]}; {_AGAIN}"
+                f"{str(content['hash'])[:12]}; {again}"
             )
         return split
 
@@ -249,12 +250,14 @@ def _content(path: Path) -> Any:
             f"{shlex.quote(str(path))}"
         ) from None
     except UnreadError as error:
-        raise SplitError(f"{path} is not a split, for {error}; {_AGAIN}") from None
+        again = made_again(path, _AGAIN)
+        raise SplitError(f"{path} is not a split, for {error}; {again}") from None
 
 
 def _require_keys(content: Any, path: Path) -> None:
     """Check that a file holds a JSON object of a split, with all its keys."""
+    again = made_again(path, _AGAIN)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise SplitError(f"{path} is not a split of this version of semivideo; {_AGAIN}")
+        raise SplitError(f"{path} is not a split of this version of semivideo; {again}")
     if missing := [name for name in _KEYS if name not in content]:
-        raise SplitError(f"{path} lacks {', '.join(missing)}; {_AGAIN}")
+        raise SplitError(f"{path} lacks {', '.join(missing)}; {again}")

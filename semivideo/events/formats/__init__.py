@@ -265,6 +265,13 @@ def write_labels(rows: Sequence[LabelRow], name: str, how: Writing | None = None
         rows = [row for row in rows if row.label is not None]
     if not rows:
         raise DataError("there is no label to write")
+    for row in rows:
+        start, end = row.start_seconds or 0.0, row.end_seconds
+        if end is not None and end < start:
+            raise DataError(
+                f"the label {row.label!r} of {row.video} starts at {start:g} s and ends at {end:g} "
+                "s, and the end must come later; correct it, no program reads such a label"
+            )
     if not format.is_of_one_video:
         return {"": format.write(rows, how)}
     by_video: dict[str, list[LabelRow]] = {}

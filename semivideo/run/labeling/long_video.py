@@ -288,7 +288,8 @@ def compared(found: Sequence[FoundEvents], file: Path, how: Reading | None = Non
     rows = [row for row in read_labels(file, reading) if row.label is not None]
     paths = [each.path.name for each in found]
     truth: dict[str, list[Event]] = {path: [] for path in paths}
-    others = set()
+    others: set[str] = set()
+    late: dict[str, float] = {}
     for row, path in zip(rows, match([_by_name(row) for row in rows], paths), strict=True):
         if path is None:
             others.add(row.video)
@@ -297,6 +298,16 @@ def compared(found: Sequence[FoundEvents], file: Path, how: Reading | None = Non
         end = duration if row.end_seconds is None else min(row.end_seconds, duration)
         if (row.start_seconds or 0.0) < end:
             truth[path].append(Event(row.label or "", row.start_seconds or 0.0, end, 1.0))
+        else:
+            late[path] = row.start_seconds or 0.0
+    if not any(truth.values()) and late:
+        path, start = min(late.items())
+        duration = found[paths.index(path)].video.duration_seconds
+        raise DataError(
+            f"every label of {file.name} lies outside its video: one of {path} starts at {start:g} "
+            f"s, and the video ends at {duration:.3f} s; write seconds from its start",
+            path=str(file),
+        )
     if not any(truth.values()):
         raise DataError(
             f"{file.name} has no event of {', '.join(paths[:3])}; it is about "

@@ -92,6 +92,9 @@ def test_split__files_that_are_none(tmp_path):
     (tmp_path / "cut.json").write_text('{"format": 1,')
     with pytest.raises(SplitError, match=r"cut.json is not a split, for it is not JSON \(Exp"):
         Split.read(tmp_path / "cut.json")
+    (tmp_path / "settings.yaml").touch()
+    with pytest.raises(SplitError, match=r"it belongs to the run .*: restore it from a copy of th"):
+        Split.read(tmp_path / "cut.json")
     (tmp_path / "list.json").write_text("[]")
     with pytest.raises(SplitError, match=r"list.json is not a split of this version"):
         Split.read(tmp_path / "list.json")

@@ -166,6 +166,12 @@ def test_compared__names_what_does_not_fit(found, tmp_path, caplog):
     truth.write_text("path,label,start,end\nother.mp4,dark,1,2\n")
     with pytest.raises(DataError, match=r"truth.csv has no event of film.mp4; it is about other"):
         compared([found], truth)
+    truth.write_text("path,label,start,end\nfilm.mp4,dark,5000,6000\n")
+    sentence = (
+        r"every label of truth.csv lies outside its video: one of film.mp4 starts at 5000 s, and"
+    )
+    with pytest.raises(DataError, match=sentence):
+        compared([found], truth)
 
 
 @pytest.mark.parametrize(
