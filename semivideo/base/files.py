@@ -44,7 +44,6 @@ _STEPS = {
     errno.ENXIO: "name a file",
     errno.EFBIG: "name another file",
     errno.ENOTEMPTY: "name one that is not there yet",
-    errno.EEXIST: "name one that is not there yet",
 }
 """Cause to the step that helps; what is not here may be anything."""
 _TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")

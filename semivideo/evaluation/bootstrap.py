@@ -104,7 +104,7 @@ def accuracy_interval(
     return mean_interval(right_DV, group_V=group_numbers(ids, groups), num_samples=num_samples)
 
 
-def tested_accuracy(test: Evaluation, *, groups: Groups) -> tuple[Interval, int | None]:
+def one_run_accuracy(test: Evaluation, *, groups: Groups) -> tuple[Interval, int | None]:
     """Return the accuracy of one run with an interval that is never without width.
 
     A few groups that happen to be alike would give none, so it holds Wilson's interval too.

@@ -14,7 +14,7 @@ from semivideo.base.places import what_is
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.evaluation import Evaluation
-from semivideo.evaluation.bootstrap import tested_accuracy
+from semivideo.evaluation.bootstrap import one_run_accuracy
 from semivideo.export.compression import Precision
 from semivideo.export.description import FILE, described
 from semivideo.export.parity import READER_TOLERANCE, Parity
@@ -129,7 +129,7 @@ def _accuracy(trained: Trained | None) -> str:
     manifest = trained.manifest
     rows = manifest.rows_of(test.ids).tolist()
     groups = {id: manifest.groups[row] for id, row in zip(test.ids, rows, strict=True)}
-    top1, num_groups = tested_accuracy(test, groups=groups)
+    top1, num_groups = one_run_accuracy(test, groups=groups)
     over = "videos" if num_groups is None else f"{num_groups} groups of videos"
     return (
         f"{title}Top-1 {100 * top1.value:.1f} % (95 % interval {100 * top1.low:.1f} to "

@@ -16,7 +16,7 @@ from semivideo.analysis.pseudo_labels import UNKNOWN, pseudo_label_quality
 from semivideo.base.errors import SemiVideoError
 from semivideo.base.progress import Progress, duration
 from semivideo.evaluation import Evaluation
-from semivideo.evaluation.bootstrap import Groups, Interval, tested_accuracy
+from semivideo.evaluation.bootstrap import Groups, Interval, one_run_accuracy
 from semivideo.evaluation.proportion import wilson
 from semivideo.report.charts import (
     Band,
@@ -186,7 +186,7 @@ def _tell_test(found: Findings) -> None:
     manifest = found.trained.manifest
     rows = manifest.rows_of(test.ids).tolist()
     groups: Groups = {id: manifest.groups[row] for id, row in zip(test.ids, rows, strict=True)}
-    found.accuracy, num_groups = tested_accuracy(test, groups=groups)
+    found.accuracy, num_groups = one_run_accuracy(test, groups=groups)
     found.over = "test videos" if num_groups is None else f"{num_groups} groups of test videos"
     found.charts["confusion"] = confusion_chart(test.confusion, test.classes)
     sure, right = test.scores.max(axis=1), test.scores.argmax(axis=1) == test.labels

@@ -3,7 +3,7 @@
 import pytest
 
 from semivideo.base.errors import WriteError
-from semivideo.base.files import replacing, write_bytes, write_first
+from semivideo.base.files import new_folder, replacing, write_bytes, write_first
 
 
 def test_replacing__failure_keeps_the_old_file(tmp_path):
@@ -35,3 +35,37 @@ def test_write_first__never_replaces(tmp_path):
     (tmp_path / "g").write_text("")
     with pytest.raises(WriteError, match=r"cannot write .*g/h"):
         write_first(tmp_path / "g" / "h", b"")
+
+
+def test_new_folder__appears_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "below" / "made"
+
+    def write(content, *, fails):
+        with new_folder(target) as folder:
+            (folder / "a").write_text(content)
+            assert not target.exists()
+            if fails:
+                raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write("half", fails=True)
+    assert list(target.parent.iterdir()) == []
+    write("whole", fails=False)
+    assert [each.name for each in target.parent.iterdir()] == ["made"]
+    assert (target / "a").read_text() == "whole"
+
+
+def test_new_folder__never_replaces_what_came_meanwhile(tmp_path):
+    target = tmp_path / "made"
+
+    def write():
+        with new_folder(target) as folder:
+            (folder / "a").touch()
+            target.mkdir()
+            (target / "theirs").touch()
+
+    sentence = r"cannot write .*made: .*; name one that is not there yet or choose another place"
+    with pytest.raises(WriteError, match=sentence):
+        write()
+    assert [each.name for each in target.iterdir()] == ["theirs"]
+    assert [each.name for each in tmp_path.iterdir()] == ["made"]

@@ -8,6 +8,7 @@ from semivideo.evaluation.bootstrap import (
     accuracy_interval,
     group_numbers,
     mean_interval,
+    one_run_accuracy,
     paired_difference,
 )
 from semivideo.evaluation.metrics import Evaluation
@@ -173,3 +174,11 @@ def test_group_numbers__count_from_0_and_leave_others_alone():
     assert group_numbers(ids, groups).tolist() == [0, 1, 2, 0, 3]
     assert group_numbers(ids, None).tolist() == [0, 1, 2, 3, 4]
     assert group_numbers(["a", "b"], {"a": "b"}).tolist() == [0, 1]  # a group named like a video
+
+
+def test_one_run_accuracy__is_never_without_width_and_says_over_how_many_groups():
+    test = evaluation([1, 1, 1, 1, 1, 1])
+    found, num_groups = one_run_accuracy(test, groups={f"v{i}": f"g{i % 2}" for i in range(6)})
+    assert (found.value, found.high, num_groups) == (1.0, 1.0, 2)
+    assert found.low < 0.7
+    assert one_run_accuracy(test, groups={})[1] is None
