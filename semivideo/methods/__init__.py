@@ -10,6 +10,7 @@ from semivideo.methods.mvpl import MvPL
 from semivideo.methods.pseudo_label import PseudoLabel
 from semivideo.methods.s4l import S4L
 from semivideo.methods.supervised import Supervised
+from semivideo.methods.svformer import SVFormer
 from semivideo.methods.tcl import TCL
 from semivideo.methods.ups import UPS
 from semivideo.methods.videossl import VideoSSL
@@ -27,6 +28,7 @@ METHODS: dict[str, type[Method]] = {
     "mvpl": MvPL,
     "cmpl": CMPL,
     "ltg": LTG,
+    "svformer": SVFormer,
 }
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "MvPL",
     "Passes",
     "PseudoLabel",
+    "SVFormer",
     "Supervised",
     "VideoSSL",
     "jointly",

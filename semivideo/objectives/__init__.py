@@ -1,7 +1,7 @@
 """One equation, one pure function."""
 
 from semivideo.objectives.alignment import Distance, aligned
-from semivideo.objectives.consistency import group_contrast, group_means
+from semivideo.objectives.consistency import group_contrast, group_means, weighted_squared_error
 from semivideo.objectives.contrastive import info_nce, nt_xent
 from semivideo.objectives.pseudo import (
     ConfidentLabels,
@@ -11,7 +11,7 @@ from semivideo.objectives.pseudo import (
     masked_cross_entropy,
     sharpened,
 )
-from semivideo.objectives.schedules import after_warmup, ramped
+from semivideo.objectives.schedules import after_warmup, ramped, sine_ramped
 from semivideo.objectives.thresholds import (
     confident_by_class,
     fairness,
@@ -28,6 +28,7 @@ from semivideo.objectives.uncertainty import (
     certain_labels,
     excluded_classes,
     negative_learning_loss,
+    regulated_weights,
 )
 
 __all__ = [
@@ -55,7 +56,10 @@ __all__ = [
     "nt_xent",
     "ramped",
     "reassigned",
+    "regulated_weights",
     "sharpened",
+    "sine_ramped",
     "truncated_gaussian",
     "uniformly_aligned",
+    "weighted_squared_error",
 ]

@@ -34,6 +34,17 @@ def group_contrast(a_NK: Tensor, b_NK: Tensor, *, temperature: float) -> Tensor:
     return nt_xent(a_KK[shared], b_KK[shared], temperature=temperature)
 
 
+def weighted_squared_error(a_NK: Tensor, b_NK: Tensor, weight_N: Tensor) -> Tensor:
+    """Return 1/N sum_i weight_i 1/K sum_k (a_ik - b_ik)^2, a scalar (SVFormer's L_mix).
+
+    Args:
+        a_NK: (N, K), probabilities.
+        b_NK: (N, K), what they are to be.
+        weight_N: (N,), >= 0.
+    """
+    return ((a_NK - b_NK).square().mean(dim=1) * weight_N).mean()
+
+
 def group_means(probabilities_NK: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean of the rows that name class k, for each k; no gradient through the naming.
 

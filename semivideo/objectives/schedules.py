@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def after_warmup(weight: float, progress: float, *, warmup: float) -> float:
     """Return 0 during the supervised warm-up, ``weight`` from its end on.
@@ -36,3 +38,19 @@ def ramped(weight: float, progress: float, *, ramp: float, start: float = 0.0) -
     if progress >= ramp:
         return weight
     return weight * (progress - start) / (ramp - start)
+
+
+def sine_ramped(weight: float, progress: float, *, start: float) -> float:
+    """Return 0 up to ``start``, then ``weight`` sin(pi/2 (progress - start) / (1 - start)) (SeFAR).
+
+    Args:
+        weight: Weight at the end of the training, >= 0.
+        progress: Share of the training done, in [0, 1).
+        start: Share of the training at which it begins to rise, in [0, 1].
+
+    >>> [round(sine_ramped(2.0, p, start=0.25), 3) for p in (0.1, 0.25, 0.5, 0.999)]
+    [0.0, 0.0, 1.0, 2.0]
+    """
+    if progress < start:
+        return 0.0
+    return weight * math.sin(math.pi / 2 * (progress - start) / (1 - start))

@@ -6,6 +6,7 @@ clip that differ by dropout.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -45,6 +46,21 @@ def certain_labels(
     confidence, label = probabilities_NK.detach().max(dim=1)
     deviation = deviations_NK.detach().gather(1, label[:, None]).squeeze(1)
     return CertainLabels(label, confidence, deviation, (confidence >= tau) & (deviation <= kappa))
+
+
+def regulated_weights(confidence_N: Tensor, deviation_N: Tensor) -> Tensor:
+    """Return 2 sigmoid(exp(c) - e) 2 (sigmoid(1 / (20 d)) - 1/2), float (N,) (SeFAR).
+
+    Args:
+        confidence_N: c (N,), the mean probability of the most probable class, in [0, 1].
+        deviation_N: d (N,), the standard deviation of that probability, >= 0.
+
+    Returns:
+        In [0, 1]; 1 where c is 1 and d is 0.
+    """
+    sure_N = 2 * torch.sigmoid(confidence_N.exp() - math.e)
+    steady_N = 2 * torch.sigmoid(1 / (20 * deviation_N)) - 1
+    return sure_N * steady_N
 
 
 def excluded_classes(

@@ -10,7 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from semivideo.recipes import cmpl_paper, cross_architecture, ltg_paper, on_features, small, tuned
+from semivideo.recipes import (
+    cmpl_paper,
+    cross_architecture,
+    later_papers,
+    ltg_paper,
+    on_features,
+    small,
+    tuned,
+)
 from semivideo.settings import Settings
 
 
@@ -56,11 +64,29 @@ def _published() -> dict[str, Recipe]:
     return found
 
 
+def _later() -> dict[str, Recipe]:
+    """What later papers printed, each number with its league."""
+    found = {}
+    for (size, share), top1 in later_papers.svformer_cells().items():
+        found[f"svformer-{share[0]}-{share[1]}-{size}"] = Recipe(
+            "svformer",
+            share,
+            f"{top1} (SVFormer-{size.upper()}, image weights)",
+            partial(later_papers.svformer, size=size),
+        )
+    for share, top1 in later_papers.SEFAR.items():
+        found[f"sefar-{share[0]}-{share[1]}-b"] = Recipe(
+            "svformer", share, f"{top1} (SeFAR-B, image weights)", later_papers.sefar
+        )
+    return found
+
+
 OWN_DATA = "small own data"
 _SMALL = {"data": OWN_DATA, "cost": "2 cores, minutes"}
 
 RECIPES: dict[str, Recipe] = {
     **_published(),
+    **_later(),
     **{
         f"small-{method}": Recipe(method, paper=purpose, settings=settings, **_SMALL)
         for method, purpose, settings in (
@@ -76,6 +102,7 @@ RECIPES: dict[str, Recipe] = {
             ("actorcutmix", "baseline", small.actorcutmix),
             ("cmpl", "starting point", small.cmpl),
             ("ltg", "starting point", small.ltg),
+            ("svformer", "baseline", small.svformer),
         )
     },
     **{
@@ -99,6 +126,7 @@ RECIPES: dict[str, Recipe] = {
             ("actorcutmix", "comparison", on_features.actorcutmix),
             ("videossl", "comparison", on_features.videossl),
             ("ltg", "comparison", on_features.ltg),
+            ("svformer", "comparison", on_features.svformer),
         )
     },
     **{
@@ -110,6 +138,7 @@ RECIPES: dict[str, Recipe] = {
             ("fixmatch", "starting point on an image network", tuned.fixmatch),
             ("cmpl", "an image network and one from scratch", tuned.cmpl),
             ("ltg", "an image network on frames and on motion", tuned.ltg),
+            ("svformer", "an image network, clips mixed in tubes", tuned.svformer),
         )
     },
     **{

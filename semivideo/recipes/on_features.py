@@ -104,6 +104,11 @@ def ltg() -> Settings:
     return _hidden(_confident("ltg"), learning_rate=0.5)
 
 
+def svformer() -> Settings:
+    """Return SVFormer; clips of one place are blended where pixels are mixed patch by patch."""
+    return _settings({**_confident("svformer"), "mixing": {"weight": 1.0}})
+
+
 def _hidden(method: dict[str, Any], *, learning_rate: float) -> Settings:
     """Return settings for a head with a hidden layer."""
     head = {"name": "mlp", "options": {"dim": 1, "hidden": 256, "dropout": 0.0}}

@@ -147,6 +147,15 @@ def ltg() -> Settings:
     return _settings(method, motion_contrast=8.0).updated({"engine.learning_rate": 0.1})
 
 
+def svformer() -> Settings:
+    """Return SVFormer with FixMatch's threshold and weight, and patches of 8 pixels.
+
+    Segments are not reversed: backwards, sitting down is standing up.
+    """
+    options = {"threshold": 0.8, "weight": 1.0, "supervised_warmup": 0.2}
+    return _settings({"name": "svformer", **options, "mixing": {"weight": 1.0, "grid": 6}})
+
+
 def _fixmatch(**options: Any) -> Settings:
     """Return FixMatch's settings with other options of the method."""
     common = {"threshold": 0.8, "weight": 1.0, "supervised_warmup": 0.2}

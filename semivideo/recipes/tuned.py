@@ -43,6 +43,11 @@ def ltg() -> Settings:
     return _settings(method, motion_contrast=8.0)
 
 
+def svformer() -> Settings:
+    """Return SVFormer, whose patches of 16 pixels are mixed."""
+    return _settings({**_confident("svformer"), "mixing": {"weight": 1.0, "grid": 8}})
+
+
 def _confident(name: str) -> dict[str, Any]:
     return {"name": name, "threshold": 0.8, "weight": 1.0, "supervised_warmup": 0.2}
 

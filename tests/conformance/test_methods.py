@@ -31,6 +31,7 @@ PSEUDO_LABELS_ONLY = {"ltg": {"alignment": {"weight": 0.0}, "contrast": {"weight
 WITHOUT_UNLABELED: dict[str, dict] = {
     "tcl": {"weight": 0.0, "group_weight": 0.0, "finetune": 0.0},
     "ltg": {"weight": 0.0, **PSEUDO_LABELS_ONLY["ltg"]},
+    "svformer": {"weight": 0.0, "mixing": {"weight": 0.0}},
 }
 # Factor of the deployed network's labelled loss, where it is not 1.
 LABELED_FACTOR = {"ltg": 0.5}

@@ -22,6 +22,7 @@ SEMI = [name for name, cls in METHODS.items() if cls.uses_unlabeled]
 WITHOUT_UNLABELED = {
     "tcl": {"method.weight": 0.0, "method.group_weight": 0.0, "method.finetune": 0.0},
     "ltg": {"method.alignment.weight": 0.0, "method.contrast.weight": 0.0},
+    "svformer": {"method.mixing.weight": 0.0},
     "videossl": {"method.distillation_weight": 0.0, "method.teacher": None},
 }
 

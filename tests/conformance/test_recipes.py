@@ -18,6 +18,8 @@ TRANSFORMER |= {"intermediate_size": 16, "image_size": 32, "patch_size": 16}
 def thin(settings):
     """The same settings at 32 pixels, every network with an eighth of its channels or fewer."""
     changes = {"views.crop_size": 32}
+    if settings.evaluation.crop_size is not None:
+        changes["evaluation.crop_size"] = 32
     for role in ("primary", "auxiliary", "temporal"):
         network = getattr(settings.networks, role)
         if network is None:

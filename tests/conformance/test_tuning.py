@@ -16,8 +16,8 @@ from semivideo.run import build
 from semivideo.runfolder import RunFolder
 from semivideo.settings import EngineSettings
 
-# Where clips of a batch meet, two halves are not the whole: contrasts, and partners of scenes.
-MEETS = {"ltg", "tcl"}
+# Where clips of a batch meet, two halves are not the whole: contrasts, partners of clips.
+MEETS = {"ltg", "tcl", "svformer"}
 ALL_OF_IT = {
     "optimizer": "adamw",
     "learning_rate": 1e-3,

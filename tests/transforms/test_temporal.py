@@ -10,7 +10,12 @@ import torch
 from semivideo.base.records import Clips
 from semivideo.settings import ViewSettings
 from semivideo.transforms import Views
-from semivideo.transforms.temporal import reordered, sample_frame_order
+from semivideo.transforms.temporal import (
+    reordered,
+    sample_frame_order,
+    sample_reversed_segments,
+    sample_warp,
+)
 
 N = 4000
 
@@ -98,3 +103,48 @@ def test_views__with_temporal_augment_replay_and_equal_their_clips(clips_of):
     torch.testing.assert_close(views.strong(one, "primary"), whole[5:6], rtol=0, atol=1e-5)
     drawn = views.sample("strong", clips, stream="primary")
     assert torch.equal(views.apply(clips.frames["primary"], drawn), whole)
+
+
+def test_warp__keeps_a_quarter_half_or_all_of_the_frames_in_their_order():
+    orders = sample_warp(np.arange(N) * 7919, stream="primary", num_frames=8)
+    assert (np.diff(orders, axis=1) >= 0).all()
+    num_kept = np.array([len(set(order)) for order in orders])
+    shares = {n: (num_kept == n).mean() for n in set(num_kept.tolist())}
+    assert shares.keys() == {2, 4, 8}
+    assert list(shares.values()) == pytest.approx([1 / 3] * 3, abs=0.03)
+    kept = [order for order in orders if len(set(order)) == 4]
+    assert np.mean([[f in order for f in range(8)] for order in kept], axis=0) == pytest.approx(
+        [0.5] * 8, abs=0.05
+    )
+
+
+def test_warp__shows_a_frame_at_its_own_place_and_its_neighbours():
+    for order in sample_warp(np.arange(200), stream="primary", num_frames=8):
+        kept = np.unique(order)
+        assert (order[kept] == kept).all()
+        for place, frame in enumerate(order):
+            neighbours = {*kept[kept <= place][-1:], *kept[kept >= place][:1]}
+            assert frame in neighbours
+
+
+def test_warp__divides_a_gap_anywhere_in_it():
+    orders = sample_warp(np.arange(N), stream="primary", num_frames=8)
+    gaps = [tuple(o[1:5]) for o in orders if {1, 5} <= set(o) and not {2, 3, 4} & set(o)]
+    ends = [gap.count(1) for gap in gaps]  # 1 is shown at places 1 .. end
+    assert np.bincount(ends, minlength=5)[1:] / len(ends) == pytest.approx([1 / 4] * 4, abs=0.12)
+
+
+@pytest.mark.parametrize("num_frames", [1, 2, 3])
+def test_reversed_segments__leave_short_clips_as_they_are(num_frames):
+    orders = sample_reversed_segments(np.arange(5), stream="primary", num_frames=num_frames)
+    assert (orders == np.arange(num_frames)).all()
+
+
+def test_reversed_segments__are_two_quarters_each_as_likely():
+    orders = sample_reversed_segments(np.arange(N), stream="primary", num_frames=13)
+    is_backwards = (orders != np.arange(13)).reshape(N, 13)
+    quarters = is_backwards[:, [0, 3, 6, 9]]
+    assert (quarters.sum(axis=1) == 2).all()
+    assert quarters.mean(axis=0) == pytest.approx([0.5] * 4, abs=0.03)
+    assert (orders[:, 12] == 12).all()
+    assert {tuple(o[:3]) for o in orders} == {(0, 1, 2), (2, 1, 0)}

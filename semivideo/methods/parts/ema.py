@@ -42,10 +42,15 @@ class WeightAverage(nn.Module):
         return super().train(False)
 
     @torch.no_grad()
-    def update(self) -> None:
-        """Move the average towards the network's present state; call it after each step."""
-        self.num_updates += 1
+    def update(self, *, copies: bool = False) -> None:
+        """Move the average towards the network's present state; call it after each step.
+
+        Args:
+            copies: Take that state over as it is, as if the average was made only now; t stays 0.
+        """
+        self.num_updates = 0 if copies else self.num_updates + 1
         decay = min(self._decay, (1 + self.num_updates) / (10 + self.num_updates))
+        decay = 0.0 if copies else decay
         floats, targets = [], []
         for mine, theirs in zip(
             self._tensors(self.network), self._tensors(*self._followed), strict=True
