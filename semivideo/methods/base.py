@@ -140,6 +140,7 @@ def jointly(
     weak: Tensor | None = None,
     strong: Tensor | None = None,
     weak_graph: bool = True,
+    teacher: nn.Module | None = None,
 ) -> list[Tensor]:
     """Run one forward over all views, so that batch statistics see them together.
 
@@ -156,6 +157,8 @@ def jointly(
             first, in a forward of its own that keeps nothing for a backward pass. Batch norm then
             normalises it by its own statistics, the rest by the rest's, and moves its running
             averages twice, by each.
+        teacher: What the weak view goes through in place of the network, without a graph; None for
+            the network itself.
 
     Returns:
         Logits (N, K) in float32 of each view that is given, in the order of the arguments.
@@ -163,9 +166,9 @@ def jointly(
     views = {"labeled": labeled, "standard": standard, "weak": weak, "strong": strong}
     given = {name: view for name, view in views.items() if view is not None}
     logits: dict[str, Tensor] = {}
-    if weak is not None and not weak_graph:
+    if weak is not None and (teacher is not None or not weak_graph):
         with torch.no_grad():
-            logits["weak"] = network(given.pop("weak")).float()
+            logits["weak"] = (teacher or network)(given.pop("weak")).float()
     together = network(torch.cat(list(given.values()))).float()
     parts = together.split([len(view) for view in given.values()])
     logits |= zip(given, parts, strict=True)

@@ -15,6 +15,10 @@ and strong clips share one forward. Where the paper is silent we take: F and A s
 of a clip and draw RandAugment apart; the auxiliary's window moves by up to ``offset_seconds`` of
 its clip settings, uniformly, clamped to the video; no supervised warm-up, no EMA. With another rule
 than the fixed threshold, the labels that teach F and those that teach A have a state each.
+Two settings are of later papers. ``teacher_decay``: running averages of F and A label in their
+place. ``contrast``: ActNetFormer's between architectures (Dass et al., ICPR 2024, arXiv 2404.06243)
+adds contrast.weight (InfoNCE(P(F(z)) -> Q(A(z))) + InfoNCE(Q(A(z)) -> P(F(z)))) / 2, features of
+labelled and weak clips z through 3-layer heads, as LTG's L_c; it counts from the first step.
 Shapes: x, x_a (B, C, T, H, W), u_w, u_s, u_aw, u_as (U, C, T, H, W), logits (., K).
 """
 
@@ -27,14 +31,18 @@ import torch
 from torch import Tensor
 
 from semivideo.base.checked import Proportion, Weight
+from semivideo.base.processes import gathered
 from semivideo.base.records import Batch, ClipSpec, PseudoLabels, StepResult
 from semivideo.methods.base import Method, Passes, jointly, logged, unlabeled
+from semivideo.methods.parts.ema import WeightAverage
+from semivideo.methods.parts.hidden_features import Contrast, Projection, contrasted, seen
 from semivideo.methods.parts.threshold_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
 from semivideo.objectives import Scheme, after_warmup, label_sources
 from semivideo.transforms import Views
 
 Term = Literal["L_s^F", "L_s^A", "L_u^F", "L_u^A"]
+NO_CONTRAST = Contrast(weight=0.0)
 ALL_TERMS: tuple[Term, ...] = ("L_s^F", "L_s^A", "L_u^F", "L_u^A")
 
 
@@ -53,6 +61,9 @@ class CMPL(Method):
             unlabelled clips take part in the batch statistics from the first step.
         thresholds: Rule that chooses the labels; with "freematch" and "softmatch", ``threshold``
             only counts in the schemes "self_first" and "opposite_first".
+        teacher_decay: Of averages of F and A that label in their place, in [0, 1]; None for F and A
+            themselves. F is deployed either way.
+        contrast: Between the features of F and those of A (ActNetFormer); none by its weight of 0.
     """
 
     weak_only_labels = True
@@ -72,6 +83,8 @@ class CMPL(Method):
         terms: tuple[Term, ...] = ALL_TERMS,
         supervised_warmup: Proportion = 0.0,
         thresholds: ThresholdRule = "fixed",
+        teacher_decay: Proportion | None = None,
+        contrast: Contrast = NO_CONTRAST,
     ) -> None:
         super().__init__()
         self.primary = primary
@@ -85,6 +98,17 @@ class CMPL(Method):
         self.supervised_warmup = supervised_warmup
         self.thresholds_F = make_thresholds(thresholds, primary, threshold=threshold)
         self.thresholds_A = make_thresholds(thresholds, auxiliary, threshold=threshold)
+        self.teacher_F = self.teacher_A = None
+        if teacher_decay is not None:
+            self.teacher_F = WeightAverage(primary, decay=teacher_decay)
+            self.teacher_A = WeightAverage(auxiliary, decay=teacher_decay)
+            self.passes = Passes(labeled=1, unlabeled=1, without_graph=1)
+        self.contrast = contrast
+        if contrast.weight:
+            self.P = Projection(primary.num_features, dim=contrast.dim)
+            self.Q = Projection(auxiliary.num_features, dim=contrast.dim)
+            self.weak_only_labels = False
+            self.passes = Passes(1, 2, 0 if teacher_decay is None else 1)
 
     def prepare(self, videos: Sequence[str]) -> None:
         """Make room for what is counted by video."""
@@ -97,7 +121,7 @@ class CMPL(Method):
         views, y = self.views, batch.labeled.label
         x = views.standard(batch.labeled, "primary")
         x_a = views.standard(batch.labeled, "auxiliary")
-        if self.weight == 0:
+        if self.weight == self.contrast.weight == 0:
             F_x, A_x = self.primary(x).float(), self.auxiliary(x_a).float()
             only = {"L_s^F": self.answer.loss(F_x, y), "L_s^A": self.answer.loss(A_x, y)}
             return self.total(only, 0.0)
@@ -105,11 +129,10 @@ class CMPL(Method):
         u_w, u_s = views.weak(u, "primary"), views.strong(u, "primary")
         u_aw, u_as = views.weak(u, "auxiliary"), views.strong(u, "auxiliary")
 
-        F_x, F_w, F_s = jointly(
-            self.primary, labeled=x, weak=u_w, strong=u_s, weak_graph=batch.weak_graph
-        )
-        A_x, A_w, A_s = jointly(
-            self.auxiliary, labeled=x_a, weak=u_aw, strong=u_as, weak_graph=batch.weak_graph
+        graph = batch.weak_graph
+        F_x, F_w, F_s, f = self.forwarded(self.primary, self.teacher_F, x, u_w, u_s, graph=graph)
+        A_x, A_w, A_s, a = self.forwarded(
+            self.auxiliary, self.teacher_A, x_a, u_aw, u_as, graph=graph
         )
         p_F, p_A = self.answer.shares(F_w.detach()), self.answer.shares(A_w.detach())
         for_F, for_A = label_sources(self.scheme, p_F, p_A, threshold=self.threshold)
@@ -123,6 +146,9 @@ class CMPL(Method):
             "L_u^F": L_u_F,
             "L_u^A": L_u_A,
         }
+        if f is not None and a is not None:
+            p, q = self.P(gathered(f)), self.Q(gathered(a))
+            losses["L_c"] = contrasted(p, q, temperature=self.contrast.temperature)
         # Logged is what each network would teach the other, whatever the scheme.
         return self.total(
             losses,
@@ -131,12 +157,51 @@ class CMPL(Method):
             logged("auxiliary", u, self.thresholds_F.judge(p_A)),
         )
 
+    def forwarded(
+        self,
+        network: Network,
+        teacher: WeightAverage | None,
+        x: Tensor,
+        w: Tensor,
+        s: Tensor,
+        *,
+        graph: bool,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Return logits (., K) of x, w and s, and features (B + U, D) of x and w to contrast.
+
+        Args:
+            network: F or A.
+            teacher: What labels w in its place, or None.
+            x: Labelled clips (B, C, T, H, W).
+            w: Weak views (U, C, T, H, W).
+            s: Strong views (U, C, T, H, W).
+            graph: ``Batch.weak_graph``.
+        """
+        if not self.contrast.weight:
+            logits = jointly(
+                network, labeled=x, weak=w, strong=s, weak_graph=graph, teacher=teacher
+            )
+            return logits[0], logits[1], logits[2], None
+        N = seen(network, labeled=x, weak=w, strong=s)
+        if teacher is None:
+            return N.x, N.w, N.s, N.features
+        with torch.no_grad():
+            return N.x, teacher(w).float(), N.s, N.features
+
+    def after_step(self) -> None:
+        """Move the teachers, if there are any, towards their networks."""
+        for teacher in (self.teacher_F, self.teacher_A):
+            if teacher is not None:
+                teacher.update()
+
     def total(self, losses: dict[str, Tensor], weight: float, *pseudo: PseudoLabels) -> StepResult:
         """Return the weighted sum of the terms that count."""
         # A term switched off has weight 0 and stays in the sum: every parameter keeps a gradient,
         # which distributed training needs.
         factor = {"L_s^F": 1.0, "L_s^A": 1.0, "L_u^F": weight, "L_u^A": weight}
-        L = torch.stack([(t in self.terms) * factor[t] * loss for t, loss in losses.items()]).sum()
+        factor = {t: (t in self.terms) * each for t, each in factor.items()}
+        factor["L_c"] = self.contrast.weight
+        L = torch.stack([factor[t] * loss for t, loss in losses.items()]).sum()
         return StepResult(
             loss=L, terms={t: loss.detach() for t, loss in losses.items()}, pseudo=pseudo
         )

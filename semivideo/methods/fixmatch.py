@@ -10,6 +10,8 @@ et al., NeurIPS 2020) learns soft labels in place of the class: p_k^(1/T) / sum_
 Where several classes may be there at once (``parts.class_answers``), sigmoid and binary
 cross-entropy stand for softmax and H, and each class has a pseudo-label of its own: there where
 p_k >= threshold, not there where 1 - p_k is.
+With ``teacher_decay`` a teacher, the running average of F (``parts.ema``), labels in place of F, as
+in Mean Teacher, SVFormer and SeFAR.
 The decision that is easy to get wrong: labelled, weak and strong clips go through the network in
 one forward, so that batch statistics see all three.
 Shapes: x (B, C, T, H, W), u_w and u_s (U, C, T, H, W), logits (., K).
@@ -25,6 +27,7 @@ from pydantic import Field
 from semivideo.base.checked import Proportion, Weight
 from semivideo.base.records import Batch, ClipSpec, StepResult
 from semivideo.methods.base import Method, Passes, jointly, logged, supervised_loss, unlabeled
+from semivideo.methods.parts.ema import WeightAverage
 from semivideo.methods.parts.threshold_rules import ThresholdRule, make_thresholds
 from semivideo.models.contract import Network
 from semivideo.objectives import after_warmup, sharpened
@@ -45,6 +48,8 @@ class FixMatch(Method):
             none; from scratch on few labels it prevents collapse (docs).
         thresholds: Rule that chooses the labels; "freematch" and "softmatch" need no threshold.
         temperature: T > 0 of soft labels (UDA: 0.4); None for hard ones.
+        teacher_decay: Of an average of F that labels in its place, in [0, 1]; None for F itself.
+            F is deployed either way.
     """
 
     weak_only_labels = True
@@ -62,6 +67,7 @@ class FixMatch(Method):
         supervised_warmup: Proportion = 0.0,
         thresholds: ThresholdRule = "fixed",
         temperature: Temperature | None = None,
+        teacher_decay: Proportion | None = None,
     ) -> None:
         super().__init__()
         self.primary = primary
@@ -71,6 +77,10 @@ class FixMatch(Method):
         self.weight = weight
         self.supervised_warmup = supervised_warmup
         self.temperature = temperature
+        self.teacher = None
+        if teacher_decay is not None:
+            self.teacher = WeightAverage(primary, decay=teacher_decay)
+            self.passes = Passes(labeled=1, unlabeled=1, without_graph=1)
 
     def prepare(self, videos: Sequence[str]) -> None:
         """Make room for what is counted by video."""
@@ -86,7 +96,12 @@ class FixMatch(Method):
         u_w, u_s = self.views.weak(u, "primary"), self.views.strong(u, "primary")
 
         F_x, F_w, F_s = jointly(
-            self.primary, labeled=x, weak=u_w, strong=u_s, weak_graph=batch.weak_graph
+            self.primary,
+            labeled=x,
+            weak=u_w,
+            strong=u_s,
+            weak_graph=batch.weak_graph,
+            teacher=self.teacher,
         )
         p = self.answer.shares(F_w.detach())
         label = self.thresholds(p, u.video)
@@ -100,6 +115,11 @@ class FixMatch(Method):
             terms={"L_s": L_s.detach(), "L_u": L_u.detach()},
             pseudo=(logged("primary", u, label),),
         )
+
+    def after_step(self) -> None:
+        """Move the teacher, if there is one, towards the network."""
+        if self.teacher is not None:
+            self.teacher.update()
 
     @property
     def deployed(self) -> Network:

@@ -34,9 +34,11 @@ from semivideo.methods.base import Method, Passes, logged, supervised_loss, unla
 from semivideo.methods.parts.hidden_features import (
     BLOCKS,
     Block,
+    Contrast,
     Projection,
     block_pairs,
     check_stages,
+    contrasted,
     seen,
 )
 from semivideo.models.contract import Network
@@ -45,7 +47,6 @@ from semivideo.objectives import (
     after_warmup,
     aligned,
     confident_labels,
-    info_nce,
     masked_cross_entropy,
 )
 from semivideo.transforms import Views
@@ -78,17 +79,6 @@ class Alignment(Section):
     """Outputs that are compared; the paper's res1 to res4 are res2 to res5 here (Table 3e)."""
     stop_gradient: bool = True
     """Whether the second network stays as it is (Table 3c)."""
-
-
-class Contrast(Section):
-    """How both streams of one clip attract and those of different clips repel each other."""
-
-    weight: Weight = 1.0
-    """Factor of the term; 0 for none."""
-    temperature: float = Field(0.5, gt=0)
-    """Of InfoNCE (Table 3g)."""
-    dim: int = Field(512, ge=1)
-    """Size of each layer of the projection heads."""
 
 
 STREAMS, ALIGNMENT, CONTRAST = TwoStreams(), Alignment(), Contrast()
@@ -173,8 +163,8 @@ class LTG(Method):
             terms["L_a"] = torch.stack(L_b).sum()
             L = L + a.weight * terms["L_a"]
         if c.weight:
-            p, q, t = self.P(gathered(F.features)), self.Q(gathered(G.features)), c.temperature
-            terms["L_c"] = (info_nce(p, q, temperature=t) + info_nce(q, p, temperature=t)) / 2
+            p, q = self.P(gathered(F.features)), self.Q(gathered(G.features))
+            terms["L_c"] = contrasted(p, q, temperature=c.temperature)
             L = L + c.weight * terms["L_c"]
         return StepResult(
             loss=L,

@@ -60,6 +60,14 @@ def paper_transformer() -> Settings:
     )
 
 
+def paper_contrast() -> Settings:
+    """Return ActNetFormer's settings as far as they are known: the above and its contrast.
+
+    Nobody released its code; weight, temperature and heads of the contrast are LTG's.
+    """
+    return paper_transformer().updated({"method.contrast.weight": 1.0})
+
+
 # data set, cost, what it is for
 TABLE: dict[str, tuple[str, str, str, Callable[[], Settings]]] = {
     "small-cmpl-transformer": (
@@ -73,5 +81,11 @@ TABLE: dict[str, tuple[str, str, str, Callable[[], Settings]]] = {
         "146 EFLOP (340 h)",
         "two architectures, not published",
         paper_transformer,
+    ),
+    "actnetformer-kinetics400-1": (
+        "kinetics400, 1 % labelled",
+        "146 EFLOP (340 h)",
+        "two architectures contrasted (ActNetFormer, scratch; its number was not checked)",
+        paper_contrast,
     ),
 }

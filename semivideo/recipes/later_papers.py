@@ -4,9 +4,9 @@
 
 SVFormer: TimeSformer with ImageNet's weights on 8 x 8 frames at 224, 30 epochs of the labelled
 clips, five unlabelled clips for each, SGD 0.005, 5 supervised epochs, drop path 0.1, dropout 0.5,
-5 x 3 views. The released settings have 8 labelled clips a step. The rate falls to a tenth at epoch 25
-and a hundredth at 28; here it follows a cosine. The threshold is one of 0.3, 0.5, 0.7 and 0.9 there
-without a word which; 0.7 here. SeFAR: SVFormer with its two settings and decay 0.9999.
+5 x 3 views. The released settings have 8 labelled clips a step. The rate falls to a tenth at epoch
+25 and a hundredth at 28; here it follows a cosine. The threshold is one of 0.3, 0.5, 0.7 and 0.9
+there, without a word which; 0.7 here. SeFAR: SVFormer with its two settings and decay 0.9999.
 
 The networks begin with fresh weights until a folder of ImageNet's is named:
 

@@ -52,8 +52,8 @@ def sample_frame_order(keys: Integers, *, stream: str, num_frames: int) -> Integ
 def sample_warp(keys: Integers, *, stream: str, num_frames: int) -> Integers:
     """Draw SVFormer's temporal warping: some frames are kept, the others are shown as a neighbour.
 
-    A quarter, a half or all of the frames are kept, each with probability 1/3 and whichever. Between
-    two kept frames the first one is shown up to a place that is drawn, then the second::
+    A quarter, a half or all of the frames are kept, each with probability 1/3, whichever they are.
+    Between two kept frames the first one is shown up to a place that is drawn, then the second::
 
         frames 0 .. 7, kept 1 and 5, switch after 2:   1 1 1 5 5 5 5 5
 

@@ -91,8 +91,11 @@ def test_step__reads_nothing_whatever_rule_chooses_the_labels(run_steps, rule):
     [
         ("actorcutmix", {"mix_probability": 1.0}),
         ("cmpl", {"scheme": "self_first"}),
+        ("cmpl", {"teacher_decay": 0.9, "contrast": {"weight": 1.0}}),
         ("fixmatch", {"temperature": 0.4}),
+        ("fixmatch", {"teacher_decay": 0.9}),
         ("mvpl", {"fusion": "agreement", "modalities": ["rgb", "fast_gradient", "flow"]}),
+        ("svformer", {"adaptive": True, "reverse": True}),
     ],
 )
 def test_step__reads_nothing_with_options(run_steps, name, options):

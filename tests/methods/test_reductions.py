@@ -9,6 +9,7 @@ from torch import nn
 
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import CMPL, FixMatch, MeanTeacher, PseudoLabel, Supervised
+from semivideo.methods.parts.hidden_features import Contrast
 
 SPEC = {"primary": ClipSpec(1, 1), "auxiliary": ClipSpec(1, 1)}
 X = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.5, 0.0]])
@@ -249,3 +250,99 @@ def test_cmpl__reports_which_labels_each_network_gave():
     assert primary.label.tolist() == p_F.argmax(1).tolist()
     assert primary.kept.tolist() == (p_F.max(1) >= 0.9).tolist()
     assert primary.video.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("make", ["cmpl", "fixmatch"])
+def test_teacher__is_at_first_the_network_itself(make):
+    make = {"cmpl": cmpl, "fixmatch": fixmatch}[make]
+    plain, taught = (
+        make(threshold=0.8, weight=3.0),
+        make(threshold=0.8, weight=3.0, teacher_decay=1),
+    )
+    torch.testing.assert_close(taught(batch()).loss, plain(batch()).loss)
+
+
+def fixmatch(**options) -> FixMatch:
+    return FixMatch(Scaled(F_FACTORS), views=TableViews(), clips=SPEC, **options)
+
+
+def test_fixmatch__with_a_teacher_equals_its_equations_in_numpy():
+    method = fixmatch(threshold=0.8, weight=3.0, teacher_decay=0.999)
+    method.primary.factors.data = torch.tensor(A_FACTORS)  # the teacher stays where it was
+    p = softmax(U_WEAK.numpy() * np.float32(F_FACTORS))
+    x, s = (v.numpy() * np.float32(A_FACTORS) for v in (X, U_STRONG))
+    L_u = (cross_entropy(s, p.argmax(1)) * (p.max(1) >= 0.8)).mean()
+    expected = cross_entropy(x, Y.numpy()).mean() + 3.0 * L_u
+    result = method(batch())
+    assert result.loss.item() == pytest.approx(expected, rel=1e-6)
+    method.after_step()
+    expected_teacher = torch.lerp(torch.tensor(F_FACTORS), torch.tensor(A_FACTORS), 9 / 11)
+    torch.testing.assert_close(method.teacher.network.factors, expected_teacher)
+    assert method.deployed is method.primary
+
+
+def test_cmpl__with_teachers_equals_its_equations_in_numpy():
+    method = cmpl(threshold=0.7, weight=2.0, teacher_decay=0.999)
+    method.primary.factors.data = torch.tensor([1.5, 0.1, 0.2])
+    method.auxiliary.factors.data = torch.tensor([0.2, 0.9, 0.4])
+    f, a = (n.factors.detach().numpy() for n in (method.primary, method.auxiliary))
+    by_teachers = numpy_cmpl(np.float32(F_FACTORS), np.float32(A_FACTORS), t=0.7, weight=2.0)
+    p_F, p_A = (softmax(U_WEAK.numpy() * np.float32(z)) for z in (F_FACTORS, A_FACTORS))
+    s = U_STRONG.numpy()
+    L_u_F = (cross_entropy(s * f, p_A.argmax(1)) * (p_A.max(1) >= 0.7)).mean()
+    L_u_A = (cross_entropy(s * a, p_F.argmax(1)) * (p_F.max(1) >= 0.7)).mean()
+    terms = method(batch()).terms
+    assert terms["L_u^F"].item() == pytest.approx(L_u_F, rel=1e-6) != by_teachers.terms["L_u^F"]
+    assert terms["L_u^A"].item() == pytest.approx(L_u_A, rel=1e-6)
+    method.after_step()
+    assert not torch.equal(method.teacher_A.network.factors, torch.tensor(A_FACTORS))
+
+
+class Featured(Scaled):
+    """The view is the feature, so that both networks' features can be contrasted."""
+
+    num_features = 3
+
+    def features(self, view):
+        return view * self.factors
+
+    def classify(self, features):
+        return features
+
+
+def test_cmpl__contrasts_its_networks_as_actnetformer_in_numpy():
+    torch.manual_seed(0)
+    options = {"threshold": 0.7, "weight": 2.0}
+    contrast = Contrast(weight=0.6, temperature=0.3, dim=4)
+    networks = Featured(F_FACTORS), Featured(A_FACTORS)
+    method = cmpl(*networks, contrast=contrast, **options)
+    plain = cmpl(*networks, **options)
+
+    def head(layers, rows):
+        for i in (0, 3, 6):
+            rows = rows @ layers[i].weight.detach().numpy().T
+            rows = (rows - rows.mean(0)) / np.sqrt(rows.var(0) + 1e-5)
+            rows = np.maximum(rows, 0) if i < 6 else rows  # scales are 1 and shifts 0 at first
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    z = np.concatenate([X.numpy(), U_WEAK.numpy()]).astype(np.float64)
+    p, q = head(method.P.layers, z * F_FACTORS), head(method.Q.layers, z * A_FACTORS)
+    e = np.exp(p @ q.T / 0.3)
+    L_c = -(np.log(e.diagonal() / e.sum(1)) + np.log(e.diagonal() / e.sum(0))).mean() / 2
+    result = method(batch())
+    assert result.terms["L_c"].item() == pytest.approx(L_c, rel=1e-4)
+    expected = plain(batch()).loss.item() + 0.6 * L_c
+    assert result.loss.item() == pytest.approx(expected, rel=1e-4)
+    assert plain.weak_only_labels
+    assert not method.weak_only_labels  # weak views are learned from
+
+
+def test_cmpl__contrasts_with_teachers_too():
+    torch.manual_seed(0)
+    options = {"threshold": 0.7, "contrast": Contrast(weight=1.0, dim=4)}
+    plain = cmpl(Featured(F_FACTORS), Featured(A_FACTORS), **options)
+    taught = cmpl(Featured(F_FACTORS), Featured(A_FACTORS), **options, teacher_decay=0.9)
+    taught.load_state_dict(plain.state_dict(), strict=False)
+    torch.testing.assert_close(taught(batch()).loss, plain(batch()).loss)
+    taught(batch()).loss.backward()
+    assert all(p.grad is not None for p in taught.parameters() if p.requires_grad)

@@ -6,10 +6,13 @@ from collections.abc import Callable, Collection
 from typing import Literal, NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from semivideo.base.checked import Section, Weight
 from semivideo.base.errors import ConfigError
 from semivideo.models.contract import Network
+from semivideo.objectives import info_nce
 
 Block = Literal["res2", "res3", "res4", "res5"]
 BLOCKS: tuple[Block, ...] = ("res2", "res3", "res4", "res5")
@@ -105,6 +108,29 @@ def _pooled(network: Network, last_NCTHW: Tensor) -> Tensor:
     """The features (N, D) of a network from the output of its last block."""
     pooled: Callable[[Tensor], Tensor] | None = getattr(network, "pooled", None)
     return last_NCTHW.mean(dim=(2, 3, 4)) if pooled is None else pooled(last_NCTHW)
+
+
+class Contrast(Section):
+    """How both networks' features of one clip attract, and those of different clips repel."""
+
+    weight: Weight = 1.0
+    """Factor of the term; 0 for none."""
+    temperature: float = Field(0.5, gt=0)
+    """Of InfoNCE (LTG's Table 3g)."""
+    dim: int = Field(512, ge=1)
+    """Size of each layer of the projection heads."""
+
+
+def contrasted(p_ND: Tensor, q_ND: Tensor, *, temperature: float) -> Tensor:
+    """Return InfoNCE from the first network to the second and back, their mean (LTG's L_c).
+
+    Args:
+        p_ND: (N, D), projected features of the first network, of the clips of all processes.
+        q_ND: (N, D), of the second one, of the same clips.
+        temperature: > 0.
+    """
+    there = info_nce(p_ND, q_ND, temperature=temperature)
+    return (there + info_nce(q_ND, p_ND, temperature=temperature)) / 2
 
 
 class Projection(nn.Module):
