@@ -11,6 +11,7 @@ from semivideo.methods.pseudo_label import PseudoLabel
 from semivideo.methods.s4l import S4L
 from semivideo.methods.supervised import Supervised
 from semivideo.methods.svformer import SVFormer
+from semivideo.methods.taught.votes import Votes
 from semivideo.methods.tcl import TCL
 from semivideo.methods.ups import UPS
 from semivideo.methods.videossl import VideoSSL
@@ -29,6 +30,7 @@ METHODS: dict[str, type[Method]] = {
     "cmpl": CMPL,
     "ltg": LTG,
     "svformer": SVFormer,
+    "votes": Votes,
 }
 
 __all__ = [
@@ -48,5 +50,6 @@ __all__ = [
     "SVFormer",
     "Supervised",
     "VideoSSL",
+    "Votes",
     "jointly",
 ]

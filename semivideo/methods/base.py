@@ -31,12 +31,14 @@ class Passes:
         without_graph: Further passes of an unlabelled clip, from which nothing is learned, such as
             a teacher's.
         for_each: Name of an option of the method, each of whose values takes all these passes.
+        of: Roles of the networks that clips go through so often; None for all of the method.
     """
 
     labeled: float
     unlabeled: float
     without_graph: float = 0.0
     for_each: str | None = None
+    of: tuple[str, ...] | None = None
 
 
 class Method(nn.Module, ABC):

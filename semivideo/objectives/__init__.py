@@ -1,7 +1,12 @@
 """One equation, one pure function."""
 
 from semivideo.objectives.alignment import Distance, aligned
-from semivideo.objectives.consistency import group_contrast, group_means, weighted_squared_error
+from semivideo.objectives.consistency import (
+    divergence,
+    group_contrast,
+    group_means,
+    weighted_squared_error,
+)
 from semivideo.objectives.contrastive import info_nce, nt_xent
 from semivideo.objectives.pseudo import (
     ConfidentLabels,
@@ -42,6 +47,7 @@ __all__ = [
     "certain_labels",
     "confident_by_class",
     "confident_labels",
+    "divergence",
     "excluded_classes",
     "fairness",
     "flexmatch_share",

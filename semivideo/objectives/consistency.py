@@ -45,6 +45,18 @@ def weighted_squared_error(a_NK: Tensor, b_NK: Tensor, weight_N: Tensor) -> Tens
     return ((a_NK - b_NK).square().mean(dim=1) * weight_N).mean()
 
 
+def divergence(q_NK: Tensor, logits_NK: Tensor) -> Tensor:
+    """Return 1/N sum_i KL(q_i || softmax(logits_i)), a scalar; 0 log 0 is 0.
+
+    Args:
+        q_NK: (N, K), rows sum to 1; what is to be learned, without a graph.
+        logits_NK: (N, K).
+    """
+    log_p = logits_NK.log_softmax(dim=1)
+    divergence_NK: Tensor = torch.special.xlogy(q_NK, q_NK) - q_NK * log_p
+    return divergence_NK.sum(dim=1).mean()
+
+
 def group_means(probabilities_NK: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean of the rows that name class k, for each k; no gradient through the naming.
 

@@ -103,6 +103,7 @@ RECIPES: dict[str, Recipe] = {
             ("cmpl", "starting point", small.cmpl),
             ("ltg", "starting point", small.ltg),
             ("svformer", "baseline", small.svformer),
+            ("votes", "baseline; published for images only", small.votes),
         )
     },
     **{
@@ -127,6 +128,7 @@ RECIPES: dict[str, Recipe] = {
             ("videossl", "comparison", on_features.videossl),
             ("ltg", "comparison", on_features.ltg),
             ("svformer", "comparison", on_features.svformer),
+            ("votes", "starting point; published for images only", on_features.votes),
         )
     },
     **{

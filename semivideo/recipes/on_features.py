@@ -109,6 +109,15 @@ def svformer() -> Settings:
     return _settings({**_confident("svformer"), "mixing": {"weight": 1.0}})
 
 
+def votes() -> Settings:
+    """Return votes of heads on all of the descriptor and on each of its three parts.
+
+    On joined features name the size of each encoder's block: ``method.blocks=[1280, 512]`` with the
+    descriptor ``mean``.
+    """
+    return _settings({"name": "votes", "blocks": 3, "copies": 1})
+
+
 def _hidden(method: dict[str, Any], *, learning_rate: float) -> Settings:
     """Return settings for a head with a hidden layer."""
     head = {"name": "mlp", "options": {"dim": 1, "hidden": 256, "dropout": 0.0}}

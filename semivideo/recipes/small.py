@@ -156,6 +156,11 @@ def svformer() -> Settings:
     return _settings({"name": "svformer", **options, "mixing": {"weight": 1.0, "grid": 6}})
 
 
+def votes() -> Settings:
+    """Return votes of four networks: two like the student, one at twice the frame rate, itself."""
+    return _settings({"name": "votes", "weight": 1.0, "copies": 2})
+
+
 def _fixmatch(**options: Any) -> Settings:
     """Return FixMatch's settings with other options of the method."""
     common = {"threshold": 0.8, "weight": 1.0, "supervised_warmup": 0.2}

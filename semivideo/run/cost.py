@@ -84,9 +84,10 @@ def _two_digits(value: float) -> str:
 
 
 def _flops_per_clip(settings: Settings, cls: type[Method]) -> float:
-    """Forward FLOPs of all networks of the method, each on its own clip."""
+    """Forward FLOPs of the networks that clips go through, each on its own clip."""
     used, side = build.network_settings(settings, cls), settings.views.crop_size
-    return sum(_flops(*_identity(network), side) for network in used.values())
+    roles = cls.passes.of or tuple(used)
+    return sum(_flops(*_identity(used[role]), side) for role in roles)
 
 
 def _identity(network: NetworkSettings) -> tuple[str, int, tuple[tuple[str, Any], ...]]:

@@ -94,7 +94,7 @@ def sample_reversed_segments(keys: Integers, *, stream: str, num_frames: int) ->
     Returns:
         (N, T): the frame shown at each place, in [0, T).
     """
-    place = np.broadcast_to(np.arange(num_frames), (len(keys), num_frames))
+    place = np.tile(np.arange(num_frames), (len(keys), 1))
     if num_frames < 4:
         return place
     length = max(2, num_frames // 4)

@@ -66,6 +66,9 @@ def losses_of(kit, name: str) -> list[float]:
         method.label[200:208] = torch.arange(8) % kit.K
         method.kept[200:204] = True
         method.excluded[204:208, 1:3] = True
+    if name == "votes":  # as after the votes
+        method.num_selections = 1
+        method.votes[200:208, 1] = torch.arange(8, dtype=torch.uint8)
     optimizer = torch.optim.SGD(method.parameters(), lr=0.01, momentum=0.9)
     losses = []
     for step in range(NUM_STEPS):

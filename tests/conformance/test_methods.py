@@ -21,9 +21,10 @@ SEMI = [name for name, cls in CLASSES.items() if cls.uses_unlabeled]
 THRESHOLDED = [
     name for name in SEMI if "threshold" in inspect.signature(CLASSES[name].__init__).parameters
 ]
-# Pseudo-Label, VideoSSL and TCL learn on the view they label, S4L labels nothing, UPS labels
+BETWEEN_ROUNDS = {"ups", "votes"}
+# Pseudo-Label, VideoSSL and TCL learn on the view they label, S4L labels nothing, others label
 # between rounds.
-TEACHES_ITSELF = {"pseudo_label", "videossl", "tcl", "s4l", "ups"}
+TEACHES_ITSELF = {"pseudo_label", "videossl", "tcl", "s4l", *BETWEEN_ROUNDS}
 TEACHES_ANOTHER_VIEW = [name for name in SEMI if name not in TEACHES_ITSELF]
 # Options that leave pseudo-labels as the only use of unlabelled clips.
 PSEUDO_LABELS_ONLY = {"ltg": {"alignment": {"weight": 0.0}, "contrast": {"weight": 0.0}}}
@@ -135,12 +136,12 @@ def counted_passes(method, batch, *, num_frames) -> tuple[float, float]:
 @pytest.mark.parametrize("name", CLASSES)
 def test_method__declares_how_often_clips_pass_in_a_step(kit, name):
     method = kit.method(name)
-    if name == "ups":
+    if name in BETWEEN_ROUNDS:
         method.num_selections = 1  # in the first round only labelled clips pass
     networks = build.network_settings(kit.settings(name), type(method))
     num_frames = {role: network.num_frames for role, network in networks.items()}
     found = counted_passes(method, kit.batch(method), num_frames=num_frames)
-    passes, times = method.passes, len(networks)
+    passes, times = method.passes, len(method.passes.of or networks)
     if passes.for_each is not None:
         times *= len(getattr(method, passes.for_each))
     learned = 4 * passes.labeled + 8 * passes.unlabeled

@@ -70,9 +70,13 @@ def test_recipe__takes_two_steps(kit, name, teacher, monkeypatch):
     assert any((a != b).any() for a, b in zip(after, before, strict=True))
 
 
+NOT_ON_VIDEO = {"votes"}
+"""Methods that nobody has published numbers on video of."""
+
+
 def test_recipes__cover_both_papers_tables():
     cells = {(r.method, r.data) for r in RECIPES.values() if not isinstance(r.data, str)}
-    assert {method for method, _ in cells} == set(METHODS)
+    assert {method for method, _ in cells} == set(METHODS) - NOT_ON_VIDEO
     for method in ("supervised", "mvpl", "ltg"):
         for percent in (5, 10, 20, 50):
             assert (method, ("ucf101", percent)) in cells
