@@ -8,6 +8,7 @@ T' is T for image networks and the number of steps in time, or 1, for video netw
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from semivideo.base.errors import ConfigError, option
+from semivideo.encoders.text_tower import ClassTexts
 from semivideo.settings import League
 
 Channels = tuple[float, float, float]
@@ -119,6 +121,21 @@ class Encoder(nn.Module, ABC):
         raise ConfigError(
             f"{self.name} was not pretrained for classes of images, so it cannot be the teacher; "
             "take features of efficientnet_lite0, or set method.teacher to a file of logits"
+        )
+
+    def class_texts(self, sentences: Sequence[Sequence[str]]) -> ClassTexts:
+        """Return classes as vectors in the space of the features.
+
+        Args:
+            sentences: About each class, one or more.
+
+        Raises:
+            ConfigError: It knows no sentences.
+        """
+        raise ConfigError(
+            f"{self.name} knows no sentences, so class names cannot be the teacher; take features "
+            "of clip_b32, siglip2_b16 or another network of text and images, or set method.teacher "
+            "to a file of logits"
         )
 
     @torch.inference_mode()

@@ -7,6 +7,7 @@ The folder is what ``save_pretrained`` of transformers writes and the Hugging Fa
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from semivideo.base.errors import CheckpointError, ConfigError
 from semivideo.encoders.encoder import Encoder, Origin
 from semivideo.encoders.families import FAMILIES, Family
 from semivideo.encoders.processor_file import preprocessing_of
+from semivideo.encoders.text_tower import ClassTexts, class_texts
 from semivideo.models.hf_folder import (
     config_from,
     filled_from,
@@ -81,6 +83,10 @@ class FolderEncoder(Encoder):
             return self.family.feature(self.network, frames_NTCHW.contiguous())
         N, T = frames_NTCHW.shape[:2]
         return self.family.feature(self.network, frames_NTCHW.flatten(0, 1)).view(N, T, -1)
+
+    def class_texts(self, sentences: Sequence[Sequence[str]]) -> ClassTexts:
+        """Return classes as vectors, by the folder's text network."""
+        return class_texts(self.folder, sentences)
 
     def _check_size(self, config: Any) -> None:
         """Refuse a processor's file of another network."""

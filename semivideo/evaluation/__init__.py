@@ -6,6 +6,7 @@ from semivideo.evaluation.infer import Prediction, Recognizer
 from semivideo.evaluation.metrics import Evaluation
 from semivideo.evaluation.prediction_file import Failure
 from semivideo.evaluation.protocols import parse_protocol, with_protocol
+from semivideo.evaluation.text_logits import cache_text_logits
 
 __all__ = [
     "Evaluation",
@@ -14,6 +15,7 @@ __all__ = [
     "Prediction",
     "Recognizer",
     "cache_image_logits",
+    "cache_text_logits",
     "evaluate",
     "parse_protocol",
     "with_protocol",

@@ -11,6 +11,8 @@ from semivideo.methods.pseudo_label import PseudoLabel
 from semivideo.methods.s4l import S4L
 from semivideo.methods.supervised import Supervised
 from semivideo.methods.svformer import SVFormer
+from semivideo.methods.taught.text_teacher import TextTeacher
+from semivideo.methods.taught.timebalance import TimeBalance
 from semivideo.methods.taught.votes import Votes
 from semivideo.methods.tcl import TCL
 from semivideo.methods.ups import UPS
@@ -31,6 +33,8 @@ METHODS: dict[str, type[Method]] = {
     "ltg": LTG,
     "svformer": SVFormer,
     "votes": Votes,
+    "timebalance": TimeBalance,
+    "text_teacher": TextTeacher,
 }
 
 __all__ = [
@@ -49,6 +53,8 @@ __all__ = [
     "PseudoLabel",
     "SVFormer",
     "Supervised",
+    "TextTeacher",
+    "TimeBalance",
     "VideoSSL",
     "Votes",
     "jointly",

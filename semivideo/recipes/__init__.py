@@ -78,6 +78,13 @@ def _later() -> dict[str, Recipe]:
         found[f"sefar-{share[0]}-{share[1]}-b"] = Recipe(
             "svformer", share, f"{top1} (SeFAR-B, image weights)", later_papers.sefar
         )
+    for share, top1 in later_papers.TIMEBALANCE.items():
+        found[f"timebalance-{share[0]}-{share[1]}-r50"] = Recipe(
+            "timebalance",
+            share,
+            f"{top1} (TimeBalance, scratch with self-supervised teachers)",
+            later_papers.timebalance,
+        )
     return found
 
 
@@ -104,6 +111,8 @@ RECIPES: dict[str, Recipe] = {
             ("ltg", "starting point", small.ltg),
             ("svformer", "baseline", small.svformer),
             ("votes", "baseline; published for images only", small.votes),
+            ("timebalance", "baseline", small.timebalance),
+            ("text_teacher", "FixMatch until a file of a teacher is named", small.text_teacher),
         )
     },
     **{
@@ -129,6 +138,8 @@ RECIPES: dict[str, Recipe] = {
             ("ltg", "comparison", on_features.ltg),
             ("svformer", "comparison", on_features.svformer),
             ("votes", "starting point; published for images only", on_features.votes),
+            ("timebalance", "comparison", on_features.timebalance),
+            ("text_teacher", "class names teach; features of CLIP", on_features.text_teacher),
         )
     },
     **{

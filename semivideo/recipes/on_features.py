@@ -118,6 +118,18 @@ def votes() -> Settings:
     return _settings({"name": "votes", "blocks": 3, "copies": 1})
 
 
+def timebalance() -> Settings:
+    """Return TimeBalance of heads on the frames and on their temporal gradient."""
+    method = {"name": "timebalance", "weight": 100.0, "balance": "rank", "parts": 4}
+    return _settings(method).updated({"features.descriptor": "steps"})
+
+
+def text_teacher() -> Settings:
+    """Return FixMatch beside class names, on features of CLIP, MetaCLIP 2 or SigLIP (2)."""
+    taught = {"teacher": "encoder", "text_weight": 1.0}
+    return _settings({**_confident("text_teacher"), **taught}, weak_graph=False)
+
+
 def _hidden(method: dict[str, Any], *, learning_rate: float) -> Settings:
     """Return settings for a head with a hidden layer."""
     head = {"name": "mlp", "options": {"dim": 1, "hidden": 256, "dropout": 0.0}}

@@ -161,6 +161,25 @@ def votes() -> Settings:
     return _settings({"name": "votes", "weight": 1.0, "copies": 2})
 
 
+def timebalance() -> Settings:
+    """Return TimeBalance with the gradient's contrast raised, as in ``ltg``.
+
+    Videos count by their rank: small networks find all of them alike.
+    """
+    method = {"name": "timebalance", "weight": 100.0, "balance": "rank"}
+    return _settings(method, motion_contrast=8.0)
+
+
+def text_teacher() -> Settings:
+    """Return the text teacher without its teacher: FixMatch.
+
+    No network of text and images comes with this package. With features of one, write what it says
+    by ``evaluation.cache_text_logits`` and set ``method.teacher`` and ``method.text_weight``.
+    """
+    options = {"threshold": 0.8, "weight": 1.0, "supervised_warmup": 0.2}
+    return _settings({"name": "text_teacher", **options})
+
+
 def _fixmatch(**options: Any) -> Settings:
     """Return FixMatch's settings with other options of the method."""
     common = {"threshold": 0.8, "weight": 1.0, "supervised_warmup": 0.2}

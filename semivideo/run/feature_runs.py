@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from semivideo.data.splits import Split
 from semivideo.encoders import load_encoder
 from semivideo.encoders.local_motion import CODEBOOK_FILE
 from semivideo.evaluation import Evaluation
+from semivideo.evaluation.text_logits import text_logits
 from semivideo.events.label_sets import membership
 from semivideo.events.presence import one_of_them
 from semivideo.features.cached_views import FeatureViews, sources
@@ -29,6 +31,7 @@ from semivideo.features.several.codebook_pass import codebook_of
 from semivideo.methods import Method
 from semivideo.methods.parts.image_teacher import EncoderTeacher
 from semivideo.methods.s4l import S4L
+from semivideo.methods.taught.text_teacher import ENCODER, TextTeacher
 from semivideo.models import HEADS, LOOKUPS
 from semivideo.models.heads import Head
 from semivideo.models.lookup import Neighbours
@@ -153,8 +156,8 @@ def _refuse_streams(settings: Settings, form: FeatureForm, *, folder: str) -> No
     descriptor = settings.features.descriptor if settings.features else "steps"
     if method.needs_steps and descriptor != "steps":
         raise ConfigError(
-            f"method {settings.method.name!r} mixes the steps of clips, and descriptor "
-            f"{descriptor!r} has none; set features.descriptor=steps"
+            f"method {settings.method.name!r} makes something of the steps of clips, and "
+            f"descriptor {descriptor!r} has none; set features.descriptor=steps"
         )
     sources(form, method.clips, num_frames=form.num_frames)
     if isinstance(method, S4L) and not form.rotations:
@@ -291,16 +294,21 @@ def _groups(manifest: Manifest, rows: NDArray[np.int64]) -> NDArray[np.str_]:
     return np.array(names, dtype=np.str_)
 
 
-def teach(method: Method, views: FeatureViews) -> None:
+def teach(method: Method, views: FeatureViews, *, classes: Sequence[str]) -> None:
     """Let the encoder say what it sees in every video, for a method that is taught by it.
 
     Args:
         method: Before it learns which videos there are.
         views: The features, whose middle step of view 0 is shown.
+        classes: Names, for an encoder that is asked about them.
 
     Raises:
-        ConfigError: The encoder does not know classes of images.
+        ConfigError: The encoder does not know classes of images, or no sentences.
+        CheckpointError: Its folder has no text network or no tokenizer.
     """
+    if isinstance(method, TextTeacher) and method.teacher == ENCODER:
+        logits = text_logits(views.cache, method.sentences_about(classes))
+        method.told = (views.cache.manifest.ids, logits)
     teacher = getattr(method, "teacher", None)
     if isinstance(teacher, EncoderTeacher):
         form = views.cache.form

@@ -127,7 +127,7 @@ def fitted(
     streams = build.build_streams(settings, manifest=manifest, split=job.split)
     method = build.method_of(settings, manifest, labels=streams.labels, views=job.features)
     if job.features is not None:
-        feature_runs.teach(method, job.features)
+        feature_runs.teach(method, job.features, classes=classes)
     method.prepare(manifest.ids)
     share = {"seed": settings.engine.seed, "rank": runtime.rank, "world_size": runtime.world_size}
     loader: Callable[..., Iterable[Batch]]

@@ -21,7 +21,7 @@ SEMI = [name for name, cls in CLASSES.items() if cls.uses_unlabeled]
 THRESHOLDED = [
     name for name in SEMI if "threshold" in inspect.signature(CLASSES[name].__init__).parameters
 ]
-BETWEEN_ROUNDS = {"ups", "votes"}
+BETWEEN_ROUNDS = {"ups", "votes", "timebalance"}
 # Pseudo-Label, VideoSSL and TCL learn on the view they label, S4L labels nothing, others label
 # between rounds.
 TEACHES_ITSELF = {"pseudo_label", "videossl", "tcl", "s4l", *BETWEEN_ROUNDS}

@@ -23,6 +23,7 @@ WITHOUT_UNLABELED = {
     "tcl": {"method.weight": 0.0, "method.group_weight": 0.0, "method.finetune": 0.0},
     "ltg": {"method.alignment.weight": 0.0, "method.contrast.weight": 0.0},
     "svformer": {"method.mixing.weight": 0.0},
+    "text_teacher": {"method.text_weight": 0.0, "method.teacher": None},
     "videossl": {"method.distillation_weight": 0.0, "method.teacher": None},
 }
 
@@ -75,7 +76,10 @@ def made(cache, name, **changes):
     method = build.build_method(settings, num_classes=K, views=views)
     if isinstance(getattr(method, "teacher", None), EncoderTeacher):
         method.teacher.logits_VK = torch.randn(V, 1000)
-    method.prepare([f"{row}.mp4" for row in ROWS])
+    ids = [f"{row}.mp4" for row in ROWS]
+    if getattr(method, "teacher", None) == "encoder":
+        method.told = (ids, torch.randn(V, K))
+    method.prepare(ids)
     standardize = views.standardized(ROWS[:30])
     for module in method.modules():
         if hasattr(module, "standardize"):
@@ -114,6 +118,11 @@ def test_method__on_features_gives_a_finite_loss_and_every_parameter_a_gradient(
     assert all(p.grad is not None and p.grad.isfinite().all() for p in students)
 
 
+def plainly_in_steps(name):
+    """Whether its recipe has a linear head on steps."""
+    return name in ("actorcutmix", "timebalance")
+
+
 @pytest.mark.parametrize("name", SEMI)
 def test_method__on_features_without_unlabelled_terms_is_supervised(cache, name):
     changes = WITHOUT_UNLABELED.get(name, {}) | {"method.weight": 0.0}
@@ -121,7 +130,7 @@ def test_method__on_features_without_unlabelled_terms_is_supervised(cache, name)
     changes |= (
         {"networks.primary.options": {"dim": 1}} if name in ("s4l", "ltg", "videossl") else {}
     )
-    kind = {"features.descriptor": "steps"} if name == "actorcutmix" else {}
+    kind = {"features.descriptor": "steps"} if plainly_in_steps(name) else {}
     method, plain = made(cache, name, **changes), made(cache, "supervised", **kind)
     plain.primary.load_state_dict(method.primary.state_dict())
     losses = [m(batch(m)).terms for m in (method, plain)]

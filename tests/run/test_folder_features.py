@@ -11,11 +11,11 @@ import semivideo
 from semivideo.base.errors import ConfigError
 from semivideo.cli import app
 from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
-from semivideo.encoders import add_encoder
-from semivideo.evaluation import Recognizer
+from semivideo.encoders import add_encoder, load_encoder
+from semivideo.evaluation import Recognizer, cache_text_logits
 from semivideo.features.descriptor import described
 from semivideo.features.feature_cache import FeatureCache
-from tests.encoders.tiny_folders import FOLDERS, write_folder
+from tests.encoders.tiny_folders import FOLDERS, write_folder, write_text_folder
 
 pytest.importorskip("transformers", reason="needs the extra hf")
 
@@ -120,3 +120,39 @@ def test_train__refuses_views_that_contradict_the_weights(trained, tmp_path):
         semivideo.train(
             features, recipe="features-supervised", split=split, settings=keys, out=tmp_path / "r"
         )
+
+
+@pytest.fixture(scope="module")
+def told(home, manifest):
+    """Features of a network of text and images."""
+    add_encoder("told", folder=write_text_folder(home / "told", "clip"), pretrained_on="noise")
+    features = home / "features-told"
+    semivideo.extract_features(manifest, out=features, encoder="told", views=3, frames=2)
+    return features, semivideo.split(manifest, labels_per_class=1, test_groups=["g03"], seed=0)
+
+
+def test_text_teacher__says_the_same_by_the_encoder_and_by_its_file(told, manifest, tmp_path):
+    features, split = told
+    runs = []
+    for number, teacher in enumerate(["encoder", cache_text_logits(features, tmp_path / "a.npz")]):
+        keys = {"method.teacher": str(teacher)}
+        given = {"recipe": "features-text_teacher", "settings": keys, "split": split, "steps": 4}
+        runs.append(semivideo.train(features, **given, out=tmp_path / f"run{number}"))
+    lines = [[line["terms"] for line in run.folder.metrics() if "terms" in line] for run in runs]
+    assert lines[0] == lines[1]
+    assert lines[0][-1]["L_t"] > 0
+    assert semivideo.predict(runs[0], [manifest.absolute(0)])[0].classes
+
+
+def test_text_teacher__is_the_cosine_of_frames_and_sentences(told, tmp_path):
+    features, _ = told
+    cache = FeatureCache.open(features)
+    out = cache_text_logits(features, tmp_path / "a.npz", templates=["a man does {}."])
+    texts = load_encoder("told").class_texts([["a man does squat."], ["a man does wave."]])
+    with np.load(out) as arrays:
+        assert arrays["ids"].tolist() == cache.manifest.ids
+        found = arrays["logits"]
+    steps = cache.rows(np.arange(8))[:, 0].astype(np.float64)
+    v = (steps / np.linalg.norm(steps, axis=2, keepdims=True)).mean(axis=1)
+    v /= np.linalg.norm(v, axis=1, keepdims=True)
+    np.testing.assert_allclose(found, texts.scale * v @ texts.vectors.numpy().T, rtol=1e-4)
