@@ -3,8 +3,8 @@
 The mean of the parts' losses is the loss of the whole batch where that is a mean over clips, and so
 is the gradient. It is another one where clips of a batch meet: batch norm (each part has its own
 statistics, and running averages move once a part), contrasts (LTG, TCL: fewer other clips to be
-told apart from), swapped scenes (ActorCutMix), mixup and cutmix (pairs within a part), thresholds
-that follow the batch, and dropout, which is drawn anew.
+told apart from), partners (ActorCutMix's scenes, SVFormer), mixup and cutmix (pairs within a part),
+thresholds and means that follow the batch, and dropout, which is drawn anew.
 """
 
 from __future__ import annotations

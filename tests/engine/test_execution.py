@@ -56,10 +56,10 @@ def test_set_execution__refuses_to_recompute_what_is_compiled(method):
 
 def test_set_execution__refuses_a_weak_pass_apart_where_weak_views_are_learned(method):
     able = ", ".join(name for name, cls in METHODS.items() if cls.weak_only_labels)
-    assert able == "fixmatch, actorcutmix, mvpl, cmpl"
+    assert able == "fixmatch, actorcutmix, mvpl, cmpl, text_teacher"
     sentence = (
         rf"engine.weak_graph = False needs a method whose weak views only make labels \({able}\); "
-        "Supervised learns from every forward: leave the setting out"
+        "Supervised, as it is set, learns from every forward: leave the setting out"
     )
     with pytest.raises(ConfigError, match=sentence):
         set_execution(method, EngineSettings(weak_graph=False), device=CPU)

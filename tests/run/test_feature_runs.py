@@ -103,6 +103,31 @@ def test_train__every_recipe_on_features_trains(videos, recipe, tmp_path):
     check_deployed(semivideo.evaluate(run), run, features)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "changes"),
+    [
+        ("svformer", {}),
+        ("svformer", {"method.adaptive": True, "features.descriptor": "steps"}),
+        ("votes", {}),
+        ("timebalance", {}),
+        ("fixmatch", {"method.teacher_decay": 0.9}),
+    ],
+)
+def test_train__of_a_later_method_learns_its_labels(videos, recipe, changes, tmp_path):
+    """In a hundred steps, of rounds in both halves; what it says of other videos is not asked."""
+    manifest, features, _ = videos
+    split = semivideo.split(manifest, labels_per_class=2, test_groups=["g03"], seed=0)
+    given = {"recipe": f"features-{recipe}", "split": split, "steps": 100, "settings": changes}
+    run = semivideo.train(features, **given, out=tmp_path / "run")
+    head = Recognizer.load(run.path / "model").network.head.eval()
+    rows, cache = manifest.rows_of(split.labeled), FeatureCache.open(features)
+    cached = torch.from_numpy(cache.rows(rows)[:, 0]).float()
+    clips = described(cached, run.folder.settings().features.descriptor).mT[..., None, None]
+    assert head(clips).softmax(1).amax(1).min() > 0.7
+    named = [manifest.classes[k] for k in head(clips).argmax(1)]
+    assert named == [manifest.labels[row] for row in rows]
+
+
 def test_train__refuses_pixels_for_heads_and_heads_for_pixels(videos, tmp_path):
     manifest, features, split = videos
     with pytest.raises(ConfigError, match="= resnet3d10 sees pixels; take a head"):
