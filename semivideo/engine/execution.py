@@ -100,7 +100,8 @@ def _check_weak_views(method: Method) -> None:
         able = ", ".join(name for name, cls in METHODS.items() if cls.weak_only_labels)
         raise ConfigError(
             f"engine.weak_graph = False needs a method whose weak views only make labels ({able});"
-            f" {type(method).__name__}, as it is set, learns from every forward: leave the setting out"
+            f" {type(method).__name__}, as it is set, learns from every forward: leave the setting "
+            "out"
         )
 
 
