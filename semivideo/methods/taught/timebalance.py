@@ -91,7 +91,8 @@ class TimeBalance(Method):
 
     def prepare(self, videos: Sequence[str]) -> None:
         """Make room for what the teachers say of all videos."""
-        self.register_buffer("taught", torch.zeros(len(videos), self.primary.num_classes))
+        V, K = len(videos), self.primary.num_classes  # half as large as float32, in checkpoints too
+        self.register_buffer("taught", torch.zeros(V, K, dtype=torch.float16))
 
     def forward(self, batch: Batch) -> StepResult:
         """Return L of the half of the training that it is."""
@@ -126,7 +127,8 @@ class TimeBalance(Method):
         p_I, p_D, s = said[:, :K], said[:, K : 2 * K], said[:, 2 * K]
         if self.balance == "rank":
             s = s.argsort(stable=True).argsort().to(s.dtype) / max(1, len(s) - 1)
-        self.taught.zero_()[video] = s[:, None] * p_I + (1 - s)[:, None] * p_D
+        t = s[:, None] * p_I + (1 - s)[:, None] * p_D
+        self.taught.zero_()[video] = t.to(self.taught.dtype)
         if self.initial is not None:
             self.primary.load_state_dict(self.initial.state_dict())
 

@@ -130,8 +130,8 @@ def test_timebalance__mixes_its_teachers_by_the_similarity_over_time(parts, bala
     method = made(parts=parts, balance=balance)
     expected = mixture(method, parts=parts, balance=balance)
     method.start_round([batch([0, 2, 4]), batch([1, 3, 5])])
-    np.testing.assert_allclose(method.taught.numpy(), expected, rtol=1e-5)
-    np.testing.assert_allclose(method.taught.sum(1).numpy(), 1, rtol=1e-5)
+    np.testing.assert_allclose(method.taught.numpy(), expected, atol=5e-4)  # kept in float16
+    np.testing.assert_allclose(method.taught.float().sum(1).numpy(), 1, atol=1e-3)
 
 
 def test_timebalance__then_teaches_a_fresh_student_the_mixture():
@@ -142,8 +142,8 @@ def test_timebalance__then_teaches_a_fresh_student_the_mixture():
     p_x, p_s = (said(Timed(5), method.views.clips(kind)) for kind in ("standard", "strong"))
     L_s, L_u = -np.log(p_x[np.arange(B), Y]).mean(), ((p_s - t) ** 2).mean()
     result = method(batch())
-    assert result.terms["L_u"].item() == pytest.approx(L_u, rel=1e-4)
-    assert result.loss.item() == pytest.approx(L_s + 7 * L_u, rel=1e-4)
+    assert result.terms["L_u"].item() == pytest.approx(L_u, rel=2e-3)
+    assert result.loss.item() == pytest.approx(L_s + 7 * L_u, rel=2e-3)
     result.loss.backward()
     for teacher in (method.invariant, method.temporal):
         assert torch.equal(teacher.weight.grad, torch.zeros(K, D))
