@@ -112,8 +112,7 @@ def svformer() -> Settings:
 def votes() -> Settings:
     """Return votes of heads on all of the descriptor and on each of its three parts.
 
-    On joined features name the size of each encoder's block: ``method.blocks=[1280, 512]`` with the
-    descriptor ``mean``.
+    On joined features set ``method.blocks=encoders``: a head on each encoder's.
     """
     return _settings({"name": "votes", "blocks": 3, "copies": 1})
 

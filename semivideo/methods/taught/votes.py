@@ -25,7 +25,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -45,7 +45,7 @@ from semivideo.objectives import ConfidentLabels, divergence
 from semivideo.transforms import Views
 
 Count = Annotated[int, Field(ge=0, le=100)]
-Blocks = Annotated[int, Field(ge=0)] | tuple[Annotated[int, Field(ge=1)], ...]
+Blocks = Literal["encoders"] | Annotated[int, Field(ge=0)] | tuple[Annotated[int, Field(ge=1)], ...]
 
 
 class Votes(Method):
@@ -59,8 +59,9 @@ class Votes(Method):
         temperature: Of the softmax over numbers of votes, > 0; the paper's is 1.
         copies: Further voters like F, each on labelled videos weighed at random.
         blocks: On features, sizes of the blocks of a step's numbers, each of which gets a voter
-            like F that sees this block alone; a number for so many equal ones, 0 for none. A
-            descriptor ``motion`` has 3: mean, change, later minus earlier.
+            like F that sees this block alone; a number for so many equal ones, 0 for none;
+            "encoders" for those of joined features. A descriptor ``motion`` has 3: mean, change,
+            later minus earlier.
         files: Files of what other networks say of the videos (``parts.image_logits``), each of
             which is a voter; logits of the classes in the manifest's order.
         reinitialize: Whether F starts anew after the votes instead of from its own last weights.
@@ -205,11 +206,11 @@ class Votes(Method):
         return self.primary
 
 
-def sizes_of_blocks(blocks: int | tuple[int, ...], network: Network) -> tuple[int, ...]:
+def sizes_of_blocks(blocks: Blocks, network: Network) -> tuple[int, ...]:
     """Return the size of each block of the numbers that a head sees.
 
     Args:
-        blocks: Sizes, or how many equal ones; 0 for none.
+        blocks: As the method has it.
         network: The head.
 
     Raises:
@@ -223,9 +224,18 @@ def sizes_of_blocks(blocks: int | tuple[int, ...], network: Network) -> tuple[in
             f"{type(network).__name__} sees pixels; leave it out, or take more method.copies"
         )
     D = len(network.standardize.mean)
+    if D == 1:  # settings are checked before anybody knows the features
+        return (1,)
+    if blocks == "encoders":
+        parts: Sequence[int] = getattr(network.standardize, "parts", (D,))
+        if len(parts) < 2:
+            raise ConfigError(
+                "method.blocks = encoders is for features of several encoders, joined, and these "
+                "are of one; write sizes, or the number of equal blocks (3 of descriptor motion)"
+            )
+        return tuple(parts)
     sizes = (D // blocks,) * blocks if isinstance(blocks, int) else blocks
-    # Settings are checked before anybody knows the features: a head of one number fits all.
-    if D > 1 and sum(sizes) != D:
+    if sum(sizes) != D:
         shown = blocks if isinstance(blocks, int) else list(blocks)
         raise ConfigError(
             f"method.blocks = {shown} is {sum(sizes)} numbers, and the features have {D} a step; "

@@ -12,6 +12,7 @@ from semivideo.base.randomness import uniform
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import Votes
 from semivideo.methods.parts.image_logits import write_image_logits
+from semivideo.methods.taught.votes import sizes_of_blocks
 from semivideo.models.heads import LinearHead
 
 K, B, V, D = 3, 2, 6, 4
@@ -181,6 +182,16 @@ def test_votes__of_blocks_see_their_own_numbers_alone(blocks, sizes):
     assert not torch.equal(second, second_of_other)
     length = 2.0 * clip[:, : sizes[0]]
     assert torch.allclose(first, method._by_blocks(torch.cat([length, clip[:, sizes[0] :]], 1))[0])
+
+
+def test_votes__of_encoders_see_the_parts_of_joined_features():
+    torch.manual_seed(0)
+    networks = [LinearHead(K, dim=D) for _ in range(2)]
+    networks[0].standardize.parts = [1, 3]
+    method = Votes(*networks, views=TableViews(), clips=SPEC, blocks="encoders")
+    assert method.blocks == (1, 3)
+    with pytest.raises(ConfigError, match="joined, and these are of one; write sizes, or the num"):
+        sizes_of_blocks("encoders", LinearHead(K, dim=D))
 
 
 def test_votes__refuse_blocks_that_are_not_those_of_the_features():
