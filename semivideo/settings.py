@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semivideo.base.checked import Proportion, Section, Seed, sentence
 from semivideo.base.errors import ConfigError, nearest
+from semivideo.base.records import Modality
 
 Decoder = Literal["software", "hardware"]
 Workers = Annotated[int, Field(ge=0, le=1024)]
@@ -183,7 +184,10 @@ class NetworkSettings(Section):
     """One network, the clips it sees and how it is tuned."""
 
     later: ClassVar[frozenset[str]] = frozenset(
-        {"rates", "freeze", "frozen_statistics", "drop_path", "lora", "weights", "origin"}
+        {
+            *("modality", "rates", "freeze", "frozen_statistics", "drop_path", "lora"),
+            *("weights", "origin"),
+        }
     )
 
     name: str = "resnet3d50"
@@ -194,6 +198,8 @@ class NetworkSettings(Section):
     """Raw frames from one frame of the clip to the next."""
     offset_seconds: float = Field(0.0, ge=0, le=1_000_000)
     """The clip starts up to this many seconds away from the primary's (CMPL's t_s)."""
+    modality: Modality = "rgb"
+    """What it sees of frames, in training and after: colours, temporal gradient or flow."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Constructor arguments of the network, such as width or dropout."""
     rates: Rates = Field(default_factory=Rates)

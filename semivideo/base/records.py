@@ -26,7 +26,8 @@ Indices = NDArray[np.int64]
 
 Modality = Literal["rgb", "fast_gradient", "slow_gradient", "flow"]
 """What a network sees of a frame: its colours; its difference to the next frame of the video or to
-the next one of the clip (LTG's temporal gradient); or the optical flow to the next frame."""
+the next one of the clip, which then has frames a little closer together (LTG's fast and slow
+temporal gradient); or the optical flow to the next frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -172,6 +173,17 @@ class ClipSpec:
     def window_frames(self) -> int:
         """Length of the raw window the clip is cut from: num_frames * stride_frames."""
         return self.num_frames * self.stride_frames
+
+    @property
+    def step_frames(self) -> int:
+        """Raw frames from one frame of the clip to the next.
+
+        The slow gradient is the difference to the next frame, so a clip of T needs T + 1, and they
+        lie within the same window: of 64 raw frames, 9 that are 7 apart (LTG).
+        """
+        if self.modality == "slow_gradient":
+            return max(1, self.window_frames // (self.num_frames + 1))
+        return self.stride_frames
 
 
 @dataclass(slots=True)

@@ -88,7 +88,8 @@ class Recognizer:
         self.precision = precision
         self.decoder = decoder
         self._data = card.data.model_copy(update={"decoder": decoder})
-        self.clip = ClipSpec(card.network.num_frames, card.network.stride_frames)
+        seen = card.network
+        self.clip = ClipSpec(seen.num_frames, seen.stride_frames, modality=seen.modality)
         self._views = Views(card.views)
 
     def __repr__(self) -> str:
@@ -281,7 +282,7 @@ class Recognizer:
         """Score windows of a long video, one view each.
 
         Args:
-            clips: For each window uint8 (1, T, C, H, W).
+            clips: For each window uint8 (1, T, C, H, W), C as in ``records.Clips``.
 
         Yields:
             For each window float32 (K,).

@@ -30,7 +30,8 @@ from torch import Tensor
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.records import ClipSpec, Indices, Video
-from semivideo.data.clips.plan import timeline_of
+from semivideo.data.clips.clip_reader import each_as_seen
+from semivideo.data.clips.plan import timeline_of, with_successors
 from semivideo.data.clips.sampling import within
 from semivideo.data.video.container import EndOfFramesError, warn_once
 from semivideo.data.video.decode import Image
@@ -52,7 +53,8 @@ class Windows:
 
     Attributes:
         frames: int64 (F,), the frames that are needed, ascending.
-        places: int64 (W, T), which of them each window takes.
+        places: int64 (W, T), which of them each window takes; (W, T, 2) with their successors where
+            the network compares frames.
         start_seconds: float64 (W,).
         end_seconds: float64 (W,).
         stride_seconds: Between neighbouring windows.
@@ -107,7 +109,7 @@ def plan_windows(
         ConfigError: No length of a window, or one that is not allowed.
     """
     positions, seconds, step = _grid(video, spec, settings, window_seconds)
-    T, J = spec.num_frames, len(positions)
+    T, J = spec.num_frames, positions.shape[0]
     stride = T / 4 if stride_seconds is None else stride_seconds / step
     if not 0 < stride < math.inf:
         raise ConfigError(
@@ -125,7 +127,7 @@ def plan_windows(
     frames, inverse = np.unique(positions, return_inverse=True)
     return Windows(
         frames,
-        inverse[places],
+        inverse.reshape(positions.shape)[places],
         seconds[first],
         np.maximum(ends[np.minimum(first + T, J)], seconds[first] + 1e-6),
         every * step,
@@ -135,7 +137,7 @@ def plan_windows(
 def _grid(
     video: Video, spec: ClipSpec, settings: DataSettings, window_seconds: float | None
 ) -> tuple[Indices, Seconds, float]:
-    """Frame and starting time of each part of the grid, and the length of a part in seconds."""
+    """Frame, or pair of frames, and starting time of each part, and its length in seconds."""
     duration, rate = video.duration_seconds, video.frame_rate or 25.0
     if settings.sampling == "window":
         if window_seconds is not None:
@@ -145,9 +147,10 @@ def _grid(
             )
         timeline = timeline_of(video, frame_rate=settings.frame_rate)
         # A position of the grid shows the first frame of its part, as clips do.
-        positions = timeline.frame[:: spec.stride_frames]
-        step = spec.stride_frames / (timeline.frame_rate or rate)
-        return positions, np.asarray(video.seconds[positions], dtype=np.float64), step
+        positions = np.arange(0, len(timeline.frame), spec.step_frames, dtype=np.int64)
+        step = spec.step_frames / (timeline.frame_rate or rate)
+        seconds = np.asarray(video.seconds[timeline.frame[positions]], dtype=np.float64)
+        return timeline.frame[with_successors(positions, spec, timeline=timeline)], seconds, step
     if window_seconds is None:
         raise ConfigError(
             "this network sees clips spread over a whole video, so a window of a long one needs a "
@@ -164,7 +167,10 @@ def _grid(
     middles = np.minimum(starts + step / 2, duration)
     # The frame that is shown in the middle of the part, to the microsecond as for segments.
     shown = np.searchsorted(video.seconds, middles + 1e-6, side="right") - 1
-    return np.maximum(shown, 0).astype(np.int64), np.asarray(starts, dtype=np.float64), step
+    positions = np.maximum(shown, 0).astype(np.int64)
+    timeline = timeline_of(video, frame_rate=None)
+    found = timeline.frame[with_successors(positions, spec, timeline=timeline)]
+    return found, np.asarray(starts, dtype=np.float64), step
 
 
 def window_probabilities(
@@ -206,7 +212,10 @@ def window_probabilities(
         if is_by_frame:
             yield from _by_frame(recognizer, decoded, windows)
         else:
-            yield from recognizer.scores_of_windows(_clips(decoded, windows))
+            clips = _clips(decoded, windows)
+            yield from recognizer.scores_of_windows(
+                each_as_seen(clip, recognizer.clip) for clip in clips
+            )
 
 
 def _until_end(frames: Iterator[tuple[int, Image]], path: Path) -> Iterator[Image]:
@@ -222,21 +231,24 @@ def _until_end(frames: Iterator[tuple[int, Image]], path: Path) -> Iterator[Imag
 
 
 def _clips(images: Iterator[Image], windows: Windows) -> Iterator[Image]:
-    """Cut the clip of each window, uint8 (1, T, C, H, W), holding no frame longer than needed."""
+    """Cut the clip of each window, uint8 (1, T, ..., C, H, W), holding no frame too long."""
     for clip in _slid(images, windows):
-        yield np.stack(clip)[None].transpose(0, 1, 4, 2, 3)
+        frames = np.stack(clip)
+        frames = frames.reshape(1, *windows.places.shape[1:], *frames.shape[1:])
+        yield np.moveaxis(frames, -1, -3)
 
 
 def _slid(items: Iterator[Item], windows: Windows) -> Iterator[list[Item]]:
     """What each window takes of a stream with one item a frame; ends with the stream."""
     held: dict[int, Item] = {}
-    last = windows.places.max(axis=1)
-    first = np.minimum.accumulate(windows.places.min(axis=1)[::-1])[::-1]
+    places = windows.places.reshape(len(windows), -1)
+    last = places.max(axis=1)
+    first = np.minimum.accumulate(places.min(axis=1)[::-1])[::-1]
     number = 0
     for place, item in enumerate(items):
         held[place] = item
         while number < len(windows) and last[number] <= place:
-            yield [held[each] for each in windows.places[number].tolist()]
+            yield [held[each] for each in places[number].tolist()]
             number += 1
             if number < len(windows):
                 for gone in [each for each in held if each < first[number]]:

@@ -57,15 +57,16 @@ LabelSource = Literal["average", "average_logits", "rgb", "temporal", "own"]
 class TwoStreams(Section):
     """What the second network sees, and who labels."""
 
-    gradient: Literal["fast", "slow"] = "fast"
-    """Difference to the next frame of the video (fast) or of the clip (slow) (Table 3a)."""
+    gradient: Literal["fast", "slow", "none"] = "fast"
+    """Difference to the next frame of the video (fast) or clip (slow) (Table 3a); none: frames."""
     labels: LabelSource = "average"
     """Labels of the mean of probabilities, of logits, of one network, or each its own (3d)."""
 
     @property
     def modality(self) -> Modality:
         """What the second network sees, as the loader knows it."""
-        return "fast_gradient" if self.gradient == "fast" else "slow_gradient"
+        seen: dict[str, Modality] = {"fast": "fast_gradient", "slow": "slow_gradient"}
+        return seen.get(self.gradient, "rgb")
 
 
 class Alignment(Section):

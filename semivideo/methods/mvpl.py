@@ -85,7 +85,7 @@ class MvPL(Method):
             )
         self.primary = primary
         self.views = views
-        frames = clips["primary"]
+        frames = replace(clips["primary"], modality="rgb")
         self.clips = {"primary": frames}
         self.clips |= {name: replace(frames, modality=name) for name in modalities[1:]}
         self.modalities = modalities

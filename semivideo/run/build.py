@@ -18,7 +18,7 @@ import torch
 from semivideo import models
 from semivideo.base.errors import CheckpointError, ConfigError, nearest
 from semivideo.base.foreign_code import imported
-from semivideo.base.records import ClipSpec
+from semivideo.base.records import ClipSpec, Modality
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.loader import Streams
 from semivideo.data.splits import Split
@@ -159,7 +159,9 @@ def network_settings(settings: Settings, cls: type[Method]) -> dict[str, Network
 
 def clip_spec(network: NetworkSettings) -> ClipSpec:
     """The clips a network sees."""
-    return ClipSpec(network.num_frames, network.stride_frames, network.offset_seconds)
+    return ClipSpec(
+        network.num_frames, network.stride_frames, network.offset_seconds, network.modality
+    )
 
 
 def build_method(
@@ -174,7 +176,7 @@ def build_method(
 
     Raises:
         ConfigError: Any name, key or value that does not exist or fit, or a method whose first
-            stream is not RGB.
+            stream is not what the settings say of the deployed network.
     """
     cls = method_class(settings.method.name)
     options = method_options(cls, settings.method.options)
@@ -198,7 +200,7 @@ def build_method(
     method = cls(*networks.values(), views=made, clips=clips, **options)
     if views is not None:
         views.serve(method.clips)
-    _check_first_stream(method, settings.method.name)
+    _check_first_stream(method, settings.method.name, modality=wanted["primary"].modality)
     return method
 
 
@@ -328,14 +330,15 @@ def _check_accumulation(settings: Settings, cls: type[Method]) -> None:
             )
 
 
-def _check_first_stream(method: Method, name: str) -> None:
-    """Refuse a method that deploys what it trained on anything but RGB, which testing reads."""
+def _check_first_stream(method: Method, name: str, *, modality: Modality) -> None:
+    """Refuse a method that deploys what it trained on another modality than testing reads."""
     stream, spec = next(iter(method.clips.items()))
-    if spec.modality != "rgb":
+    if spec.modality != modality:
         raise ConfigError(
-            f"the first stream of {name}, {stream!r}, is {spec.modality}; evaluation and "
-            "prediction give the deployed network RGB: put the stream of an RGB network first in "
-            "its clips"
+            f"the first stream of {name}, {stream!r}, is {spec.modality}, and evaluation and "
+            f"prediction give the deployed network networks.primary.modality = {modality}; set "
+            f"networks.primary.modality={spec.modality}"
+            + ("" if modality == "rgb" else ", or leave it out")
         )
 
 

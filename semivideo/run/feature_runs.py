@@ -207,6 +207,11 @@ def _refuse_pixels(settings: Settings, folder: str) -> None:
             f"{folder} holds features, and networks.primary.name = {name} sees pixels; take a head "
             f"({', '.join(HEADS)}), a recipe such as features-fixmatch, or train on the videos"
         )
+    if (seen := settings.networks.primary.modality) != "rgb":
+        raise ConfigError(
+            f"networks.primary.modality = {seen} is for networks that see pixels: the deployed "
+            "head reads features of frames; leave it out, or train on the videos"
+        )
     if cls.needs_pixels:
         raise ConfigError(
             f"method {settings.method.name!r} makes views that cached features do not have; train "

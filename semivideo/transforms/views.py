@@ -175,10 +175,8 @@ class Views:
 
     def _view(self, frames_NTCHW: Tensor, p: ViewParameters, *, out: Tensor) -> None:
         """Write the normalised views of a part of the batch, float (N, T, 3, crop, crop)."""
-        s, C, side = self.settings, frames_NTCHW.shape[2], self.settings.crop_size
-        if C == 6 and s.gradient_uint8:
-            frames_NTCHW = modality.rounded_gradient(frames_NTCHW)
-        frames_NTCHW = reordered(frames_NTCHW, p.order)
+        side, is_motion = self.settings.crop_size, frames_NTCHW.shape[2] != 3
+        frames_NTCHW = reordered(self._rounded(frames_NTCHW), p.order)
         is_moved = np.isin(p.operation, [OPERATIONS.index(name) for name in GEOMETRIC_OPERATIONS])
         views = None
         if not is_moved.any() and not p.flip.any():
@@ -188,9 +186,7 @@ class Views:
             matrix = matrix @ inverse_affine(p.operation, p.value, side=side)
             box = p.box if is_moved.any() else None
             views = spatial.warp(frames_NTCHW, matrix[:, None], size=p.size, side=side, box=box)
-        views = modality.network_levels(views, on_device(p.flip, views.device))
-        if C != 3 and s.motion_contrast != 1:
-            views = modality.with_contrast(views, s.motion_contrast)
+        views = self._levels(views, flip=p.flip, is_motion=is_motion)
         views = apply_colors(views, p.operation, p.value)
         self._normalize(by_frame(views), p.cutout, out=out)
 
@@ -206,7 +202,7 @@ class Views:
         """Make the deterministic views of evaluation.
 
         Args:
-            frames_NTCHW: uint8 (N, T, 3, H, W), RGB.
+            frames_NTCHW: uint8 (N, T, C, H, W); C as in ``records.Clips``.
             size: int64 (N, 2), height and width of the valid area.
             num_crops: 1 for the centre; 3 for left, centre, right (portrait: top, centre, bottom).
             crop_size: Side of the crops in pixels.
@@ -217,20 +213,35 @@ class Views:
 
         Raises:
             ConfigError: If ``num_crops`` is neither 1 nor 3.
-            DataError: If the frames are not uint8 (N, T, 3, H, W) with one clip per size.
+            DataError: If the frames are not uint8 (N, T, C, H, W) with one clip per size.
         """
-        _check_frames(frames_NTCHW, num_clips=len(size), channels=(3,))
+        _check_frames(frames_NTCHW, num_clips=len(size))
         sizes = size.cpu().numpy().astype(np.int64)
         box = spatial.long_side_boxes(sizes, side=crop_size, num_crops=num_crops, scale=scale)
         matrix = spatial.view_to_canvas(box, side=crop_size)
-        N, T, C = frames_NTCHW.shape[:3]
-        crops = _empty((N * num_crops, C, T), side=crop_size, device=frames_NTCHW.device)
-        crops = crops.view(N, num_crops, C, T, crop_size, crop_size)
+        N, T = frames_NTCHW.shape[:2]
+        is_motion, unflipped = frames_NTCHW.shape[2] != 3, np.zeros(N, dtype=np.bool_)
+        crops = _empty((N * num_crops, 3, T), side=crop_size, device=frames_NTCHW.device)
+        crops = crops.view(N, num_crops, 3, T, crop_size, crop_size)
         for part in _parts(frames_NTCHW):
-            made = spatial.warp(frames_NTCHW[part], matrix[part], size=sizes[part], side=crop_size)
-            made_NTCKHW = by_frame(made).view(-1, T, C, num_crops, crop_size, crop_size)
+            frames = self._rounded(frames_NTCHW[part])
+            made = spatial.warp(frames, matrix[part], size=sizes[part], side=crop_size)
+            made = self._levels(made, flip=unflipped[part], is_motion=is_motion)
+            made_NTCKHW = by_frame(made).view(-1, T, 3, num_crops, crop_size, crop_size)
             self._normalize(made_NTCKHW.permute(0, 3, 1, 2, 4, 5), out=crops[part].transpose(2, 3))
         return crops
+
+    def _rounded(self, frames_NTCHW: Tensor) -> Tensor:
+        """Raw clips, whose gradients are in whole levels where they are to be."""
+        if frames_NTCHW.shape[2] == 6 and self.settings.gradient_uint8:
+            return modality.rounded_gradient(frames_NTCHW)
+        return frames_NTCHW
+
+    def _levels(self, views_NTCHW: Tensor, *, flip: NDArray[np.bool_], is_motion: bool) -> Tensor:
+        """The three channels of each cropped frame, of motion with the contrast wanted."""
+        contrast = self.settings.motion_contrast
+        levels = modality.network_levels(views_NTCHW, on_device(flip, views_NTCHW.device))
+        return modality.with_contrast(levels, contrast) if is_motion and contrast != 1 else levels
 
     def _hidden(
         self, kind: Kind, keys: Integers, *, stream: str, operation: Integers, value: Floats
@@ -311,11 +322,10 @@ def _check(s: ViewSettings) -> None:
         )
 
 
-def _check_frames(
-    frames: Tensor, *, num_clips: int, channels: tuple[int, ...] = modality.CHANNELS
-) -> None:
+def _check_frames(frames: Tensor, *, num_clips: int) -> None:
     """Refuse what is not a batch of raw clips."""
-    is_raw = frames.dtype == torch.uint8 and frames.ndim == 5 and frames.shape[2] in channels
+    is_raw = frames.dtype == torch.uint8 and frames.ndim == 5
+    is_raw = is_raw and frames.shape[2] in modality.CHANNELS
     if not is_raw or len(frames) != num_clips:
         raise DataError(
             f"views need raw clips, uint8 ({num_clips}, T, 3, H, W), got {frames.dtype} "

@@ -26,10 +26,12 @@ def film(tmp_path_factory):
     return barcode_video(file, num_frames=100, frame_rate=RATE)
 
 
-def planned(file, *, frames=4, sampling="segments", window=2.0, stride=None, **options):
+def planned(
+    file, *, frames=4, sampling="segments", window=2.0, stride=None, modality="rgb", **options
+):
     path, video = looked_at(file)
     settings = DataSettings(short_side=32, sampling=sampling, **options)
-    spec = ClipSpec(frames, 5)
+    spec = ClipSpec(frames, 5, modality=modality)
     found = plan_windows(
         video, spec=spec, settings=settings, window_seconds=window, stride_seconds=stride
     )
@@ -171,3 +173,24 @@ def test_window_probabilities__an_encoder_sees_each_frame_once(film, mirror):
             path, found.frames, frames=video.frames, short_side=32)), found)  # fmt: skip
     expected = np.stack(list(recognizer.scores_of_windows(clips)))
     assert made == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("modality", ["fast_gradient", "flow"])
+def test_window_probabilities__of_a_network_on_motion_are_those_of_segments(film, modality):
+    recognizer = make_recognizer(
+        network={"num_frames": 4, "modality": modality},
+        data={"sampling": "segments"},
+        evaluation={"num_crops": 1},
+    )
+    path, video, found = planned(film, modality=modality)
+    made = scores(recognizer, path, video, found)
+    for number in (0, 3, len(found) - 2):
+        start, end = found.start_seconds[number], found.end_seconds[number]
+        expected = recognizer.scores(f"{film}#{start}-{end}", protocol="1x1")
+        assert made[number] == pytest.approx(expected, abs=1e-5)
+
+
+def test_plan_windows__of_slow_gradients_have_nine_frames_in_the_window_of_eight(film):
+    _, _, found = planned(film, sampling="window", window=None, modality="slow_gradient")
+    pairs = found.frames[found.places[0]]
+    assert pairs.tolist() == [[0, 4], [4, 8], [8, 12], [12, 16]]  # of 20: five that are 4 apart

@@ -20,7 +20,7 @@ class OnGradients(Supervised):
         super().__init__(primary, views=views, clips={"gradient": spec})
 
 
-def test_build_method__refuses_to_deploy_a_network_that_never_saw_rgb(monkeypatch):
+def test_build_method__deploys_a_network_on_what_the_settings_say_it_sees(monkeypatch):
     module = ModuleType("my_methods")
     module.OnGradients = OnGradients
     monkeypatch.setitem(sys.modules, "my_methods", module)
@@ -30,6 +30,12 @@ def test_build_method__refuses_to_deploy_a_network_that_never_saw_rgb(monkeypatc
             "networks": {"primary": {"name": "resnet3d10", "options": {"width": 0.25}}},
         }
     )
-    sentence = "first stream of my_methods:OnGradients, 'gradient', is fast_gradient; .* RGB"
+    sentence = "first stream of my_methods:OnGradients, 'gradient', is fast_gradient, .* = rgb; set"
     with pytest.raises(ConfigError, match=sentence):
         build.build_method(settings, num_classes=3)
+    told = settings.updated({"networks.primary.modality": "fast_gradient"})
+    method = build.build_method(told, num_classes=3)
+    assert method.clips["gradient"].modality == "fast_gradient"
+    mvpl = told.updated({"method.name": "mvpl"})
+    with pytest.raises(ConfigError, match=r"'primary', is rgb, and .* = fast_gradient; set .*=rgb"):
+        build.build_method(mvpl, num_classes=3)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.base.errors import DataError
 from semivideo.settings import ViewSettings
 from semivideo.transforms import Views
 from semivideo.transforms.modality import network_levels, rounded_gradient, temporal_gradient
@@ -111,7 +110,14 @@ def test_views__of_a_gradient_have_three_channels(six_channels, clips_of):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
 
-def test_test_crops__refuse_what_is_not_rgb(six_channels):
-    size = torch.tensor([[24, 30]] * 3)
-    with pytest.raises(DataError, match=r"uint8 \(3, T, 3, H, W\), got torch.uint8 \(3, 2, 6"):
-        Views(ViewSettings(crop_size=16)).test_crops(six_channels, size, num_crops=1, crop_size=16)
+@pytest.mark.parametrize("changes", [{}, {"motion_contrast": 3.0}, {"gradient_uint8": True}])
+def test_test_crops__of_motion_are_its_centre_views(six_channels, clips_of, changes):
+    clips = clips_of([(24, 30)] * 3)
+    clips.frames |= {"gradient": six_channels, "flow": six_channels[:, :, :2].clamp(min=1)}
+    views = Views(ViewSettings(crop_size=16, weak_scale=1.25, **changes))
+    for name in ("gradient", "flow"):
+        frames = clips.frames[name]
+        crops = views.test_crops(frames, clips.size, num_crops=1, crop_size=16, scale=1.25)
+        torch.testing.assert_close(crops[:, 0], views.center(clips, name), rtol=0, atol=1e-4)
+        three = views.test_crops(frames, clips.size, num_crops=3, crop_size=16, scale=1.25)
+        torch.testing.assert_close(three[:, 1], crops[:, 0], rtol=0, atol=1e-4)

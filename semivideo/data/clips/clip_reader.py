@@ -115,12 +115,13 @@ class ClipReader:
             DataError: The video cannot be used or decoded.
         """
         spec, settings = self.specs[stream], self.settings
-        return self.cut(
+        clips = self.cut(
             row,
             lambda t: {
                 stream: testing_indices(t, spec=spec, settings=settings, num_clips=num_clips)
             },
         )[stream]
+        return each_as_seen(clips, spec)
 
     def cut(self, row: int, plan: Plan) -> dict[str, Image]:
         """Cut what a plan asks for, in one reading of the video.
@@ -166,7 +167,7 @@ class ClipReader:
         ready = {}
         if flow is not None:
             for name in streams:
-                first, second = chosen[name].T
+                first, second = chosen[name][..., 0], chosen[name][..., 1]
                 if (second == first + 1).all():  # not where a video is resampled to another rate
                     ready[name] = flow[first]
         rest = {name: indices for name, indices in chosen.items() if name not in ready}
@@ -198,7 +199,7 @@ def testing_clips(
         chosen = testing_indices(timeline, spec=spec, settings=settings, num_clips=num_clips)
         return {"clips": chosen}
 
-    return planned_frames(path, video, plan, settings=settings)["clips"]
+    return each_as_seen(planned_frames(path, video, plan, settings=settings)["clips"], spec)
 
 
 def planned_frames(
@@ -325,6 +326,11 @@ def as_seen(clip: Image, spec: ClipSpec) -> Image:
     if spec.modality == "flow":
         return flow_of_pairs(clip)
     return clip.reshape(len(clip), -1, *clip.shape[-2:])
+
+
+def each_as_seen(clips: Image, spec: ClipSpec) -> Image:
+    """Do as ``as_seen`` for several clips: uint8 (N, T, C, H, W) of (N, T, ..., C, H, W)."""
+    return clips if clips.ndim == 5 else np.stack([as_seen(clip, spec) for clip in clips])
 
 
 def _cut(chosen: dict[str, Indices], *, read: Read) -> dict[str, Image]:

@@ -86,7 +86,7 @@ def training_indices(
             timeline, specs={name: spec}, num=num, draw=own, past_end=settings.past_end
         )
     return {
-        name: timeline.frame[_with_successors(chosen[name], spec, timeline=timeline)]
+        name: timeline.frame[with_successors(chosen[name], spec, timeline=timeline)]
         for name, spec in specs.items()
     }
 
@@ -123,21 +123,30 @@ def _windows(
     return chosen
 
 
-def _with_successors(positions: Indices, spec: ClipSpec, *, timeline: Timeline) -> Indices:
-    """(T, 2): each position and the one it is compared with; unchanged for RGB.
+def with_successors(positions: Indices, spec: ClipSpec, *, timeline: Timeline) -> Indices:
+    """(..., T, 2): each position and the one it is compared with; unchanged, (..., T), for RGB.
 
     The next one of the timeline, or for the slow gradient the next one of the clip; the clip's last
-    frame is then compared with the one that is its median step later, at most the video's last.
+    frame is then compared with the one that is its median step later, at most the video's last. In
+    the place of the video's last frame, which has no successor, stands the one before it.
+
+    Args:
+        positions: int64 (..., T), places in the timeline.
+        spec: Says what is compared.
+        timeline: Of the video.
     """
     if spec.modality == "rgb":
         return positions
+    positions = np.minimum(positions, max(0, len(timeline.frame) - 2))
     successors = positions + 1
     if spec.modality == "slow_gradient":
         # The median: where a short video starts over, one step leads back.
-        steps = np.diff(positions) if len(positions) > 1 else np.ones(1)
-        successors = np.append(positions[1:], positions[-1] + max(1, int(np.median(steps))))
+        steps = np.diff(positions) if positions.shape[-1] > 1 else np.ones_like(positions)
+        step = np.maximum(1, np.median(steps, axis=-1, keepdims=True).astype(np.int64))
+        last = positions[..., -1:] + step
+        successors = np.concatenate([positions[..., 1:], last], axis=-1)
     successors = np.minimum(successors, len(timeline.frame) - 1)
-    return np.stack([positions, successors], axis=1)
+    return np.stack([positions, successors], axis=-1)
 
 
 def testing_indices(
@@ -149,7 +158,8 @@ def testing_indices(
     (k + 1/2) / n of each segment.
 
     Returns:
-        int64 (num_clips, T), frames of the video.
+        int64 (num_clips, T), frames of the video; (num_clips, T, 2) with their successors where the
+        modality compares frames.
     """
     num = len(timeline.frame)
     if settings.sampling == "segments":
@@ -159,4 +169,4 @@ def testing_indices(
         starts = sampling.uniform_starts(num, spec.window_frames, num_clips=num_clips)
         indices = np.stack([sampling.clip_indices(int(start), spec) for start in starts])
         chosen = sampling.within(indices, num, past_end=settings.past_end)
-    return timeline.frame[chosen]
+    return timeline.frame[with_successors(chosen, spec, timeline=timeline)]

@@ -34,7 +34,7 @@ def clip_indices(start: int, spec: ClipSpec) -> Indices:
     >>> bool((clip_indices(5, fast)[::2] == clip_indices(5, slow)).all())
     True
     """
-    return start + spec.stride_frames * np.arange(spec.num_frames, dtype=np.int64)
+    return start + spec.step_frames * np.arange(spec.num_frames, dtype=np.int64)
 
 
 def within(indices: Indices, num_available: int, *, past_end: PastEnd) -> Indices:

@@ -7,7 +7,7 @@ import pytest
 
 from semivideo.base.randomness import uniform
 from semivideo.base.records import ClipSpec
-from semivideo.data.clips import sampling
+from semivideo.data.clips import plan, sampling
 from semivideo.data.clips.plan import Timeline, training_indices
 from semivideo.settings import DataSettings
 
@@ -34,10 +34,19 @@ def test_training_indices__fast_successors_are_the_next_frames(sampling, modalit
         assert (chosen["motion"][:, 1] == chosen["primary"] + 1).all()
 
 
-def test_training_indices__slow_successors_in_a_window_are_a_stride_away():
+def test_training_indices__slow_pairs_are_the_frames_of_one_more_in_the_window():
     for draw in range(200):  # also windows at the very end
-        pairs = drawn({"primary": SPEC, "motion": SLOW}, draw)["motion"]
-        assert (pairs[:, 1] == pairs[:, 0] + 4).all()
+        chosen = drawn({"primary": SPEC, "motion": SLOW}, draw)
+        start = chosen["primary"][0]
+        frames = [*chosen["motion"][:, 0], chosen["motion"][-1, 1]]
+        assert frames == [start + step for step in (0, 3, 6, 9, 12)]  # five in a window of 16
+        assert (chosen["motion"][:-1, 1] == chosen["motion"][1:, 0]).all()
+
+
+def test_clip_spec__of_eight_slow_gradients_has_nine_frames_that_are_seven_apart():
+    assert ClipSpec(8, 8, modality="slow_gradient").step_frames == 7  # LTG's stride
+    assert ClipSpec(8, 8, modality="fast_gradient").step_frames == 8
+    assert ClipSpec(4, 1, modality="slow_gradient").step_frames == 1
 
 
 def test_training_indices__slow_successors_in_segments_are_the_clips_next_frames():
@@ -51,11 +60,25 @@ def test_training_indices__slow_successors_in_segments_are_the_clips_next_frames
 
 def test_training_indices__slow_successor_of_the_last_frame_survives_starting_over():
     """Nine frames to choose from, wanted 0 4 8 12 16: they are 0 4 8 3 7, and 7 + 4 is too far."""
-    specs = {"primary": replace(SLOW, num_frames=5)}
+    specs = {"primary": replace(SLOW, num_frames=5, stride_frames=5)}
     pairs = drawn(specs, 0, num_frames=10)["primary"]
     assert pairs.tolist() == [[0, 4], [4, 8], [8, 3], [3, 7], [7, 9]]
     pairs = drawn(specs, 0, num_frames=10, past_end="repeat_last")["primary"]
     assert pairs.tolist() == [[0, 4], [4, 8], [8, 8], [8, 8], [8, 9]]
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_testing_indices__compare_as_in_training(sampling):
+    timeline, settings = Timeline(np.arange(40), 25.0), DataSettings(sampling=sampling)
+    places, fast, slow = (
+        plan.testing_indices(timeline, spec=spec, settings=settings, num_clips=3)
+        for spec in (SPEC, GRADIENT, SLOW)
+    )
+    assert (places.shape, fast.shape, slow.shape) == ((3, 4), (3, 4, 2), (3, 4, 2))
+    assert (fast[..., 1] == fast[..., 0] + 1).all()
+    assert (slow[:, :-1, 1] == slow[:, 1:, 0]).all()
+    assert (fast[..., 0] == places).all()
+    assert max(fast.max(), slow.max()) <= 39
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
