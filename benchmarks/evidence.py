@@ -28,14 +28,13 @@ from semivideo.base.errors import ConfigError
 from semivideo.base.files import write_bytes
 from semivideo.base.progress import Progress
 from semivideo.cli.console import note, progress_bars, run_plainly
-from semivideo.engine.checkpoint import settings_hash
 from semivideo.evaluation.bootstrap import paired_difference
 from semivideo.methods import METHODS
 from semivideo.recipes.grids import GRIDS, Grid
-from semivideo.run import build
 from semivideo.run.many.cells import grid_cells, sweep
+from semivideo.run.many.recorded import identity
 from semivideo.run.resolve import resolve_settings
-from semivideo.settings import MethodSettings, Settings
+from semivideo.settings import Settings
 
 FOUR = ("supervised", "fixmatch", "cmpl", "ltg")
 NUM_SEEDS = 3
@@ -196,14 +195,6 @@ def names() -> dict[tuple[str, str], str]:
             name = variant if part.grid is None else f"{part.grid}-{variant}"
             found.setdefault((part.folder, identity(settings)), name)
     return found
-
-
-def identity(settings: Settings) -> str:
-    """Equal for settings that train and test alike, whether or not defaults are written."""
-    name = settings.method.name
-    options = build.method_options(build.method_class(name), settings.method.options)
-    bare = settings.model_copy(update={"method": MethodSettings(name=name)})
-    return f"{settings_hash(bare)} {settings.evaluation} {options}"
 
 
 def document(records: Path) -> Iterator[str]:

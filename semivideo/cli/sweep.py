@@ -23,6 +23,9 @@ def sweep(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run folders.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Iterations of every run.")] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="Run this variant alone; repeat it for several.")
+    ] = None,
 ) -> None:
     """Run a grid of settings with several seeds, then compare what is finished.
 
@@ -38,7 +41,7 @@ def sweep(
             table.add_row(name, ", ".join(one.variants), one.source)
         show(table)
         return
-    chosen = find_grid(grid)
+    chosen = find_grid(grid).of(variant) if variant else find_grid(grid)
     if manifest is None or not split or out is None:
         raise ConfigError(
             "a sweep needs a manifest, at least one --split and --out, such as: semivideo sweep "

@@ -13,8 +13,8 @@ the other would have confirmed.
 Easy to get wrong: the mean runs over all U clips, kept or not, and each network's labelled, weak
 and strong clips share one forward. Where the paper is silent we take: F and A share crop and flip
 of a clip and draw RandAugment apart; the auxiliary's window moves by up to ``offset_seconds`` of
-its clip settings, uniformly, clamped to the video; no supervised warm-up, no EMA. With another rule
-than the fixed threshold, the labels that teach F and those that teach A have a state each.
+its clip settings, uniformly, and stays in the video; no supervised warm-up, no EMA. With another
+rule than the fixed threshold, the labels that teach F and those that teach A have a state each.
 Two settings are of later papers. ``teacher_decay``: running averages of F and A label in their
 place. ``contrast``: ActNetFormer's between architectures (Dass et al., ICPR 2024, arXiv 2404.06243)
 adds contrast.weight (InfoNCE(P(F(z)) -> Q(A(z))) + InfoNCE(Q(A(z)) -> P(F(z)))) / 2, features of
@@ -64,6 +64,8 @@ class CMPL(Method):
         teacher_decay: Of averages of F and A that label in their place, in [0, 1]; None for F and A
             themselves. F is deployed either way.
         contrast: Between the features of F and those of A (ActNetFormer); none by its weight of 0.
+        shared: Whether A is F itself, which then sees the clips of both streams: FixMatch with
+            frame-rate augmentation, and with an offset also of location (Tables 2 and 3).
     """
 
     weak_only_labels = True
@@ -85,8 +87,10 @@ class CMPL(Method):
         thresholds: ThresholdRule = "fixed",
         teacher_decay: Proportion | None = None,
         contrast: Contrast = NO_CONTRAST,
+        shared: bool = False,
     ) -> None:
         super().__init__()
+        auxiliary = primary if shared else auxiliary
         self.primary = primary
         self.auxiliary = auxiliary
         self.views = views

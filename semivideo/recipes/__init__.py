@@ -52,6 +52,22 @@ def _published() -> dict[str, Recipe]:
             found[f"{method}-{data}-{percent}-{network}"] = Recipe(
                 method, (data, percent), f"{top1} (CMPL Table 1)", settings
             )
+    for method, paper in cmpl_paper.ABLATIONS.items():
+        share, epochs = ("kinetics400", 1), cmpl_paper.ABLATION_EPOCHS
+        settings = partial(
+            cmpl_paper.paper_settings,
+            method,
+            network="r50",
+            data=share[0],
+            percent=1,
+            epochs=epochs,
+        )
+        found[f"{method}-kinetics400-1-r50-{epochs}e"] = Recipe(method, share, paper, settings)
+    for (data, percent), with_tuning in ltg_paper.FINETUNED.items():
+        settings = partial(ltg_paper.finetuned_tcl, data=data, percent=percent)
+        found[f"tcl-finetuned-{data}-{percent}-tsm"] = Recipe(
+            "tcl", (data, percent), f"{with_tuning} (CMPL Table 1)", settings
+        )
     for method, cells in ltg_paper.TABLE.items():
         network = ltg_paper.NETWORK.get(method, "r3d18")
         for (data, percent), number in cells.items():

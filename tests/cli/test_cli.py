@@ -37,7 +37,7 @@ FLAGS = {
     "suggest": "run --count --by --weight --baseline --seed --out",
     "doubts": "run --folds --rule --no-frames --out",
     "plan": "runs --seconds-per-label --draws --train --out",
-    "recipes": "pattern --all",
+    "recipes": "pattern --all --tables --table --records",
     "methods": "name",
     "report": "runs --out",
     "review": "run --port --count --open",
@@ -45,7 +45,7 @@ FLAGS = {
     "push": "run repo --public --videos --allow-code",
     "pull": "repo --out --revision --allow-code",
     "compare": "runs --markdown --csv --records --allow-code",
-    "sweep": "grid manifest --split --out --steps",
+    "sweep": "grid manifest --split --out --steps --variant",
     "figure": "name runs --out --set --allow-code",
     "demo": "--out --steps --seed",
 }

@@ -105,6 +105,15 @@ def test_cmpl__with_one_shared_network_is_twice_fixmatch():
     torch.testing.assert_close(double, 2 * single.loss)
 
 
+def test_cmpl__that_is_told_to_share_has_one_network():
+    given, other = Scaled(F_FACTORS), Scaled(A_FACTORS)
+    method = cmpl(given, other, threshold=0.8, weight=3.0, shared=True)
+    assert method.auxiliary is method.primary is given
+    assert len(list(method.parameters())) == 1  # nothing of the network that is not used
+    single = FixMatch(given, views=TableViews(), clips=SPEC, threshold=0.8, weight=3.0)(batch())
+    torch.testing.assert_close(method(batch()).loss, 2 * single.loss)
+
+
 @pytest.mark.parametrize("rule", ["flexmatch", "freematch", "softmatch"])
 def test_cmpl__with_one_shared_network_is_twice_fixmatch_under_every_rule(rule):
     options = {"threshold": 0.8, "weight": 3.0, "thresholds": rule}

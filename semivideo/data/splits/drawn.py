@@ -89,14 +89,18 @@ def draw_split(
 
 
 def redrawn(
-    manifest: Manifest, split: Split, *, labels: Literal["balanced", "by_frequency"]
+    manifest: Manifest,
+    split: Split,
+    *,
+    labels: Literal["balanced", "by_frequency", "one_a_group"],
 ) -> Split:
     """Draw the labelled videos of a split anew, as many and from the same training videos.
 
     Args:
         manifest: The videos.
         split: Its training videos with a known class are drawn from; its test side stays.
-        labels: As many of each class, or in proportion to the sizes of the classes (CMPL Table A3).
+        labels: As many of each class, or in proportion to the sizes of the classes (CMPL Table A3);
+            or as many of each class, from as many groups (films, people) as there are.
 
     Raises:
         SplitError: The labels do not divide evenly among the classes, or a class is too small.
@@ -104,7 +108,7 @@ def redrawn(
     train = manifest.rows_of([*split.labeled, *split.unlabeled]).tolist()
     by_class = _by_class(manifest, train, [], allow_fewer=True)
     num_labels, num_classes = len(split.labeled), len(by_class)
-    if labels == "balanced":
+    if labels != "by_frequency":
         if num_labels % num_classes:
             raise SplitError(
                 f"{num_labels} labels do not divide evenly among {num_classes} classes; draw a "
@@ -114,17 +118,27 @@ def redrawn(
     else:
         num_known = sum(map(len, by_class.values()))
         wanted = _proportional(by_class, num_labels / num_known)
-    labeled = {
-        row
-        for label, members in by_class.items()
-        for row in _drawn_order(manifest, members, split.seed)[: wanted[label]]
-    }
+    order = {label: _drawn_order(manifest, rows, split.seed) for label, rows in by_class.items()}
+    if labels == "one_a_group":
+        order = {label: _group_by_group(manifest, rows) for label, rows in order.items()}
+    labeled = {row for label, rows in order.items() for row in rows[: wanted[label]]}
     return replace(
         split,
         name=f"{split.name}-{labels}",
         labeled=_ids(manifest, labeled),
         unlabeled=_ids(manifest, set(train) - labeled),
     )
+
+
+def _group_by_group(manifest: Manifest, rows: Sequence[int]) -> list[int]:
+    """Put the first row of each group first, then the second of each, and so on."""
+    times_met: Counter[str | int] = Counter()
+    turns: dict[int, int] = {}
+    for row in rows:
+        group = manifest.groups[row] or row  # a video of no group is one of its own
+        turns[row] = times_met[group]
+        times_met[group] += 1
+    return sorted(rows, key=turns.__getitem__)
 
 
 def practical_split(manifest: Manifest, *, name: str = "practical") -> Split:

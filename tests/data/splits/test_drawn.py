@@ -226,6 +226,19 @@ def test_redrawn__has_as_many_labels_of_the_same_training_videos(make_manifest):
         check_split(found, manifest)
 
 
+def test_redrawn__one_a_group_takes_as_many_films_as_there_are(make_manifest):
+    """Of class a the twelve videos are of three films, of b each is of its own."""
+    rows = [(f"a/{i}.mp4", "a", f"film{i % 3}") for i in range(12)]
+    rows += [(f"b/{i}.mp4", "b", None) for i in range(12)]
+    manifest = make_manifest(rows)
+    split = draw_split(manifest, labels_per_class=4, seed=1)
+    found = redrawn(manifest, split, labels="one_a_group")
+    assert side(found.labeled, manifest, "labels") == {"a": 4, "b": 4}
+    films = [manifest.groups[manifest.row_of(id)] for id in found.labeled if id.startswith("a")]
+    assert set(films) == {"film0", "film1", "film2"}
+    check_split(found, manifest)
+
+
 def test_redrawn__names_labels_that_do_not_divide(make_manifest):
     manifest = make_manifest([(f"{c}/{i}.mp4", c) for c in "abc" for i in range(9)])
     split = draw_split(manifest, labeled_fraction=0.4, seed=0)

@@ -61,7 +61,13 @@ def test_grid_cells__of_table_a3_draw_the_labelled_videos_anew(monkeypatch):
         "balanced-0": "balanced",
         "by_frequency-0": "by_frequency",
     }
-    assert all(cell.settings == {} for cell in found)
+    assert found[0].settings == found[1].settings
+
+
+def test_grid__of_some_variants_keeps_their_order_and_refuses_others():
+    assert list(GRID.of(["b"]).variants) == ["b"]
+    with pytest.raises(ConfigError, match=r"no variant 'c' in this grid \[known: a, b\]"):
+        GRID.of(["c"])
 
 
 def test_sweep__goes_on_after_a_stop_and_does_nothing_twice(work, tmp_path):
