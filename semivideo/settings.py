@@ -421,7 +421,7 @@ class ModelCard(Section):
 class Settings(Section):
     """Everything that defines a run, next to the videos and the split."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"features"})
+    later: ClassVar[frozenset[str]] = frozenset({"features", "teacher_origin"})
 
     data: DataSettings = Field(default_factory=DataSettings)
     """Clips and batches."""
@@ -437,6 +437,8 @@ class Settings(Section):
     """Test views."""
     features: FeatureSettings | None = None
     """The encoder, where the run learns from its features; None for networks that see pixels."""
+    teacher_origin: WeightsOrigin | None = None
+    """What a teacher of the method (method.teacher) had seen; None where there is none."""
 
     @property
     def origins(self) -> list[WeightsOrigin]:
@@ -450,6 +452,8 @@ class Settings(Section):
             origin = None if network is None else network.origin
             if origin is not None and origin not in found:
                 found.append(origin)
+        if self.teacher_origin is not None and self.teacher_origin not in found:
+            found.append(self.teacher_origin)
         return found
 
     @property

@@ -30,7 +30,7 @@ _ROLES = ("primary", "auxiliary", "temporal")
 
 
 def with_weights(settings: Settings) -> Settings:
-    """Return settings that fit the weights that their networks begin with.
+    """Return settings that fit the weights that their networks begin with or are taught by.
 
     Args:
         settings: Complete; those of networks from scratch are returned as they are.
@@ -55,7 +55,25 @@ def with_weights(settings: Settings) -> Settings:
         )
         networks = settings.networks.model_copy(update={role: changed})
         settings = settings.model_copy(update={"networks": networks})
-    return settings
+    return _with_teacher(settings)
+
+
+def _with_teacher(settings: Settings) -> Settings:
+    """Settings that say what the image classifier had seen that teaches; it makes the league too.
+
+    On features the encoder is the teacher, and is told of as such.
+    """
+    teacher = settings.method.options.get("teacher")
+    if teacher in (None, "encoder") or settings.teacher_origin is not None:
+        return settings
+    if teacher in ENCODERS:
+        entry = ENCODERS[teacher]
+        origin = WeightsOrigin(
+            pretrained_on=entry.pretrained_on, licence=entry.licence, league=entry.league
+        )
+    else:
+        origin = WeightsOrigin(pretrained_on=NOT_TOLD, league="image weights")
+    return settings.model_copy(update={"teacher_origin": origin})
 
 
 def _told(settings: Settings, network: NetworkSettings, role: str) -> dict[str, Any] | None:

@@ -45,7 +45,8 @@ class VideoSSL(Method):
         weight: Weight of the pseudo-labels, >= 0.
         distillation_weight: Weight of the image classifier's probabilities, >= 0; the paper's
             method has it and needs a teacher, 0 leaves it out.
-        teacher: The image classifier: a file of its logits, ``PATH.npz``
+        teacher: The image classifier: ``efficientnet_lite0`` with ImageNet's weights (extra
+            ``pretrained``); a file of logits, ``PATH.npz``
             (``evaluation.cache_image_logits`` makes one); ``module:attribute``, a
             ``torch.nn.Module`` for images (N, 3, H, W) normalised as ``views`` says; or, on
             features, ``encoder``: the classes that the encoder was pretrained for.
@@ -83,7 +84,9 @@ class VideoSSL(Method):
         self.teacher = None
         self.takes_mixed = teacher is None  # the teacher knows whole videos
         if teacher is not None:
-            self.teacher = image_teacher(teacher, num_classes=image_classes)
+            settings = getattr(views, "settings", None)  # cached views have none
+            levels = None if settings is None else (settings.mean, settings.std)
+            self.teacher = image_teacher(teacher, num_classes=image_classes, levels=levels)
             self.distilled = nn.Linear(primary.num_features, image_classes)
 
     def prepare(self, videos: Sequence[str]) -> None:

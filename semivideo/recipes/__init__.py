@@ -118,7 +118,7 @@ RECIPES: dict[str, Recipe] = {
             ("mean_teacher", "baseline", small.mean_teacher),
             ("s4l", "baseline", small.s4l),
             ("ups", "baseline", small.ups),
-            ("videossl", "baseline", small.videossl),
+            ("videossl", "without its teacher", small.videossl),
             ("tcl", "baseline", small.tcl),
             ("fixmatch", "starting point", small.fixmatch),
             ("mvpl", "starting point", small.mvpl),
@@ -170,6 +170,9 @@ RECIPES: dict[str, Recipe] = {
             ("svformer", "an image network, clips mixed in tubes", tuned.svformer),
         )
     },
+    "small-videossl-taught": Recipe(
+        "videossl", paper="an image network teaches", settings=small.videossl_taught, **_SMALL
+    ),
     **{
         f"small-{name}": Recipe("fixmatch", paper=purpose, settings=settings, **_SMALL)
         for name, purpose, settings in (

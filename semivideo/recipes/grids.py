@@ -32,6 +32,7 @@ _SHARES = (("ucf101", 10), ("kinetics400", 1), ("kinetics400", 10), ("hmdb51", 5
 CONTROLS = Grid(
     "small-ltg",
     {
+        **{name: {RECIPE: f"small-{name}"} for name in ("supervised", "fixmatch", "ltg")},
         "fixmatch-without-weight": {RECIPE: "small-fixmatch", "method.weight": 1e-9},
         "fixmatch-like-ltg": {
             RECIPE: "small-fixmatch",
@@ -39,6 +40,7 @@ CONTROLS = Grid(
             "method.threshold": 0.5,
         },
         "supervised-at-0.1": {RECIPE: "small-supervised", "engine.learning_rate": 0.1},
+        "ltg-neither": {"method.alignment.weight": 0.0, "method.contrast.weight": 0.0},
         "ltg-without-weight": {"method.weight": 0.0},
         "ltg-on-frames": {"method.streams.gradient": "none"},
         "ltg-at-0.05": {"engine.learning_rate": 0.05},
@@ -46,8 +48,8 @@ CONTROLS = Grid(
         "fixmatch-one-a-group": {RECIPE: "small-fixmatch", LABELS: "one_a_group"},
     },
     "own: unlabelled clips that only enter the batch statistics; FixMatch at LTG's rate and "
-    "threshold; LTG without pseudo-labels, without a gradient, at FixMatch's rate; labels from as "
-    "many groups as there are",
+    "threshold; LTG without alignment and contrast, without pseudo-labels, without a gradient, at "
+    "FixMatch's rate; labels from as many groups as there are",
 )
 
 GRIDS: dict[str, Grid] = {
@@ -77,7 +79,8 @@ GRIDS: dict[str, Grid] = {
                 "networks.primary.stride_frames": 2,
                 "networks.primary.options.width": 0.125,
             },
-            **{name: {RECIPE: f"small-{name}"} for name in ("s4l", "videossl", "tcl", "mvpl")},
+            "videossl": {RECIPE: "small-videossl-taught"},
+            **{name: {RECIPE: f"small-{name}"} for name in ("s4l", "tcl", "mvpl")},
             "cmpl-r18": {
                 "networks.primary.options.width": 0.1875,
                 "networks.auxiliary.options.width": 0.09375,

@@ -40,7 +40,7 @@ def _main() -> tuple[Cell, ...]:
         Cell(
             method,
             f"{method}-{share[0]}-{share[1]}-{ltg_paper.NETWORK.get(method, 'r3d18')}",
-            f"small-{method}",
+            "small-videossl-taught" if method == "videossl" else f"small-{method}",
             top1,
             share,
         )

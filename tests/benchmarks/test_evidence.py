@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,7 +35,7 @@ def test_evidence__is_what_the_records_give(evidence):
 
 
 def test_records__are_all_of_the_plan(evidence):
-    known = {f"{folder}/{name}" for (folder, _), name in evidence.names().items()}
+    known = {f"{folder}/{name}" for (folder, *_), name in evidence.names().items()}
     found = [path.relative_to(evidence.RECORDS) for path in evidence.RECORDS.rglob("*.gz")]
     assert found
     for path in found:
@@ -60,34 +61,55 @@ def test_record_of__is_one_for_equal_settings_of_several_parts(evidence, tmp_pat
     assert evidence.record_of(plan["1 label"], "cmpl", 2, tmp_path) != run
 
 
-def test_verdict__wants_the_interval_and_every_draw(evidence):
-    def line(*right):
-        """Of runs of seed 0, 1, ... that are right on so many of the first (-: last) videos."""
-        runs = []
-        for seed, number in enumerate(right):
-            is_right = np.arange(100) < number if number > 0 else np.arange(100) >= 100 + number
-            scores = np.eye(2, dtype=np.float32)[(~is_right).astype(int)]
-            ids = tuple(map(str, range(100)))
-            tested = Evaluation("1x1", ("a", "b"), ids, scores, np.zeros(100, dtype=np.int64))
-            settings = SimpleNamespace(engine=SimpleNamespace(seed=seed))
-            runs.append(SimpleNamespace(settings=settings, evaluation=tested, groups={}))
-        return SimpleNamespace(results=runs)
+def line(*right):
+    """Of runs of seed 0, 1, ... that are right on so many of the first hundred videos."""
+    runs = []
+    for seed, number in enumerate(right):
+        scores = np.eye(2, dtype=np.float32)[(np.arange(100) >= number).astype(int)]
+        ids = tuple(map(str, range(100)))
+        tested = Evaluation("1x1", ("a", "b"), ids, scores, np.zeros(100, dtype=np.int64))
+        settings = SimpleNamespace(engine=SimpleNamespace(seed=seed))
+        runs.append(SimpleNamespace(settings=settings, evaluation=tested, groups={}))
+    return SimpleNamespace(results=runs)
 
-    def said(better, worse, **more):
-        return evidence.verdict(lines | more, better, worse)
 
-    lines = {"worse": line(50, 50, 50), "all": line(60, 70, 80), "two": line(50, 80, 80)}
-    assert said("all", "worse")[3:] == ("3", "3", "appears")
-    assert said("worse", "all")[3:] == ("0", "3", "reversed")
-    assert said("two", "worse")[0] == "+20.0"
-    assert said("two", "worse")[3:] == ("2", "3", "open")
-    assert said("worse", "two")[3:] == ("0", "3", "open")
-    assert said("one", "worse", one=line(70))[3:] == ("1", "1", "appears so far")
-    assert said("other", "worse") == ("-", "-", "-", "-", "-", "not run yet")
-    # Ahead with each draw, but so little with the least that other draws could turn it.
-    narrow = said("narrow", "worse", narrow=line(-51, 75, 75))
-    assert narrow[3:] == ("3", "3", "open")
-    assert float(narrow[1]) <= 0
+def test_compared__is_on_the_seeds_that_both_have(evidence):
+    lines = {"worse": line(50, 50, 50), "two": line(50, 80, 80), "one": line(70)}
+    pair = evidence.compared(lines, "two", "worse")
+    assert pair.interval.value == pytest.approx(0.2)
+    assert (pair.num_ahead, pair.table.shape) == (2, (3, 100))
+    assert evidence.compared(lines, "one", "worse").table.shape == (1, 100)
+    assert evidence.compared(lines, "other", "worse") is None
+
+
+def test_in_words__says_how_many_draws_are_lacking(evidence):
+    lines = {"worse": line(50, 50, 50), "all": line(60, 70, 80)}
+    pair = evidence.compared(lines, "all", "worse")
+    said = evidence.in_words(pair, evidence.Judged(0.0004, 0.03, "open"))
+    assert said[3:] == ("3", "3", "< 0.001", "0.030", "open: 3 of 5 draws")
+    five = evidence.compared({"a": line(*[60] * 5), "b": line(*[50] * 5)}, "a", "b")
+    said = evidence.in_words(five, evidence.Judged(0.001, 0.04, "appears"))
+    assert said[3:] == ("5", "5", "0.001", "0.040", "appears")
+    nothing = evidence.in_words(None, evidence.Judged(math.nan, math.nan, "open"))
+    assert set(nothing[:-1]) == {"-"}
+    assert nothing[-1] == "not run yet"
+
+
+def test_claims__are_of_variants_of_the_plan_and_none_comes_twice(evidence):
+    for name, better, worse, _ in evidence.CLAIMS:
+        assert {better, worse} <= set(evidence.PLAN[name].settings)
+    runs = [
+        (evidence.PLAN[n].place, *(evidence.run_name(evidence.PLAN[n], each) for each in pair))
+        for n, *pair, _ in evidence.CLAIMS
+    ]
+    assert len(set(runs)) == len(runs)
+    assert not any("videossl" in run for run in runs)  # not before its teacher runs
+
+
+def test_names__tell_labels_apart_that_are_drawn_anew(evidence):
+    part = evidence.PLAN["controls, jhmdb 10"]
+    names = [evidence.run_name(part, name) for name in ("fixmatch", "fixmatch-one-a-group")]
+    assert names == ["fixmatch", "controls-fixmatch-one-a-group"]
 
 
 def test_groups_of__are_people_and_sources(evidence):

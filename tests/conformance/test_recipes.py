@@ -20,6 +20,8 @@ def thin(settings):
     changes = {"views.crop_size": 32}
     if settings.evaluation.crop_size is not None:
         changes["evaluation.crop_size"] = 32
+    if settings.method.options.get("teacher") is not None:  # its weights are an extra
+        changes["method.teacher"] = "image_logits.npz"
     for role in ("primary", "auxiliary", "temporal"):
         network = getattr(settings.networks, role)
         if network is None:

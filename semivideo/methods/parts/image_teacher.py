@@ -11,10 +11,21 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.foreign_code import imported
 from semivideo.methods.parts.image_logits import read_image_logits
+from semivideo.models.efficientnet_lite import (
+    MEAN,
+    STD,
+    EfficientNetLite0,
+    published_file,
+    read_published,
+)
+
+PUBLISHED = "efficientnet_lite0"
+_SIDE = 160  # of the images it is asked about, in pixels
 
 
 class ImageTeacher(ABC):
@@ -40,17 +51,25 @@ class ImageTeacher(ABC):
         """Learn the ids of the videos by number."""
 
 
-def image_teacher(name: str, *, num_classes: int) -> ImageTeacher:
+def image_teacher(
+    name: str, *, num_classes: int, levels: tuple[Sequence[float], Sequence[float]] | None = None
+) -> ImageTeacher:
     """Find a teacher by name.
 
     Args:
         name: A file of logits, ``PATH.npz``; ``module:attribute``: an ``nn.Module``, or what
-            returns one when it is called; or ``encoder``, see ``EncoderTeacher``.
+            returns one when it is called; ``efficientnet_lite0``, by ImageNet's classes; or
+            ``encoder``, see ``EncoderTeacher``.
         num_classes: K of the classifier.
+        levels: Mean and deviation by channel that frames are normalised with; only for
+            ``efficientnet_lite0``, which undoes that.
 
     Raises:
-        ConfigError: It is neither, or cannot be imported.
+        ConfigError: It is none of these, or cannot be imported.
+        MissingExtraError: The weights of ``efficientnet_lite0`` are not installed.
     """
+    if name == PUBLISHED and levels is not None:
+        return AskedTeacher(PublishedClassifier(*levels), num_classes=num_classes)
     if name.endswith(".npz"):
         return CachedTeacher(Path(name), num_classes=num_classes)
     if name == "encoder":
@@ -59,7 +78,7 @@ def image_teacher(name: str, *, num_classes: int) -> ImageTeacher:
         return AskedTeacher(_imported(name), num_classes=num_classes)
     raise ConfigError(
         f"method.teacher = {name!r} is neither a file of image logits nor a module; write "
-        "PATH.npz, module:attribute or, on features, encoder"
+        f"{PUBLISHED}, PATH.npz, module:attribute or, on features, encoder"
     )
 
 
@@ -163,6 +182,34 @@ class AskedTeacher(ImageTeacher):
                 f"are logits {wanted}; set method.image_classes to its number of classes"
             )
         return logits_NK.float().softmax(dim=1)
+
+
+class PublishedClassifier(nn.Module):
+    """EfficientNet-Lite0 with ImageNet's weights and classes, asked about frames of our views.
+
+    Args:
+        mean: What was subtracted from frames in [0, 1], by channel.
+        std: What they were divided by.
+
+    Raises:
+        MissingExtraError: The package with the weights is not installed.
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        weights = read_published(published_file())
+        self.network = EfficientNetLite0(len(weights["classifier.bias"]))
+        self.network.load_state_dict(self.network.state_dict() | weights)
+        self.mean = torch.tensor(mean).view(3, 1, 1)
+        self.std = torch.tensor(std).view(3, 1, 1)
+
+    def forward(self, images_NCHW: Tensor) -> Tensor:
+        """Map normalised frames (N, 3, H, W) to logits (N, 1000); small ones are enlarged."""
+        device = images_NCHW.device
+        levels = images_NCHW.float() * self.std.to(device) + self.mean.to(device)
+        images = interpolate((levels - MEAN) / STD, size=_SIDE, mode="bilinear", antialias=True)
+        features_ND = self.network.features(images[:, :, None])
+        return self.network.classify(features_ND)
 
 
 def _imported(name: str) -> nn.Module:
