@@ -267,16 +267,14 @@ def test_published_classifier__sees_the_frame_that_the_views_normalised():
     [
         (None, None, "scratch"),
         ("answers.npz", "not told", "image weights"),
-        ("efficientnet_lite0", "ImageNet", "image weights"),
+        ("efficientnet_lite0", "ImageNet-1k", "image weights"),
     ],
 )
 def test_videossl__is_of_the_league_of_its_teacher(teacher, told, league):
-    settings = Settings().updated({"method": {"name": "videossl", "teacher": teacher}})
+    settings = Settings.from_mapping({"method": {"name": "videossl", "teacher": teacher}})
     found = with_weights(settings)
     assert found.league == league
     assert [each.pretrained_on for each in found.origins] == ([] if told is None else [told])
-    set_by_user = settings.updated(
-        {"teacher_origin": {"pretrained_on": "Kinetics-400", "league": "video weights"}}
-    )
-    assert with_weights(set_by_user).league == "video weights"
+    own = {"teacher_origin.pretrained_on": "Kinetics-400", "teacher_origin.league": "video weights"}
+    assert with_weights(settings.updated(own)).league == "video weights"
     assert Settings.from_mapping(found.to_mapping()).league == league
