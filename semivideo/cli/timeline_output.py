@@ -65,7 +65,7 @@ def show_timeline(
     if out is not None:
         note(f"wrote {out}; the scores are kept in {out.name}.scores for other stages")
     if picture is not None:
-        from semivideo.analysis.figures.timeline_picture import draw_timeline
+        from semivideo.analysis.timeline_picture import draw_timeline
 
         true = () if compared is None else compared.truth[found[0].path.name]
         files = draw_timeline(found[0].scores, found[0].events, out=picture, truth=true)

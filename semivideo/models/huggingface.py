@@ -15,6 +15,7 @@ import logging
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from semivideo.base.checked import Proportion
@@ -145,6 +146,40 @@ class HuggingFace(Network):
         """Map features (N, D) to logits (N, K), after dropout."""
         logits_NK: Tensor = self.classifier(self.dropout(features_ND))
         return logits_NK
+
+    def attention_map(self, clip_NCTHW: Tensor) -> Tensor:
+        """Return what the last layer takes from each place: float (N, t, h, w), mean over heads.
+
+        By the class token where there is one, else the mean over all tokens.
+
+        Args:
+            clip_NCTHW: Clips (N, C, T, H, W).
+
+        Raises:
+            ConfigError: The model's attention is not over the places of a clip.
+        """
+        (N, _, T, H, _), (tubelet, patch) = clip_NCTHW.shape, self._tubelet()
+        t, side = T // tubelet, H // patch
+        before = self.model.config._attn_implementation
+        self.model.set_attn_implementation("eager")  # others do not keep what they attend to
+        try:
+            with torch.no_grad():
+                found = self.model(clip_NCTHW.transpose(1, 2), output_attentions=True).attentions
+        finally:
+            self.model.set_attn_implementation(before)
+        attention_NLL = found[-1].float().mean(dim=1)
+        num, length = attention_NLL.shape[0], attention_NLL.shape[-1]
+        if (num, length) == (N, t * side * side):
+            taken_NL = attention_NLL.mean(dim=1)
+        elif (num, length) in ((N, t * side * side + 1), (N * t, side * side + 1)):
+            taken_NL = attention_NLL[:, 0, 1:]
+        else:
+            raise ConfigError(
+                f"the attention of {self.model_type} is {tuple(found[-1].shape)}, which is not of "
+                f"{t} x {side} x {side} places; there is nothing to draw"
+            )
+        map_NTHW: Tensor = taken_NL.reshape(N, t, side, side)
+        return map_NTHW
 
     def part_of(self, name: str) -> str:
         """Name the part of a weight: embeddings, layer0, layer1, ..., top, head.

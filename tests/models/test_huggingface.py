@@ -325,3 +325,19 @@ def test_cmpl__trains_a_convolutional_with_a_transformer_network():
         optimizer.step()
     still = [name for name, p in method.named_parameters() if torch.equal(p, before[name])]
     assert still == []
+
+
+@pytest.mark.parametrize("model", CONFIGS)
+def test_attention_map__is_a_share_of_each_place_and_leaves_the_model_as_it_was(model):
+    network = tiny(model).eval()
+    with torch.no_grad():
+        before = network(clip())
+        found = network.attention_map(clip())
+        assert torch.equal(network(clip()), before)
+    frames = 4 if model == "timesformer" else 2  # tubelets of two frames
+    assert found.shape == (2, frames, 2, 2)
+    assert (found > 0).all()
+    total = found.flatten(2).sum(dim=2) if model == "timesformer" else found.flatten(1).sum(dim=1)
+    assert (total <= 1 + 1e-5).all()
+    if model in ("videomae", "vjepa2"):  # no class token: tokens share their attention out
+        torch.testing.assert_close(total, torch.ones_like(total))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from semivideo.analysis.comparison import run_folders
 from semivideo.analysis.drawing import checked_out
+from semivideo.analysis.figures.activation import activation
 from semivideo.analysis.figures.agreement import agreement
 from semivideo.analysis.figures.class_accuracy import accuracy_by_class
 from semivideo.analysis.figures.class_gap import class_gap
@@ -78,7 +79,7 @@ FIGURES: dict[str, Entry] = {
     ),
     "frame-rate-drop": Entry(
         frame_rate_drop,
-        "accuracy lost when test clips keep every s-th frame only",
+        "share of accuracy lost when test clips keep every s-th frame only",
         "evaluated runs whose videos are at hand",
         "CMPL Fig. 5",
     ),
@@ -99,6 +100,11 @@ FIGURES: dict[str, Entry] = {
         "frames of a clip and their fast and slow temporal gradient",
         "one run whose videos are at hand",
         "LTG Fig. 3",
+    ),
+    "activation": Entry(
+        activation,
+        "frames of a clip and where the network looks: Grad-CAM, of transformers attention",
+        "one finished run whose videos are at hand",
     ),
     "confusion": Entry(
         confusion,
@@ -125,7 +131,7 @@ FIGURES: dict[str, Entry] = {
     ),
     "features": Entry(
         features,
-        "features of held-out videos in the plane of two principal components",
+        "features of held-out videos: two principal components, and t-SNE beside them",
         "one finished run whose videos are at hand",
     ),
 }

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from semivideo import models
-from semivideo.analysis.figures.feature_plane import _figure, features
+from semivideo.analysis.figures.feature_plane import _figure, features, neighbour_plane
 from semivideo.analysis.principal import Plane, principal_plane
 from semivideo.base.errors import CheckpointError, ConfigError
 from semivideo.base.records import Video
@@ -70,13 +70,27 @@ def test_figure__numbers_each_class_that_is_there():
     points = np.random.default_rng(0).normal(size=(30, 2))
     labels = np.arange(30) % 9
     classes = [f"c{i}" for i in range(10)]
-    figure = _figure(Plane(points, np.array([0.6, 0.25])), labels, classes)
-    (axes,) = figure.axes
-    assert [text.get_text() for text in axes.texts] == [str(number) for number in range(1, 10)]
+    figure = _figure(Plane(points, np.array([0.6, 0.25])), points[::-1], labels, classes)
+    for axes in figure.axes:
+        assert [text.get_text() for text in axes.texts] == [str(number) for number in range(1, 10)]
+    axes, beside = figure.axes
+    assert beside.get_xlabel().startswith("t-SNE")
     assert axes.get_xlabel() == "First principal component (60 % of the variance)"
     entries = figure.legends[0].legend_handles
     assert entries[8].get_label() == "9  c8"
     assert len({(entry.get_color(), entry.get_marker()) for entry in entries}) == 9
+
+
+def test_neighbour_plane__keeps_neighbours_together_and_comes_out_again():
+    rng = np.random.default_rng(0)
+    groups = np.arange(40) % 2
+    given = (rng.normal(size=(40, 8)) + 8 * groups[:, None]).astype(np.float32)
+    found = neighbour_plane(given)
+    assert np.array_equal(found, neighbour_plane(given))
+    apart = np.linalg.norm(found[:, None] - found[None], axis=-1) + 1e9 * np.eye(40)
+    assert (groups[apart.argmin(axis=1)] == groups).all()
+    assert neighbour_plane(given[:3]).shape == (3, 2)
+    assert neighbour_plane(given[:5], perplexity=30).shape == (5, 2)
 
 
 def test_features__are_of_one_run_with_a_network(finished_run, tmp_path):

@@ -69,13 +69,14 @@ def test_drop__is_against_the_evaluation_of_the_run(run, csv_rows, tmp_path):
     assert float(rows[0]["top1"]) == Evaluation.read(run / "evaluation.json").top1
     for row in rows:
         first = rows[0] if row["network"] == "primary" else rows[4]
-        assert float(row["change"]) == float(row["top1"]) - float(first["top1"])
+        lost = 1 - float(row["top1"]) / float(first["top1"]) if float(first["top1"]) else None
+        assert row["drop"] == "nan" if lost is None else float(row["drop"]) == pytest.approx(lost)
     assert told[0] == ("score run, primary", 1, len(told) // 2, "2x1")
     assert told[-1] == ("score run, auxiliary", len(told) // 2, len(told) // 2, "2x1")
 
 
 def test_drop__takes_the_trained_auxiliary(run):
-    networks = _networks(Trained.read(run), auxiliary=True)
+    networks = _networks(Trained.read(run), auxiliary=True, clip="own")
     settings = Trained.read(run).settings
     assert networks["auxiliary"].card.network == settings.networks.auxiliary
     # The one joint pass of each of the two steps went through its batch statistics.
@@ -83,7 +84,14 @@ def test_drop__takes_the_trained_auxiliary(run):
     counted = [value for name, value in state.items() if name.endswith("num_batches_tracked")]
     assert counted
     assert all(torch.equal(value, torch.tensor(2)) for value in counted)
-    assert list(_networks(Trained.read(run), auxiliary=False)) == ["primary"]
+    assert list(_networks(Trained.read(run), auxiliary=False, clip="own")) == ["primary"]
+
+
+def test_drop__shows_both_networks_the_same_frames(run):
+    networks = _networks(Trained.read(run), auxiliary=True, clip="same")
+    clips = [networks[role].clip for role in ("primary", "auxiliary")]
+    assert (clips[0].num_frames, clips[0].stride_frames) == (8, 8)
+    assert clips[0] == clips[1]
 
 
 def test_drop__needs_a_checkpoint_of_the_auxiliary(run, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.analysis.figures.timeline_picture import draw_timeline
+from semivideo.analysis.timeline_picture import draw_timeline
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.video.encode import encode
 from semivideo.evaluation import Recognizer
