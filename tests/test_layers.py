@@ -38,11 +38,11 @@ INSIDE = {
     "models": ({"contract"}, {"blocks"}),
     "methods": ({"parts"},),
     "analysis": (
-        {"calibration", "principal", "pseudo_labels", "suggest"},
+        {"calibration", "principal", "pseudo_labels", "relevance", "suggest"},
         {"result"},
         {"groups"},
         {"judged_labels", "comparison", "drawing"},
-        {"comparison_table", "figures", "audit"},
+        {"comparison_table", "figures", "audit", "timeline_picture"},
     ),
 }
 """The same inside a room, for what is listed: it must not import what stands beside or after it."""
