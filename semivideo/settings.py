@@ -7,7 +7,6 @@ network options that only one class has are checked against that class's constru
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -30,29 +29,6 @@ League = Literal["scratch", "image weights", "video weights"]
 together."""
 LEAGUES: tuple[League, ...] = ("scratch", "image weights", "video weights")
 NOT_TOLD = "not told"
-
-
-class _Yaml(yaml.SafeLoader):
-    """Reads 1e-4 as a number, as YAML 1.2 does; YAML 1.1 takes it for a word."""
-
-
-_Yaml.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
-
-
-def read_yaml(text: str) -> Any:
-    """Return what a user has written in YAML; only plain values are made of it.
-
-    Raises:
-        yaml.YAMLError: It is not YAML.
-
-    >>> read_yaml("weight: 1e-3")
-    {'weight': 0.001}
-    """
-    return yaml.load(text, Loader=_Yaml)
 
 
 class DataSettings(Section):

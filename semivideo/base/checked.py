@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -77,6 +79,29 @@ def read_json(path: Path, *, most_bytes: int = _MOST_BYTES) -> Any:
         UnreadError: It cannot be read, is no file, no JSON, too deep or too large.
     """
     return parsed(_content(path, most_bytes), json.loads, "JSON")
+
+
+class _Yaml(yaml.SafeLoader):
+    """Reads 1e-4 as a number, as YAML 1.2 does; YAML 1.1 takes it for a word."""
+
+
+_Yaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def yaml_of(text: str) -> Any:
+    """Return what a user has written in YAML; only plain values are made of it.
+
+    Raises:
+        yaml.YAMLError: It is not YAML.
+
+    >>> yaml_of("weight: 1e-3")
+    {'weight': 0.001}
+    """
+    return yaml.load(text, Loader=_Yaml)
 
 
 def read_yaml(path: Path, parse: Callable[[str], Any]) -> Any:

@@ -148,7 +148,7 @@ def parse_settings(assignments: list[str]) -> dict[str, Any]:
     """
     import yaml
 
-    from semivideo.settings import read_yaml
+    from semivideo.base.checked import yaml_of
 
     settings = {}
     for assignment in assignments:
@@ -159,7 +159,7 @@ def parse_settings(assignments: list[str]) -> dict[str, Any]:
                 "--set engine.steps=100"
             )
         try:
-            settings[key.strip()] = read_yaml(text)
+            settings[key.strip()] = yaml_of(text)
         except yaml.YAMLError:
             raise ConfigError(
                 f"the value of --set {assignment!r} cannot be read; write a number, true, false, "

@@ -13,11 +13,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from semivideo.base.checked import Section, sentence
+from semivideo.base.checked import Section, sentence, yaml_of
 from semivideo.base.errors import ConfigError, DataError, nearest
 from semivideo.base.files import write_bytes
 from semivideo.base.user_folders import user_config
-from semivideo.settings import NOT_TOLD, League, read_yaml
+from semivideo.settings import NOT_TOLD, League
 
 
 class Added(Section):
@@ -130,7 +130,7 @@ def published_in(folder: Path) -> dict[str, str]:
 def _header(text: str) -> dict[str, Any]:
     """The YAML of a header; nothing where it is none."""
     try:
-        told = read_yaml(text)
+        told = yaml_of(text)
     except yaml.YAMLError:
         return {}
     return told if isinstance(told, dict) else {}

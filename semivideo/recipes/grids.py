@@ -17,11 +17,11 @@ from typing import Any
 
 import yaml
 
+from semivideo.base.checked import yaml_of
 from semivideo.base.errors import ConfigError, nearest
 from semivideo.base.files import read_bytes
 from semivideo.recipes import RECIPES
 from semivideo.recipes.ablations import LABELS, PAPER, RECIPE, SMALL, Grid, ablations
-from semivideo.settings import read_yaml
 
 __all__ = ["CONTROLS", "GRIDS", "Grid", "find_grid"]
 
@@ -124,7 +124,7 @@ def find_grid(name: str) -> Grid:
             f"no grid {name!r}{nearest(name, GRIDS)} [known: {', '.join(GRIDS)}; or a YAML file]"
         )
     try:
-        content = read_yaml(read_bytes(file).decode("utf-8"))
+        content = yaml_of(read_bytes(file).decode("utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read the grid {file}: {error}; correct the file") from None
     return _checked(content, file)

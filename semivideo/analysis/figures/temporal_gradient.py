@@ -2,7 +2,7 @@
 
     frame            frame t of the clip
     fast gradient    frame t minus the next frame of the video
-    slow gradient    frame t minus the next frame of the clip
+    slow gradient    the same of frames a little closer together than the clip's (``ClipSpec``)
 
 Mid-grey is no motion. Reading and arithmetic are those of the training.
 """
