@@ -7,9 +7,9 @@ pass that is learned from costs three times a forward pass. Hours are for a mach
 
 from __future__ import annotations
 
+import json
 import logging
 from functools import cache
-from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -90,16 +90,16 @@ def _flops_per_clip(settings: Settings, cls: type[Method]) -> float:
     return sum(_flops(*_identity(used[role]), side) for role in roles)
 
 
-def _identity(network: NetworkSettings) -> tuple[str, int, tuple[tuple[str, Any], ...]]:
-    """What the arithmetic of a network depends on."""
-    return network.name, network.num_frames, tuple(sorted(network.options.items()))
+def _identity(network: NetworkSettings) -> tuple[str, int, str]:
+    """What the arithmetic of a network depends on; options as text, since they can be nested."""
+    return network.name, network.num_frames, json.dumps(network.options, sort_keys=True)
 
 
 @cache
-def _flops(name: str, num_frames: int, options: tuple[tuple[str, Any], ...], side: int) -> float:
+def _flops(name: str, num_frames: int, options: str, side: int) -> float:
     """FLOPs of one forward pass of one clip, two for each multiplication."""
     with torch.device("meta"):
-        network = create(name, 400, **dict(options)).eval()
+        network = create(name, 400, **json.loads(options)).eval()
         clip = torch.empty(1, 3, num_frames, side, side)
     with FlopCounterMode(display=False) as counter:
         network(clip)
