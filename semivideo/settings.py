@@ -350,17 +350,6 @@ class FeatureSettings(Section):
     parts: list[PartSettings] = Field(default_factory=list, max_length=64)
     """The encoders, where features of several are joined."""
 
-    @property
-    def each(self) -> list[PartSettings]:
-        """The encoders, one or several."""
-        alone = PartSettings(
-            encoder=self.encoder,
-            weights_sha256=self.weights_sha256,
-            dim=self.dim,
-            is_whole=self.is_whole,
-        )
-        return self.parts or [alone]
-
 
 class ModelCard(Section):
     """What ``model/card.json`` says: how to rebuild the network and what to feed it."""

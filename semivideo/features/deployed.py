@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from semivideo.base.errors import CheckpointError
 from semivideo.encoders import Encoder, load_encoder
 from semivideo.encoders.local_motion import CODEBOOK_FILE
-from semivideo.features.descriptor import described
+from semivideo.features.descriptor import described, encoders_of
 from semivideo.features.several.parts_network import OnParts
 from semivideo.models.contract import Network
 from semivideo.settings import FeatureSettings, PartSettings
@@ -108,7 +108,7 @@ def with_encoder(
         MissingExtraError: Its weights are not here.
         CheckpointError: Its weights are others than those that the head was trained on.
     """
-    encoders = [_loaded(part, folder) for part in settings.each]
+    encoders = [_loaded(part, folder) for part in encoders_of(settings)]
     if len(encoders) == 1 and not settings.is_whole:
         return OnFeatures(encoders[0], head, settings, several=several)
     return OnParts(encoders, head, settings, num_frames=num_frames, several=several)

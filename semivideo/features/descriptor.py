@@ -18,7 +18,7 @@ from torch import Tensor
 
 from semivideo.base.errors import ConfigError
 from semivideo.models.heads import Dim
-from semivideo.settings import FeatureSettings
+from semivideo.settings import FeatureSettings, PartSettings
 
 Descriptor = Literal["mean", "motion", "steps"]
 
@@ -83,8 +83,20 @@ def kind_of(is_whole: bool, kind: Descriptor) -> Descriptor:
     return "mean" if is_whole else kind
 
 
+def encoders_of(settings: FeatureSettings) -> list[PartSettings]:
+    """Return the encoders whose features a run learns from, one or several."""
+    alone = PartSettings(
+        encoder=settings.encoder,
+        weights_sha256=settings.weights_sha256,
+        dim=settings.dim,
+        is_whole=settings.is_whole,
+    )
+    return settings.parts or [alone]
+
+
 def head_dim(settings: FeatureSettings) -> Dim:
     """Return what a head has to know of its input: numbers a step, of several parts each."""
     kind = settings.descriptor
-    dims = [described_dim(part.dim, kind_of(part.is_whole, kind)) for part in settings.each]
+    parts = encoders_of(settings)
+    dims = [described_dim(part.dim, kind_of(part.is_whole, kind)) for part in parts]
     return dims[0] if len(dims) == 1 else tuple(dims)

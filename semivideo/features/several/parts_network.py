@@ -19,7 +19,7 @@ from semivideo.data.clips.clip_reader import ClipReader, testing_clips
 from semivideo.data.video.decode import Image
 from semivideo.encoders.encoder import Encoder
 from semivideo.encoders.local_motion import LocalMotion, PairClip, describe
-from semivideo.features.descriptor import described_parts, kind_of
+from semivideo.features.descriptor import described_parts, encoders_of, kind_of
 from semivideo.features.feature_form import reading_settings, view_settings
 from semivideo.features.several.motion_views import PairReader, pairs_of_file
 from semivideo.models.contract import Network
@@ -68,7 +68,8 @@ class OnParts(nn.Module):
     def forward(self, shown: Shown) -> Tensor:
         """Map what is shown of a video to logits (1, K), of the mean over it and its mirror."""
         steps = [self._steps(place, each) for place, each in enumerate(shown)]
-        kinds = [kind_of(part.is_whole, self.settings.descriptor) for part in self.settings.each]
+        kind, parts = self.settings.descriptor, encoders_of(self.settings)
+        kinds = [kind_of(part.is_whole, kind) for part in parts]
         logits = []
         for view in range(len(steps[0])):
             descriptor_NTD = described_parts([part[view] for part in steps], kinds)
