@@ -1,15 +1,16 @@
 """What is trained where nobody named a recipe or a method: candidates compared on left-out labels.
 
     features of pretrained networks x heads      seconds each, once the features are there
-    local motion, alone and joined with the best of these, x two heads
     a small network from scratch                 a short supervised training on one fold
+    local motion, alone and joined with the best of these, x two heads
 
 Test videos take no part. Of two heads, and of two pretrained networks, the simpler one is taken
-unless the other one is better by more than chance. Local motion, alone or joined, is taken where
+unless the other one is better by more than chance. A network from scratch is taken where its short
+training, which has seen no unlabelled video, is ahead on the same videos: it has more to gain from
+the steps and the unlabelled videos that it gets then. Else local motion is tried, and taken where
 its estimate is the better one: it costs no more, and with a hundred labels chance hides differences
-that matter (docs/choosing.md). A network from scratch is taken where its short training, which
-has seen no unlabelled video, is ahead on the same videos: it has more to gain from the steps and
-the unlabelled videos that it gets then.
+that matter (docs/choosing.md). Where there is nothing but a network from scratch, it has to be
+better by more than chance.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ class _Contest:
             small = Scratch(stage).candidate(best)
             self._add(small)
             best, why = self._with_scratch(best, why, small)
+            if best is not small or not self.on_features:
+                best, why = self._with_motion(best, why)
         assert best is not None  # one of the two kinds is always there
         manifest = stage.manifest
         if best.encoder is None:
@@ -137,18 +140,8 @@ class _Contest:
         best, why = None, ""
         for entrant in self._entrants():
             best, why = self._with_clearly_better(entrant, best, why)
-        for entrant in self._with_motion(best):
-            theirs, how = self._with_clearly_better(entrant, None, "")
-            assert theirs is not None  # a probe is always tried
-            if best is None:
-                best, why = theirs, how
-                continue
-            lead = Lead.of(theirs, best)
-            if lead.won > lead.lost:
-                chance = "more than chance" if lead.is_clear else "at about the same cost"
-                best, why = theirs, f"{_points(lead)} ahead of {best.name}, {chance}"
         if best is not None and len(self.candidates) > 1 and best is self.candidates[0]:
-            why = f"{why}; no other way to learn from features is far enough ahead"
+            why = f"{why}; no other way to learn from features is ahead by more than chance"
         return best, why
 
     def _with_clearly_better(
@@ -167,11 +160,25 @@ class _Contest:
                 best = candidate
         return best, why
 
-    def _with_motion(self, best: Candidate | None) -> Iterator[OnFeatures]:
+    def _with_motion(self, best: Candidate, why: str) -> tuple[Candidate, str]:
+        """The best one, and why, now that local motion was tried as well."""
+        is_small = best.encoder is None
+        for entrant in self._made_of_videos(best):
+            theirs, _ = self._with_clearly_better(entrant, None, "")
+            assert theirs is not None  # a probe is always tried
+            lead = Lead.of(theirs, best)
+            is_alone = is_small and best.remark.startswith("left out") and theirs.is_tested
+            if is_alone:
+                best, why, is_small = theirs, "the only one that there was time to try", False
+            elif lead.is_clear or (lead.won > lead.lost and not is_small):
+                chance = "more than chance" if lead.is_clear else "at about the same cost"
+                best, why = theirs, f"{_points(lead)} ahead of {best.name}, {chance}"
+                is_small = False
+        return best, why
+
+    def _made_of_videos(self, best: Candidate) -> Iterator[OnFeatures]:
         """Encoders that the videos make, alone and joined with the best one until now."""
-        if self.stage.manifest.features is not None:
-            return
-        beside = None if best is None else self.on_features[str(best.encoder)]
+        beside = None if best.encoder is None else self.on_features[best.encoder]
         for name in learned_here():
             found = features_of(self.stage, name, beside=beside)
             if isinstance(found, Candidate):

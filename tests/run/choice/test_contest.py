@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,10 +109,13 @@ def test_train__compares_features_and_networks_from_scratch(manifest, half, grey
     assert (leagues["grey + probe"], leagues[scratch.NAME]) == ("image weights", "scratch")
 
 
-def test_train__compares_local_motion_alone_and_joined(manifest, half, motion, tmp_path):
+def test_train__compares_local_motion_alone_and_joined(
+    manifest, half, motion, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(contest, "ENOUGH", 100.0)
     run = train(manifest, half, tmp_path / "run", steps=3)
     leagues = {each.name: each.league for each in run.choice.candidates}
-    tried = list(leagues)[len(pretrained.HEADS) : -1]
+    tried = list(leagues)[len(pretrained.HEADS) + 1 :]
     assert tried == [
         f"{name} + {head}"
         for name in ("local_motion", "grey+local_motion")
@@ -161,12 +165,39 @@ def test_choice__a_head_has_to_be_clearly_better_and_motion_better(
     first = Entrant("a", probe=right(48), wccn=right(wccn))
     second = Entrant("b", probe=right(joined))
     monkeypatch.setattr(made, "_entrants", lambda: [first])
-    monkeypatch.setattr(made, "_with_motion", lambda best: [second])
-    best, why = made._best_on_features()
+    monkeypatch.setattr(made, "_made_of_videos", lambda best: [second])
+    best, why = made._with_motion(*made._best_on_features())
     assert best.name == chosen
     if chosen == "b + probe":
         assert "1.0 points on 100 left-out videos ahead of a + " in why
         assert why.endswith("at about the same cost")
+
+
+@pytest.mark.parametrize(("motion", "is_taken"), [(52, False), (80, True)])
+def test_choice__without_weights_motion_has_to_be_clearly_ahead_of_scratch(
+    manifest, half, quick, tmp_path, monkeypatch, motion, is_taken
+):
+    (tmp_path / "run").mkdir()
+    made = contest._Contest(stage_of(manifest, half, tmp_path / "run", budget=100.0))
+    small = of_encoder(scratch.NAME, [n < 50 for n in range(100)], encoder=None)
+    entrant = Entrant("local_motion", probe=[n < motion for n in range(100)])
+    monkeypatch.setattr(made, "_made_of_videos", lambda best: [entrant])
+    best, _ = made._with_motion(*made._with_scratch(None, "", small))
+    assert (best.encoder == "local_motion") == is_taken
+    late = replace(
+        small, ids=(), right=(), groups=(), remark="left out: a short training takes 1 h"
+    )
+    best, why = made._with_motion(late, "")
+    assert (best.encoder, why) == ("local_motion", "the only one that there was time to try")
+
+
+def test_train__motion_is_not_tried_where_a_network_from_scratch_is_ahead(
+    manifest, half, motion, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(contest, "ENOUGH", -100.0)
+    run = train(manifest, half, tmp_path / "run", steps=3)
+    assert run.choice.chosen == scratch.NAME
+    assert not any("motion" in each.name for each in run.choice.candidates)
 
 
 def test_plan__features_to_be_joined_are_of_the_same_videos(
