@@ -91,6 +91,7 @@ def export(
     recognizer.network.cpu()
     chosen = videos_to_compare(path, videos, count=count)
     card, description = recognizer.card, described(recognizer.card)
+    recognizer.require_clips()
     with new_folder(out) as folder:
         kind.write(recognizer, model_folder(path), folder, precision)
         parity = compare(

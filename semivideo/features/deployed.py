@@ -54,7 +54,7 @@ class OnFeatures(Network):
         seen = [clip_NCTHW, clip_NCTHW.flip(-1)] if self.settings.mirror else [clip_NCTHW]
         if torch.compiler.is_exporting():  # a graph with the encoder in it once
             steps_NTD: Tensor = self.encoder(torch.cat(seen))
-            return steps_NTD.unflatten(0, (len(seen), -1))
+            return torch.unflatten(steps_NTD, 0, (len(seen), -1))
         return torch.stack([self.encoder(each) for each in seen])
 
     def of_steps(self, steps_MNTD: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,8 +85,9 @@ def extract_features(
         )
     else:
         wanted = Wanted(views, frames, flip, modalities, rotations)
+    networks = {name: network for name in names if (network := _published(name)) is not None}
     manifest = as_manifest(videos, progress=progress)
-    encoding = Encoding(manifest, wanted, verify=verify, progress=progress)
+    encoding = Encoding(manifest, wanted, networks, verify=verify, progress=progress)
     if len(names) == 1:
         found = encoding.by(encoder, folder)
     else:
@@ -106,19 +107,20 @@ class Encoding:
     Attributes:
         manifest: The videos.
         wanted: Views and frames.
+        networks: Encoders that are not learned from the videos, by name.
         verify: Whether what is there is read, and made again where it is broken.
         progress: See ``semivideo.api``.
     """
 
     manifest: Manifest
     wanted: Wanted
+    networks: Mapping[str, Encoder]
     verify: bool = False
     progress: Progress | None = None
 
     def of_part(self, name: str) -> Encoding:
         """Return what one of several encoders is asked: one of whole videos chooses its frames."""
-        known = all_encoders().get(name)
-        if known is None or not known.is_learned:
+        if name in self.networks:
             return self
         return replace(self, wanted=replace(self.wanted, num_frames=None))
 
@@ -129,14 +131,9 @@ class Encoding:
             name: Of the encoder.
             folder: Of the cache.
         """
-        part, known = part_of_job(), all_encoders().get(name)
-        if known is not None and known.is_learned:
-            network: Encoder = learned_motion(
-                self.manifest, folder, part=part, progress=self.progress
-            )
-        else:
-            device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
-            network = load_encoder(name).to(device)
+        part, network = part_of_job(), self.networks.get(name)
+        if network is None:
+            network = learned_motion(self.manifest, folder, part=part, progress=self.progress)
         return extract(
             self.manifest,
             folder,
@@ -146,6 +143,15 @@ class Encoding:
             verify=self.verify,
             progress=self.progress,
         )
+
+
+def _published(name: str) -> Encoder | None:
+    """An encoder on the device that computes; None for one that is learned from videos."""
+    known = all_encoders().get(name)
+    if known is not None and known.is_learned:
+        return None
+    device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+    return load_encoder(name).to(device)
 
 
 def _checked(modality: Sequence[str]) -> tuple[str, ...]:

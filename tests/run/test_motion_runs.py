@@ -12,6 +12,7 @@ from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
 from semivideo.encoders.local_motion import CODEBOOK_FILE, Codebook
 from semivideo.encoders.local_motion import codebook as module
 from semivideo.evaluation import Recognizer
+from semivideo.export.exporting import export
 from semivideo.features.cached_views import FeatureViews
 from semivideo.features.feature_cache import FeatureCache
 
@@ -124,6 +125,8 @@ def test_network__on_whole_videos_has_no_clips(videos, on_motion):
         semivideo.evaluate(run, protocol="10x3")
     with pytest.raises(ConfigError, match="a network on local_motion looks at whole videos, and"):
         Recognizer.load(run.path / "model").reader(manifest)
+    with pytest.raises(ConfigError, match="looks at whole videos, and clips or windows of them ar"):
+        export(run, format="hub-folder", out=run.path / "exported")
 
 
 def test_train__a_teacher_of_images_is_not_to_be_had(joined, tmp_path):
