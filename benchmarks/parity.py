@@ -66,7 +66,7 @@ def rows(run: Path, *, videos: list[Path] | None, count: int, rounds: int) -> li
                 seconds = best_seconds(lambda network=network: network(views), rounds=rounds)
             num = parity.num_videos
             numbers = [f"{made.num_bytes / 1e6:.2f}", f"{parity.network:.1e}"]
-            numbers += [f"{parity.network_top1} of {num}", f"{parity.whole:.1e}"]
+            numbers += [f"{parity.network_top1} of {num}", f"{parity.whole or 0:.1e}"]
             numbers += [f"{parity.whole_top1} of {num}", f"{seconds:.3f}", f"{own:.3f}"]
             found.append([run.name, name, precision, *numbers])
             note(" ".join(found[-1]))

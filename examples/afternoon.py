@@ -193,7 +193,7 @@ def loop(
     is_equal = rows_of(out / "events.csv") == rows_of(out / "back.csv")
     step(f"events to ELAN and back: {'equal' if is_equal else 'NOT EQUAL'}")
     made = api.export(second, out=out / "model", format="hub-folder", count=5)
-    step(f"model for others: largest difference {made.parity.whole:.2g} with OpenCV's frames")
+    step(f"model for others: largest difference {made.parity.whole or 0:.2g} with OpenCV's frames")
 
 
 if __name__ == "__main__":
@@ -204,6 +204,6 @@ if __name__ == "__main__":
     parser.add_argument("--clips", type=int, default=20, help="to learn from, of each class")
     parser.add_argument("--tested", type=int, default=10, help="to test, of each class")
     parser.add_argument("--labels", type=int, default=2, help="of each class at first")
-    parser.add_argument("--asked", type=int, default=42, help="labels that are asked for")
+    parser.add_argument("--asked", type=int, default=84, help="labels that are asked for")
     parser.add_argument("--minutes", type=float, default=10, help="of the film")
     loop(**vars(parser.parse_args()))

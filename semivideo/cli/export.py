@@ -82,7 +82,8 @@ def show_exported(made: Exported) -> None:
         ("network alone", parity.network, parity.network_top1),
         ("with preprocess.py", parity.whole, parity.whole_top1),
     ):
-        table.add_row(name, f"{difference:.2g}", f"{same} of {parity.num_videos}")
+        if difference is not None:
+            table.add_row(name, f"{difference:.2g}", f"{same} of {parity.num_videos}")
     show(table)
     for video in parity.apart:
         note(f"warning: OpenCV's frames of {video} lead elsewhere", style="yellow")

@@ -14,6 +14,19 @@ from semivideo.settings import ModelCard
 FILE = "preprocessing.json"
 
 
+def why_not_alone(card: ModelCard) -> str | None:
+    """Say why the code beside exported networks cannot feed a network; None where it can.
+
+    Args:
+        card: Of the network.
+    """
+    if card.features is not None and (card.features.is_whole or card.features.parts):
+        return f"a network on {card.features.encoder} looks at whole videos, with its own readers"
+    if card.network.modality != "rgb":
+        return f"this network sees {card.network.modality} of frames, and none but colours are made"
+    return None
+
+
 def described(card: ModelCard) -> dict[str, Any]:
     """Return the content of the file.
 

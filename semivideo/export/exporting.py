@@ -11,16 +11,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from semivideo.base.errors import ConfigError, option
 from semivideo.base.files import new_folder, read_bytes
+from semivideo.base.foreign_code import allowing
 from semivideo.base.progress import Progress
 from semivideo.evaluation import Recognizer
 from semivideo.export.compression import Precision
-from semivideo.export.description import FILE, described
+from semivideo.export.description import FILE, described, why_not_alone
 from semivideo.export.model_page import PAGE, model_page
 from semivideo.export.network_files import format_named
-from semivideo.export.parity import Parity, compare, videos_to_compare
+from semivideo.export.parity import Parity, compare, compare_readers, videos_to_compare
 from semivideo.run.finished import Run
 from semivideo.run.prediction import load, model_folder
 from semivideo.settings import ModelCard
@@ -89,23 +91,30 @@ def export(
     allow = (*allow, *(run.allow if isinstance(run, Run) else ()))
     recognizer = load(path, allow=allow)
     recognizer.network.cpu()
-    chosen = videos_to_compare(path, videos, count=count)
-    card, description = recognizer.card, described(recognizer.card)
-    recognizer.require_clips()
-    with new_folder(out) as folder:
-        kind.write(recognizer, model_folder(path), folder, precision)
-        parity = compare(
-            recognizer,
-            kind.open(folder),
-            description,
-            chosen,
-            precision=precision,
-            progress=progress,
+    card = recognizer.card
+    why_not = why_not_alone(card)
+    if why_not is not None and kind.has_program:
+        raise ConfigError(
+            f"{why_not}, so that {format} cannot run without this package; take "
+            f"{option('format', 'hub-folder')}"
         )
-        _write_json(folder / FILE, description)
+    chosen = videos_to_compare(path, videos, count=count)
+    with new_folder(out) as folder:
+        with allowing(allow):
+            kind.write(recognizer, model_folder(path), folder, precision)
+        how: dict[str, Any] = {"precision": precision, "progress": progress}
+        if why_not is not None:
+            with allowing(allow):
+                copy = Recognizer.load(folder, device="cpu")
+            parity = compare_readers(recognizer, copy, chosen, **how)
+        else:
+            with allowing(allow):
+                network = kind.open(folder)
+            parity = compare(recognizer, network, described(card), chosen, **how)
+            _write_json(folder / FILE, described(card))
+            for name in _CODE[: 2 if kind.has_program else 1]:
+                (folder / name).write_text(_standing_alone(name), encoding="utf-8")
         _write_json(folder / PARITY, {"format": format, "precision": precision, **parity.to_json()})
-        for name in _CODE[: 2 if kind.has_program else 1]:
-            (folder / name).write_text(_standing_alone(name), encoding="utf-8")
         page = model_page(path, card, format=format, precision=precision, parity=parity)
         (folder / PAGE).write_text(page, encoding="utf-8")
     file = out / kind.file

@@ -90,6 +90,9 @@ def program_of(
         for name, child in module.named_children():
             if isinstance(child, nn.AdaptiveAvgPool3d):
                 setattr(module, name, PooledByMatrices(_three(child.output_size)))
+    for tensor in (*deployed.parameters(), *deployed.buffers()):
+        # The file knows no channels_last; and what is kept in fewer bits is made of this.
+        tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
     compressed(deployed, precision)
     try:
         with _quietly():

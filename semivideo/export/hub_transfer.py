@@ -1,7 +1,7 @@
 """Model folders to and from the Hugging Face hub: the only functions of this room with a network.
 
 What is pushed is the folder that ``export`` makes with format "hub-folder". What is pulled is data:
-five files by name, whatever else is there, read by the reader that checks them.
+a few files by name, whatever else is there, read by the reader that checks them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from semivideo.base.errors import CheckpointError, ConfigError, JobError, Missin
 from semivideo.base.files import new_folder
 from semivideo.base.foreign_code import allowing
 from semivideo.base.progress import Progress
+from semivideo.encoders.local_motion import CODEBOOK_FILE
 from semivideo.export.description import FILE
 from semivideo.export.exporting import PARITY, export
 from semivideo.export.model_page import PAGE
 from semivideo.models.weights import CARD, WEIGHTS, load_network
 from semivideo.run.finished import Run
 
-FILES = (CARD, WEIGHTS, PAGE, FILE, PARITY)
+FILES = (CARD, WEIGHTS, CODEBOOK_FILE, PAGE, FILE, PARITY)
 """What is pulled; no code is among it."""
 
 

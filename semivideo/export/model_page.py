@@ -16,7 +16,7 @@ from semivideo.data.splits import Split
 from semivideo.evaluation import Evaluation
 from semivideo.evaluation.bootstrap import one_run_accuracy
 from semivideo.export.compression import Precision
-from semivideo.export.description import FILE, described
+from semivideo.export.description import FILE, described, why_not_alone
 from semivideo.export.parity import READER_TOLERANCE, Parity
 from semivideo.runfolder import RunFolder
 from semivideo.settings import NOT_TOLD, ModelCard
@@ -153,6 +153,8 @@ def _use(format: str) -> str:
 
 
 def _preparation(card: ModelCard) -> str:
+    if why_not_alone(card) is not None:
+        return "## What is done to a video\nThe package does it; the card says how.\n"
     steps = "\n".join(f"{n}. {step}" for n, step in enumerate(described(card)["in_words"], start=1))
     return f"## What is done to a video\n{steps}\n"
 
@@ -167,9 +169,13 @@ def _compared(parity: Parity, *, format: str, precision: Precision) -> str:
         "|---|--:|--:|--:|",
         f"| network alone | {parity.network:.2g} | {parity.tolerance:g} | "
         f"{parity.network_top1} of {parity.num_videos} |",
-        f"| with `preprocess.py` | {parity.whole:.2g} | {parity.tolerance + READER_TOLERANCE:g} | "
-        f"{parity.whole_top1} of {parity.num_videos} |",
     ]
+    if parity.whole is not None:
+        lines.append(
+            f"| with `preprocess.py` | {parity.whole:.2g} | "
+            f"{parity.tolerance + READER_TOLERANCE:g} | {parity.whole_top1} of "
+            f"{parity.num_videos} |"
+        )
     if parity.apart:
         lines += ["", f"{len(parity.apart)} of them are further apart or of another class."]
     return "\n".join(lines) + "\n"

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from semivideo.base.errors import ConfigError, nearest, option
+from semivideo.base.files import read_bytes
+from semivideo.encoders.local_motion import CODEBOOK_FILE
 from semivideo.evaluation import Recognizer
 from semivideo.evaluation.protocols import crop_side
 from semivideo.export.alone import run as alone_run
@@ -69,7 +71,9 @@ def _write_weights(recognizer: Recognizer, model: Path, folder: Path, precision:
         for weight in network.parameters():
             if weight.ndim >= 2:
                 weight.data = weight.data.half()  # read back into single precision
-    save_network(folder, network, card)
+    codebook = model / CODEBOOK_FILE
+    beside = {CODEBOOK_FILE: read_bytes(codebook)} if codebook.is_file() else None
+    save_network(folder, network, card, beside=beside)
 
 
 def _open_weights(folder: Path) -> Network:

@@ -49,8 +49,8 @@ class Parity:
         tolerance: Of the network's file.
         network: Largest difference of a probability, with the run's own reader.
         network_top1: Videos whose most probable class is the same.
-        whole: Largest difference with ``preprocess.py``.
-        whole_top1: As ``network_top1``.
+        whole: Largest difference with ``preprocess.py``; None where that cannot feed the network.
+        whole_top1: As ``network_top1``, or None.
         apart: Videos where ``preprocess.py`` leads further away than allowed, or to another class.
         skipped: Videos that could not be compared, with the reason.
     """
@@ -59,8 +59,8 @@ class Parity:
     tolerance: float
     network: float
     network_top1: int
-    whole: float
-    whole_top1: int
+    whole: float | None
+    whole_top1: int | None
     apart: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
@@ -93,44 +93,80 @@ def compare(
         CheckpointError: The network's file differs from the run's by more than is tolerated.
     """
     one_view = {**description, "num_clips": 1, "num_crops": 1}
-    ours, theirs, alone, names, skipped = [], [], [], [], {}
+
+    def asked(video: Path) -> list[NDArray[np.float32]]:
+        views = _views(recognizer, video)
+        read = np.concatenate(list(_read_alone(video, one_view)))
+        logits = (_logits(recognizer, views), network(views.cpu().numpy()), network(read))
+        return [probabilities_of(each, one_view) for each in logits]
+
+    return _judged(*_each(videos, asked, progress), precision=precision)
+
+
+def compare_readers(
+    recognizer: Recognizer,
+    copy: Recognizer,
+    videos: Sequence[Path],
+    *,
+    precision: Precision,
+    progress: Progress | None = None,
+) -> Parity:
+    """Compare a network that the package alone can feed with its copy, on whole videos.
+
+    Args:
+        recognizer: The run's network.
+        copy: The exported one, read by the package.
+        videos: As for ``compare``, like the others.
+        precision: Says what is tolerated.
+        progress: See ``semivideo.api``.
+
+    Raises:
+        DataError: None of the videos can be read.
+        CheckpointError: As ``compare``.
+    """
+
+    def asked(video: Path) -> list[NDArray[np.float32]]:
+        return [recognizer.scores(video), copy.scores(video)]
+
+    return _judged(*_each(videos, asked, progress), precision=precision)
+
+
+def _each(
+    videos: Sequence[Path],
+    asked: Callable[[Path], list[NDArray[np.float32]]],
+    progress: Progress | None,
+) -> tuple[list[NDArray[np.float32]], list[str], dict[str, str]]:
+    """Probabilities (V, K) of each way, the videos' names, and why others were left out."""
+    found, names, skipped = [], [], {}
     for done, video in enumerate(videos, start=1):
         try:
-            views = _views(recognizer, video)
-            read = np.concatenate(list(_read_alone(video, one_view)))
+            found.append(asked(video))
+            names.append(str(video))
         except (DataError, ValueError) as error:
             skipped[str(video)] = str(error)
-            continue
-        finally:
-            if progress is not None:
-                progress("compare", done, len(videos), "")
-        ours.append(probabilities_of(_logits(recognizer, views), one_view))
-        theirs.append(probabilities_of(network(views.cpu().numpy()), one_view))
-        alone.append(probabilities_of(network(read), one_view))
-        names.append(str(video))
+        if progress is not None:
+            progress("compare", done, len(videos), "")
     if not names:
         raise DataError(
             f"none of {len(videos)} videos can be compared, such as "
             f"{'; '.join(list(skipped.values())[:1])}; name others with {option('videos')}"
         )
-    return _judged(
-        *(np.stack(each) for each in (ours, theirs, alone)),
-        names=names,
-        skipped=skipped,
-        precision=precision,
-    )
+    return [np.stack(way) for way in zip(*found, strict=True)], names, skipped
 
 
 def _judged(
-    ours: NDArray[np.float32],
-    theirs: NDArray[np.float32],
-    alone: NDArray[np.float32],
-    *,
+    ways: Sequence[NDArray[np.float32]],
     names: Sequence[str],
     skipped: dict[str, str],
+    *,
     precision: Precision,
 ) -> Parity:
-    """What probabilities (V, K) of the run, the exported network and that on its own come to."""
+    """What probabilities (V, K) of the run, the exported network and that on its own come to.
+
+    The last of them is left out where there is no such way.
+    """
+    ours, theirs = ways[:2]
+    alone = ways[2] if len(ways) > 2 else theirs
     tolerance = TOLERANCES[precision]
     best = ours.argmax(axis=1)
     by_network, by_whole = (np.abs(each - ours).max(axis=1) for each in (theirs, alone))
@@ -141,8 +177,8 @@ def _judged(
         tolerance=tolerance,
         network=float(by_network.max()),
         network_top1=int((theirs.argmax(axis=1) == best).sum()),
-        whole=float(by_whole.max()),
-        whole_top1=int(is_same.sum()),
+        whole=float(by_whole.max()) if len(ways) > 2 else None,
+        whole_top1=int(is_same.sum()) if len(ways) > 2 else None,
         apart=[names[place] for place in np.flatnonzero(is_apart).tolist()],
         skipped=skipped,
     )

@@ -7,6 +7,7 @@ import semivideo
 from semivideo.base.errors import ConfigError
 from semivideo.evaluation import Recognizer
 from semivideo.evaluation.metrics import Evaluation
+from semivideo.export.exporting import export
 
 SHOWN = {
     "networks.primary.num_frames": 2,
@@ -42,6 +43,10 @@ def test_network_on_motion__predicts_a_file_as_it_was_tested(manifest, split, tm
     id, tested = next(iter(scores(run).items()))
     file = manifest.absolute(manifest.row_of(id))
     assert recognizer.scores(file) == pytest.approx(tested, abs=1e-3)
+    with pytest.raises(ConfigError, match=f"this network sees {modality} of frames, and none but"):
+        export(run, out=tmp_path / "m", format="torch")
+    made = export(run, out=tmp_path / "m", format="hub-folder", count=1)
+    assert (made.parity.network, made.parity.whole) == (0.0, None)
     as_frames = recognizer.card.model_copy(deep=True)
     as_frames.network.modality = "rgb"
     other = Recognizer(recognizer.network, as_frames).scores(file)

@@ -119,6 +119,18 @@ def test_model__has_its_codebook_and_refuses_another(videos, on_motion, tmp_path
         semivideo.load(model)
 
 
+def test_export__of_a_network_on_whole_videos_is_a_hub_folder_alone(on_motion, tmp_path):
+    sentence = r"looks at whole videos, with its own readers, so that torch cannot run .*hub-folder"
+    with pytest.raises(ConfigError, match=sentence):
+        export(on_motion, out=tmp_path / "m", format="torch")
+    made = export(on_motion, out=tmp_path / "m", format="hub-folder", count=2)
+    assert (made.parity.network, made.parity.whole) == (0.0, None)
+    assert sorted(each.name for each in made.path.iterdir()) == [
+        *("README.md", "card.json", CODEBOOK_FILE, "model.safetensors", "parity.json")
+    ]
+    assert "preprocess.py" not in (made.path / "README.md").read_text()
+
+
 def test_network__on_whole_videos_has_no_clips(videos, on_motion):
     manifest, run = videos[0], on_motion
     with pytest.raises(ConfigError, match="looks at a whole video at once, so 10x3 clips x crops"):
