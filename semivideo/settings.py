@@ -200,9 +200,9 @@ class NetworksSettings(Section):
     primary: NetworkSettings = Field(default_factory=NetworkSettings)
     """The network that is deployed."""
     auxiliary: NetworkSettings | None = None
-    """CMPL's second network; None takes the primary at a quarter of the width, twice the rate."""
+    """Second network of cmpl, votes; None: the primary at a quarter of width, twice the rate."""
     temporal: NetworkSettings | None = None
-    """LTG's network on the temporal gradient; None takes a twin of the primary."""
+    """Network on the temporal gradient of ltg, timebalance; None takes a twin of the primary."""
 
 
 class MethodSettings(BaseModel):
