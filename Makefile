@@ -12,7 +12,7 @@ MINUTES ?= 30
 KILLS ?= 100
 SEED ?= 0
 
-.PHONY: demo test check accuracy accuracy-quick evidence speed fuzz soak clean
+.PHONY: demo test check docs package accuracy accuracy-quick evidence speed fuzz soak clean
 
 demo: $(STAMP)
 	rm -rf demo
@@ -23,6 +23,12 @@ test: $(STAMP)
 
 check: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash scripts/check
+
+docs: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash scripts/docs
+
+package: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash scripts/package
 
 accuracy: $(STAMP)
 	$(BIN)/python benchmarks/accuracy.py utd-mhad
@@ -47,4 +53,4 @@ $(STAMP): pyproject.toml constraints.txt scripts/install
 	touch $(STAMP)
 
 clean:
-	rm -rf .venv demo build *.egg-info .coverage .mypy_cache .ruff_cache
+	rm -rf .venv demo build dist docs/generated *.egg-info .coverage .mypy_cache .ruff_cache

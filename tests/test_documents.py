@@ -18,7 +18,9 @@ from tests.test_layers import INSIDE, LAYERS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "semivideo"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+GENERATED = ROOT / "docs" / "generated"
+WRITTEN = [page for page in sorted((ROOT / "docs").rglob("*.md")) if GENERATED not in page.parents]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *WRITTEN]
 ROOMS = {path.parent.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*/__init__.py")}
 FOLDERS = ROOMS | {"semivideo", "docs", "tests", "benchmarks", "scripts", "evidence"}
 TINY = {

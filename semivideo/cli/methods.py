@@ -45,7 +45,7 @@ def _show_settings(name: str) -> None:
     rows = build.described_options(name)
     for row in rows:
         key = row.name if name in Settings.model_fields else f"{prefix}{row.name}"
-        default = "must be given" if row.default is REQUIRED else _in_yaml(row.default)
+        default = "must be given" if row.default is REQUIRED else in_yaml(row.default)
         table.add_row(key, row.meaning, default, row.allowed)
     if rows:
         show(table)
@@ -53,12 +53,12 @@ def _show_settings(name: str) -> None:
         show(f"{name} has no settings of its own")
 
 
-def _in_yaml(value: Any) -> str:
+def in_yaml(value: Any) -> str:
     """A default as one would write it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_in_yaml, value))}]"
+        return f"[{', '.join(map(in_yaml, value))}]"
     return str(value)
