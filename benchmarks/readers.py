@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ Reader = Callable[[Path, np.ndarray, Size], np.ndarray]
 
 
 def decord_frames(path: Path, indices: np.ndarray, size: Size = None) -> np.ndarray:
-    """Read with decord, in one call; it shrinks while it decodes."""
+    """Read with decord or decord2, in one call; it shrinks while it decodes."""
     decord = importlib.import_module("decord")
     options = {} if size is None else {"height": size[0], "width": size[1]}
     reader = decord.VideoReader(str(path), num_threads=1, **options)
@@ -38,12 +39,23 @@ def torchcodec_frames(path: Path, indices: np.ndarray, size: Size = None) -> np.
     return np.asarray(frames.data.permute(0, 2, 3, 1).numpy())  # a view
 
 
-READERS: dict[str, Reader] = {"decord": decord_frames, "TorchCodec": torchcodec_frames}
-_MODULES = {"decord": "decord", "TorchCodec": "torchcodec.decoders"}
+READERS: dict[str, Reader] = {
+    "decord": decord_frames,
+    "decord2": decord_frames,
+    "TorchCodec": torchcodec_frames,
+}
+_MODULES = {"decord": "decord", "decord2": "decord", "TorchCodec": "torchcodec.decoders"}
 
 
 def is_installed(name: str) -> bool:
-    """Whether one of ``READERS`` can be used here."""
+    """Whether one of ``READERS`` can be used here.
+
+    decord2 goes by its forerunner's module name: one environment holds one of the two.
+    """
+    if name.startswith("decord"):
+        packages = importlib.metadata.packages_distributions().get("decord", [])
+        if name != ("decord2" if "decord2" in packages else "decord"):
+            return False
     try:
         importlib.import_module(_MODULES[name])
     except (ImportError, RuntimeError, OSError):  # RuntimeError, OSError: it finds no FFmpeg

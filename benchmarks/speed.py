@@ -24,7 +24,7 @@ from semivideo.cli.console import note, run_plainly
 
 PARTS = ("reading", "views", "step", "features", "size")
 """Each is a file ``speed_<name>.py`` with ``rows()`` and perhaps ``table()``, in this order."""
-OTHERS = ("decord", "torchcodec", "torchvision", "pillow")
+OTHERS = ("decord", "decord2", "torchcodec", "torchvision", "pillow")
 
 
 def main(

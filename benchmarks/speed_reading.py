@@ -34,11 +34,11 @@ ROUNDS = 31
 PLAIN, TWICE, MANY = "a plain PyAV loop", "a reading for each rate", "ten readings"
 # Ratios that are aimed at, of whole frames.
 WINDOW_TARGETS = {
-    "Kinetics-like": {"decord": 1.5, "TorchCodec": 1.35, PLAIN: None, TWICE: None},
-    "UCF-like": {"decord": 1.9, "TorchCodec": 1.0, PLAIN: None, TWICE: None},
+    "Kinetics-like": {"decord": 1.5, "decord2": None, "TorchCodec": 1.35, PLAIN: None, TWICE: None},
+    "UCF-like": {"decord": 1.9, "decord2": None, "TorchCodec": 1.0, PLAIN: None, TWICE: None},
 }
-CANVAS_TARGETS = {"decord": None, "TorchCodec": None}
-CLIPS_TARGETS = {"decord": None, "TorchCodec": 1.0, MANY: None}
+CANVAS_TARGETS = {"decord": None, "decord2": None, "TorchCodec": None}
+CLIPS_TARGETS = {"decord": None, "decord2": None, "TorchCodec": 1.0, MANY: None}
 
 Read = Callable[[np.ndarray], object]
 

@@ -287,7 +287,7 @@ class EngineSettings(Section):
     evaluate_every: int | None = Field(None, ge=1)
     """Steps between quick evaluations (1 clip x 1 crop) for the log; None for none."""
     tensorboard: bool = True
-    """Whether metrics are also written for TensorBoard."""
+    """Whether metrics are also written for TensorBoard, where it is installed (its extra)."""
     estimate: int = Field(1, ge=0, le=3)
     """Thirds of the labels to test first in short trainings, where no videos are for testing."""
     check_memory: bool = True

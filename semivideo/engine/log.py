@@ -18,6 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -41,7 +42,7 @@ class MetricsLog:
         run: The folder to write to.
         runtime: Its processes are averaged over; the main one writes.
         num_classes: K, for the classes of the pseudo-labels.
-        tensorboard: Whether to write for TensorBoard too.
+        tensorboard: Whether to write for TensorBoard too, where it is installed.
 
     Attributes:
         last: The last line, or an empty dictionary.
@@ -62,7 +63,8 @@ class MetricsLog:
         self._clips = 0
         self._at_last_line = (self.seconds, self.waited)
         self._resumed_at = time.perf_counter()
-        self._with_tensorboard = tensorboard and runtime.is_main
+        is_there = find_spec("tensorboard") is not None
+        self._with_tensorboard = tensorboard and is_there and runtime.is_main
         self._writer: SummaryWriter | None = None
 
     def add(self, batch: Batch, result: StepResult, *, waited: float) -> None:

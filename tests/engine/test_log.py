@@ -77,6 +77,15 @@ def test_restore__drops_later_lines_and_continues_the_window(log, tiny, tmp_path
     assert resumed.line(3, learning_rate=0.1)["loss"] == unbroken["loss"] == 3.0
 
 
+def test_line__does_without_tensorboard(tmp_path, runtime, tiny, monkeypatch):
+    monkeypatch.setattr("semivideo.engine.log.find_spec", lambda name: None)
+    log = MetricsLog(RunFolder(tmp_path), runtime, num_classes=3, tensorboard=True)
+    log.add(tiny.make_batch(0, 10), result(1.5), waited=0.0)
+    assert log.line(1, learning_rate=0.1)["loss"] == 1.5
+    log.close()
+    assert not (tmp_path / "tensorboard").exists()
+
+
 def test_line__goes_to_tensorboard_under_the_same_names(tmp_path, runtime, tiny):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
