@@ -1,6 +1,7 @@
 """What the README and the docs tell people to type works, and what they name is there."""
 
 import ast
+import importlib.util
 import pkgutil
 import re
 from pathlib import Path
@@ -70,6 +71,27 @@ def test_documents__name_files_that_exist(page):
     for path in re.findall(r"`([\w-]+/[\w./-]*)`", page.read_text()):
         if path.endswith(".py") or path.split("/")[0] in FOLDERS:
             assert (ROOT / path).exists() or (PACKAGE / path).exists(), f"{page.name}: {path}"
+
+
+def test_documents__have_no_long_lines():
+    """Of prose; tables and code may."""
+    spec = importlib.util.spec_from_file_location("wrap", ROOT / "scripts" / "wrap.py")
+    wrap = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(wrap)
+    long = [
+        page.name for page in wrap.pages() if wrap.wrapped(page.read_text()) != page.read_text()
+    ]
+    assert not long, "break their lines: python scripts/wrap.py"
+    code = "```\n" + "a " * 60 + "\n```\n"
+    item = "* " + "word " * 22 + "`a b` [c](d)\n"
+    assert wrap.wrapped(code) == code
+    assert wrap.wrapped(item) == "* " + "word " * 18 + "word\n  word word word `a b` [c](d)\n"
+
+
+def test_readme__shows_code_in_its_first_lines():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert lines.index("```") < 20
+    assert not any("<this repository>" in page.read_text() for page in PAGES)
 
 
 def test_docstrings__name_modules_that_exist():
