@@ -6,6 +6,7 @@ Dead links are warnings of Sphinx and of MyST, and warnings are errors in ``make
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 
 from docutils import nodes
@@ -90,7 +91,8 @@ def unlink_folders(app: Sphinx, doctree: nodes.document) -> None:
     here = Path(app.env.doc2path(app.env.docname)).parent
     for link in list(doctree.findall(nodes.Element)):
         target = link.get("reftarget", "")
-        if target and "://" not in target and (here / target).is_dir():
+        # ``os.path`` calls no folder what is too long for a name, such as a type.
+        if target and "://" not in target and os.path.isdir(here / target):
             link.replace_self(link.children)
 
 

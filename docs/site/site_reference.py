@@ -196,7 +196,9 @@ def _is_shown_above(name: str, named: set[str]) -> bool:
     if above not in named - {"semivideo"}:
         return False
     own = getattr(importlib.import_module(name), "__all__", None)
-    return own is not None and set(own) <= set(importlib.import_module(above).__all__)
+    return own is not None and set(own) <= set(
+        getattr(importlib.import_module(above), "__all__", ())
+    )
 
 
 def _module(name: str) -> str:

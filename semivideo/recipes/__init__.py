@@ -98,7 +98,7 @@ def _later() -> dict[str, Recipe]:
         found[f"timebalance-{share[0]}-{share[1]}-r50"] = Recipe(
             "timebalance",
             share,
-            f"{top1} (TimeBalance, scratch with self-supervised teachers)",
+            f"{top1} (TimeBalance, scratch)",
             later_papers.timebalance,
         )
     return found

@@ -1,7 +1,8 @@
 """Grids of settings: the papers' ablations by name, or a user's file.
 
 A grid is a recipe and its variants; a variant is a few settings that differ. ``semivideo sweep``
-runs each with each seed. The papers' ablations are there at two scales (``ablations``).
+runs each with each seed. The papers' ablations are there at two scales (``ablations``). A file is
+such as::
 
     # my_grid.yaml
     recipe: small-cmpl

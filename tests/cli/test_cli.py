@@ -20,7 +20,8 @@ FLAGS = {
     "--multi-label --window-frames --workers",
     "prepare": "videos --out --short-side --every --format --quality --flow --verify --workers "
     "--ray",
-    "features": "videos --out --encoder --views --frames --flip --modality --rotations --verify",
+    "features": "videos --out --encoder --views --frames --flip --modality --rotations --from "
+    "--verify",
     "labels": "action files --from --format --to --out --videos --annotator --class-from "
     "--point-seconds --label-rate",
     "encoders": "--measure",

@@ -75,7 +75,7 @@ def test_estimate__is_left_out_with_a_reason_where_labels_are_few(manifest, sett
         out=tmp_path / "run",
     )
     assert run.estimate is None
-    reason = "class 'squat' has 2 labels, and 3 of each class are needed"
+    reason = "class 'squat' has 2 labels, and 3 of each class are needed; label more"
     assert run.why_no_estimate == reason
 
 
