@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -334,7 +335,7 @@ def claims(tables: dict[str, dict[str, Line]]) -> Iterable[str]:
     yield ""
     yield VERDICTS
     yield ""
-    yield NOT_COMPARED
+    yield paragraph(NOT_COMPARED)
     yield ""
     yield (
         "| claim | from | here, on | difference in points | low, 95 % over draws and groups | high "
@@ -441,7 +442,7 @@ def section(part: Part, lines: dict[str, Line]) -> Iterable[str]:
     hashes = {r.settings.engine.seed: r.split.short_hash for r in results}
     splits = ", ".join(f"seed {seed}: {hashes[seed]}" for seed in sorted(hashes))
     machines = sorted({str(r.summary.get("machine", r.summary["device"])) for r in results})
-    yield (
+    yield paragraph(
         f"{len(first.split.labeled)} labelled, {len(first.split.unlabeled)} other training and "
         f"{len(first.split.test)} test videos; views {first.evaluation.protocol}; splits: "
         f"{splits}; {' and '.join(machines)}, {first.summary['precision']}. Settings: "
@@ -449,6 +450,11 @@ def section(part: Part, lines: dict[str, Line]) -> Iterable[str]:
         f"[evidence/{part.folder}](evidence/{part.folder})."
     )
     yield ""
+
+
+def paragraph(text: str) -> str:
+    """Text in lines of at most a hundred characters, as in every page."""
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def settings_of(part: Part) -> str:
