@@ -139,12 +139,16 @@ class Developer:
         self._size: tuple[int, int] | None = None
         self._stretch: Stretch | None = None
 
+    def fit(self, first: VideoFrame) -> None:
+        """Give all images the size that this frame asks for."""
+        self._size = scaled_size(first.width, first.height, self.short_side)
+        self._stretch = stretch_of(self.path) if is_deep(first.format) else None
+
     def __call__(self, frame: VideoFrame) -> Image:
         """Return the image of a frame: uint8 (height, width, 3), RGB."""
         # The first frame decides: a stream may change its size on the way, a clip may not.
         if self._size is None:
-            self._size = scaled_size(frame.width, frame.height, self.short_side)
-            self._stretch = stretch_of(self.path) if is_deep(frame.format) else None
+            self.fit(frame)
         width, height = self._size
         if not hasattr(_scalers, "scaler"):
             _scalers.scaler = VideoReformatter()  # setting one up costs as much as ten frames

@@ -160,6 +160,12 @@ class _Album:
         self.images: Image = np.empty(0, np.uint8)
         self._develop = develop
 
+    def begin_anew(self, first: VideoFrame) -> None:
+        """Forget all images; those to come have the size of the file's first frame."""
+        self.missing = set(self.place)
+        self.images = np.empty(0, np.uint8)
+        self._develop.fit(first)
+
     def put(self, index: int, frame: VideoFrame) -> None:
         """Keep the image of this frame."""
         image = self._develop(frame)
@@ -187,7 +193,7 @@ def _shortcut(path: Path, *, frames: FrameTable, album: _Album, clock: Clock) ->
 
 
 class _DamageError(Exception):
-    """A packet that a wanted frame may need cannot be decoded, or not well."""
+    """A packet that a wanted frame may need cannot be decoded, or not well, or not as the first."""
 
 
 def _needed_frames(
@@ -208,6 +214,7 @@ def _needed_frames(
     starts = _starts(frames, wanted)
     start_at = {int(frames.pts[start]): start for start in starts if start >= 0}
     codec, decoder = stream.codec_context, Decoder(stream)
+    size = codec.width, codec.height
     may_drop = droppable(codec)
     pending: set[int] = set()  # times of wanted packets still to come in this group of pictures
     position = begin = 0
@@ -219,6 +226,8 @@ def _needed_frames(
             pts = frame.pts
             if frame.is_corrupt and pts is not None and pts >= begin:
                 raise _DamageError("a picture is incomplete")
+            if (frame.width, frame.height) != size:
+                raise _DamageError("its pictures change their size")
             if pts == begin and not (frame.key_frame or is_headless):
                 raise _DamageError("a keyframe is none")  # an index was lost or lies
         if decoder.fault:
@@ -281,9 +290,10 @@ def _seek_if_far(
 
 def _count_frames(path: Path, *, frames: FrameTable, album: _Album, clock: Clock) -> None:
     """Find frames from the start of the file on, by their definition."""
-    album.missing = set(album.place)
     num_frames = 0
     for index, frame in numbered(path, frames, clock=clock):
+        if index == 0:
+            album.begin_anew(frame)
         num_frames = index + 1
         if index in album.place:
             album.put(index, frame)

@@ -209,6 +209,37 @@ def test_iterate_frames__equals_reading_by_index_on_the_canvas(bars):
     assert codes(by_index) == list(range(30))
 
 
+def grows(path, sizes=((96, 64), (144, 96))):
+    """A video of VP8, whose later half has another size; every fourth frame is a keyframe."""
+    with av.open(str(path), "w") as out:
+        copied, start = None, 0
+        for number, size in enumerate(sizes):
+            part = barcode_video(
+                path.with_name(f"{number}.mkv"), 12, size=size, codec="libvpx", keyframe_every=4
+            )
+            with av.open(str(part)) as container:
+                copied = copied or out.add_stream_from_template(container.streams.video[0])
+                for packet in container.demux(video=0):
+                    if packet.dts is not None:
+                        packet.pts += start
+                        packet.dts += start
+                        packet.stream = copied
+                        out.mux(packet)
+            start += 12 * 40
+    return path
+
+
+def test_read_frames__gives_all_frames_of_a_video_the_size_of_its_first(tmp_path):
+    path = grows(tmp_path / "grows.mkv")
+    frames = probe(path).frames
+    assert frames.is_exact
+    every = list(iterate_frames(path, frames=frames))
+    assert {image.shape for image in every} == {(64, 96, 3)}
+    for wanted in ([3], [20], [9, 13, 23], range(24)):
+        found = read_frames(path, wanted, frames=frames)
+        np.testing.assert_array_equal(found, [every[index] for index in wanted])
+
+
 def test_canvas_size__is_the_size_of_what_is_read(tmp_path):
     path = barcode_video(tmp_path / "wide.mp4", 3, size=(320, 64))
     for rotation in (0, 90):
