@@ -4,12 +4,15 @@ import ast
 import importlib.util
 import pkgutil
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from typer.testing import CliRunner
 
+import semivideo
 from semivideo.cli import app
 from semivideo.data.synthetic.rendering import render
 from semivideo.recipes import RECIPES, Recipe
@@ -118,6 +121,15 @@ def is_there(name: str) -> bool:
     except (ImportError, AttributeError):
         return False
     return True
+
+
+def test_version__is_the_same_everywhere_and_has_its_changes():
+    wanted = semivideo.__version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert (project["version"], citation["version"]) == (wanted, wanted)
+    heading = f"## {wanted} ({citation['date-released']})"
+    assert heading in (ROOT / "CHANGELOG.md").read_text().splitlines()
 
 
 def test_architecture__shows_the_tree_and_the_layers_that_there_are():
