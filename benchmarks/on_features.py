@@ -1,9 +1,9 @@
-"""Every method on cached features of real video: accuracy from few labels, draw by draw.
+r"""Every method on cached features of real video: accuracy from few labels, draw by draw.
 
     MORE="--modality rgb --modality temporal-gradient --rotations"
-    semivideo scan ../shared/data/jhmdb/videos --out jhmdb.parquet \\
+    semivideo scan ../shared/data/jhmdb/videos --out jhmdb.parquet \
         --list ../shared/data/jhmdb/clips.csv --group-column source
-    semivideo scan ../shared/data/utd-mhad/videos --out utd-mhad.parquet --group-pattern '(s\\d+)_t'
+    semivideo scan ../shared/data/utd-mhad/videos --out utd-mhad.parquet --group-pattern '(s\d+)_t'
     semivideo features jhmdb.parquet --out features/jhmdb $MORE
     semivideo features utd-mhad.parquet --out features/utd-mhad $MORE --no-flip
     python benchmarks/on_features.py jhmdb features/jhmdb --labels 5
