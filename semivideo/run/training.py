@@ -280,7 +280,7 @@ def _chosen(wanted: Wanted, videos: Manifest, parts: Split) -> Settings:
     if not wanted.is_open:
         return wanted.resolved()
     if videos.features is not None or wanted.method_name in CLASSIFIERS:
-        return default_on_features(wanted, parts)
+        return default_on_features(wanted, videos, parts)
     return default_settings(wanted, videos, parts)
 
 
