@@ -107,8 +107,8 @@ class Recognizer:
         """
         if isinstance(self.network, OnParts):
             raise ConfigError(
-                f"a network on {self.network.settings.encoder} looks at whole videos, and clips or "
-                "windows of them are wanted here; take one on features of efficientnet_lite0"
+                f"a network on {self.network.settings.encoder} looks at whole videos, and clips of "
+                "them are wanted here; take one on features of efficientnet_lite0"
             )
 
     def reader(self, manifest: Manifest, *, store: StoredFrames | None = None) -> ClipReader:

@@ -182,7 +182,6 @@ def _scores(
     real, video = looked_at(file, frame_rate=frame_rate)
     if video.segment is not None:
         raise DataError(f"{file} is a part of a video, and a timeline is of all of it; name {real}")
-    recognizer.require_clips()
     card = recognizer.card
     windows = plan_windows(
         video,
