@@ -47,6 +47,10 @@ _OTHER_NAMES = {"settings": "set_", "from_run": "from_", "allow": "allow_code"}
 """Argument of a function to that of the commands, where they differ by more than a last "_"."""
 
 
+FrameRateOption = Annotated[
+    float | None,
+    typer.Option(help="Frames a second of folders of frames (000001.jpg, ...); else 25."),
+]
 AllowCode = Annotated[
     list[str] | None,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from semivideo.cli.console import note, on_interrupt, progress_bars, show
+from semivideo.cli.console import FrameRateOption, note, on_interrupt, progress_bars, show
 
 
 def features(
@@ -56,6 +56,7 @@ def features(
             help="Finished features of one of several encoders, to be taken; can be repeated.",
         ),
     ] = None,
+    frame_rate: FrameRateOption = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read what is there and repair what is damaged.")
     ] = False,
@@ -79,6 +80,7 @@ def features(
             modality=modality,
             rotations=rotations,
             parts=parts,
+            frame_rate=frame_rate,
             verify=verify,
             progress=progress,
         )

@@ -13,6 +13,7 @@ from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.jobs import part_file, part_of_job
 from semivideo.cli.console import (
     AllowCode,
+    FrameRateOption,
     note,
     on_interrupt,
     percent,
@@ -46,6 +47,7 @@ def predict(
     hardware: Annotated[
         bool, typer.Option("--hardware", help="Decode the videos with a GPU's decoder.")
     ] = False,
+    frame_rate: FrameRateOption = None,
     allow_code: AllowCode = None,
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Find what happens when, in long videos.")
@@ -94,6 +96,7 @@ def predict(
             stages=set_ or [],
             truth=truth,
             pictures=(picture, annotated),
+            frame_rate=frame_rate,
         )
         return
     for_timeline = {"--window": window, "--stride": stride, "--set": set_, "--truth": truth}
@@ -116,6 +119,7 @@ def predict(
             out=out,
             ray=ray,
             decoder="hardware" if hardware else "software",
+            frame_rate=frame_rate,
             **allowed,
             progress=progress,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from semivideo.cli.console import note, on_interrupt, progress_bars, show
+from semivideo.cli.console import FrameRateOption, note, on_interrupt, progress_bars, show
 from semivideo.cli.labels import (
     AnnotatorOption,
     ClassFromOption,
@@ -58,9 +58,7 @@ def scan(
             "group/class, class/group ...; any for one that means nothing. Otherwise found out."
         ),
     ] = None,
-    frame_rate: Annotated[
-        float, typer.Option(help="Frames a second of folders of frames (000001.jpg, ...).")
-    ] = 25.0,
+    frame_rate: FrameRateOption = None,
     format: FormatOption = None,
     annotator: AnnotatorOption = None,
     class_from: ClassFromOption = None,

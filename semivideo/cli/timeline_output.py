@@ -27,6 +27,7 @@ def show_timeline(
     stages: Sequence[str],
     truth: Path | None,
     pictures: tuple[Path | None, Path | None],
+    frame_rate: float | None = None,
 ) -> None:
     """Find the events, print them, and write what was asked for.
 
@@ -38,6 +39,7 @@ def show_timeline(
         stages: Options of the stages, as name=value.
         truth: True labels.
         pictures: Files of the picture and of the annotated copy.
+        frame_rate: Frames a second of folders of frames.
     """
     from semivideo.cli.train import parse_settings
     from semivideo.run.labeling import long_video
@@ -52,6 +54,7 @@ def show_timeline(
             out=out,
             sliding=long_video.Sliding(*sliding),
             stages=parse_settings(list(stages)),
+            frame_rate=frame_rate,
             progress=progress,
         )
     show(_events(found))

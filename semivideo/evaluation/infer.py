@@ -107,8 +107,8 @@ class Recognizer:
         """
         if isinstance(self.network, OnParts):
             raise ConfigError(
-                f"a network on {self.network.settings.encoder} looks at whole videos, and clips or "
-                "windows of them are wanted here; take one on features of efficientnet_lite0"
+                f"a network on {self.network.settings.encoder} looks at whole videos, and clips of "
+                "them are wanted here; take one on features of efficientnet_lite0"
             )
 
     def reader(self, manifest: Manifest, *, store: StoredFrames | None = None) -> ClipReader:
@@ -158,13 +158,21 @@ class Recognizer:
             device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
         return cls(network.to(device), card, precision=precision, decoder=decoder)
 
-    def predict(self, path: str | Path, top: int = 5, *, protocol: str | None = None) -> Prediction:
+    def predict(
+        self,
+        path: str | Path,
+        top: int = 5,
+        *,
+        protocol: str | None = None,
+        frame_rate: float | None = None,
+    ) -> Prediction:
         """Name the classes of a video file: any container, length and rotation.
 
         Args:
             path: The file; a segment of it is named like ``a.mp4#12.5-15.9``, in seconds.
             top: How many classes to name, >= 1; at most all of them.
             protocol: Clips x crops, such as "10x3"; None takes the card's.
+            frame_rate: Frames a second of a folder of frames, > 0; None for 25.
 
         Raises:
             DataError: The file cannot be read.
@@ -172,7 +180,7 @@ class Recognizer:
         """
         if top < 1:
             raise ConfigError(f"top must be at least 1, got {top}; it is how many classes to name")
-        scores_K = torch.from_numpy(self.scores(path, protocol=protocol))
+        scores_K = torch.from_numpy(self.scores(path, protocol=protocol, frame_rate=frame_rate))
         best = scores_K.topk(min(top, len(scores_K)))
         return Prediction(
             path=str(path),
@@ -180,19 +188,22 @@ class Recognizer:
             probabilities=tuple(best.values.tolist()),
         )
 
-    def scores(self, path: str | Path, *, protocol: str | None = None) -> Scores:
+    def scores(
+        self, path: str | Path, *, protocol: str | None = None, frame_rate: float | None = None
+    ) -> Scores:
         """Return the probability of each class for a video file: float32 (K,).
 
         Args:
             path: As for ``predict``.
             protocol: As for ``predict``.
+            frame_rate: As for ``predict``.
 
         Raises:
             DataError: The file cannot be read.
             ConfigError: ``protocol`` is not allowed.
         """
         settings = self.protocol(protocol)
-        file, video = looked_at(Path(path))
+        file, video = looked_at(Path(path), frame_rate=frame_rate)
         if isinstance(self.network, OnParts):
             shown = self.network.shown_of_file(file, video, decoder=self.decoder)
             (scores_K,) = self.scores_of_shown([shown], settings=settings)

@@ -19,7 +19,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,6 +30,7 @@ from torch import Tensor
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.records import ClipSpec, Indices, Video
+from semivideo.data.catalogue.segments import segment_of
 from semivideo.data.clips.clip_reader import each_as_seen
 from semivideo.data.clips.plan import timeline_of, with_successors
 from semivideo.data.clips.sampling import within
@@ -39,6 +40,7 @@ from semivideo.data.video.in_turn import frames_in_turn
 from semivideo.evaluation.infer import Recognizer
 from semivideo.events.window_scores import Seconds
 from semivideo.features.deployed import OnFeatures
+from semivideo.features.several.parts_network import OnParts
 from semivideo.settings import DataSettings
 
 Probabilities = NDArray[np.float32]
@@ -190,12 +192,13 @@ def window_probabilities(
         float32 (K,) for each window, in order.
 
     Raises:
-        ConfigError: The network looks at whole videos.
         DataError: The file cannot be opened.
         CheckpointError: The network gives scores that are not finite.
     """
-    recognizer.require_clips()
     if not len(windows):
+        return
+    if isinstance(recognizer.network, OnParts):
+        yield from _as_segments(recognizer, recognizer.network, path, video, windows)
         return
     frames = frames_in_turn(
         path,
@@ -216,6 +219,24 @@ def window_probabilities(
             yield from recognizer.scores_of_windows(
                 each_as_seen(clip, recognizer.clip) for clip in clips
             )
+
+
+def _as_segments(
+    recognizer: Recognizer, network: OnParts, path: Path, video: Video, windows: Windows
+) -> Iterator[Probabilities]:
+    """Score windows as segments, of each of which the encoders read the frames that they want."""
+    settings, num_done = recognizer.protocol(None), 0
+    for start, end in zip(windows.start_seconds, windows.end_seconds, strict=True):
+        part = replace(video, segment=segment_of(video.frames, start, end))
+        try:
+            shown = network.shown_of_file(path, part, decoder=recognizer.decoder)
+        except DataError as error:
+            if not num_done:
+                raise
+            warn_once(path, "%s: %s; windows up to there are scored", path, error)
+            return
+        yield from recognizer.scores_of_shown([shown], settings=settings)
+        num_done += 1
 
 
 def _until_end(frames: Iterator[tuple[int, Image]], path: Path) -> Iterator[Image]:

@@ -12,6 +12,7 @@ clip: another speed. Crop and flip of a clip are those of a view, the same in al
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +84,35 @@ def sources(
             )
         found[stream] = Source(modality, every)
     return found
+
+
+def check_strong(form: FeatureForm, *, folder: str | Path, who: str) -> None:
+    """Refuse a cache of weak views alone where strong ones are learned from.
+
+    Args:
+        form: Of the cache.
+        folder: Where it is.
+        who: Learns from strong views.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    if form.num_strong:
+        return
+    has = {1: "1 view of a video, which is weak"}.get(
+        form.num_views, "2 views of a video, plain and mirrored, which are both weak"
+    )
+    words = ["semivideo features VIDEOS --out NEW --encoder", form.encoder, "--views 6"]
+    if not form.flip:
+        words.append("--no-flip")
+    if form.modalities != ("rgb",):
+        words += [f"--modality {name}" for name in form.modalities]
+    if form.rotations:
+        words.append("--rotations")
+    raise ConfigError(
+        f"{who} learns from strong views, and {folder} has {has}; it needs at least "
+        f"{3 if form.flip else 2}, and 6 are usual: `{' '.join(words)}`"
+    )
 
 
 class FeatureViews:
@@ -163,13 +193,9 @@ class FeatureViews:
         Raises:
             ConfigError: The cache has weak views only.
         """
-        num_views = self.cache.form.num_views
-        if num_views <= self.num_weak:
-            raise ConfigError(
-                f"{self.cache.folder} has {num_views} view(s) a video, all of them weak; make "
-                "features with --views 6 for methods that learn from strong views"
-            )
-        drawn = self._drawn(clips, f"strong {stream}", self.num_weak, num_views)
+        form = self.cache.form
+        check_strong(form, folder=self.cache.folder, who="the method")
+        drawn = self._drawn(clips, f"strong {stream}", self.num_weak, form.num_views)
         return self._of(clips, stream, drawn)
 
     def rotations(self, views_NDT11: Tensor, clips: Sequence[Clips]) -> Tensor:

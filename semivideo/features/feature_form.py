@@ -102,6 +102,11 @@ class FeatureForm(Section):
         return 2 if self.flip and self.num_views > 1 else 1
 
     @property
+    def num_strong(self) -> int:
+        """Strong views: all but the weak ones."""
+        return self.num_views - self.num_weak
+
+    @property
     def num_stored(self) -> int:
         """Views of a video, of all modalities and turned."""
         return len(self.modalities) * self.num_views + NUM_TURNED * self.rotations

@@ -61,6 +61,7 @@ class ActorCutMix(Method):
     """
 
     weak_only_labels = True
+    needs_strong = True
     needs_steps = True
     passes = Passes(labeled=1, unlabeled=2)
     box_of_video: Tensor

@@ -57,6 +57,7 @@ class Method(nn.Module, ABC):
             schedule, momentum, ``Batch.progress`` and its average of the weights anew.
         weak_only_labels: Whether weak views only make labels, so that ``forward`` can give
             ``Batch.weak_graph`` on to ``jointly``; False for a method that learns from every view.
+        needs_strong: Whether it asks for strong views, which cached features may not have.
         needs_pixels: Whether it makes something of frames that cached features do not have.
         needs_steps: Whether it makes something of a clip's steps in time, which a descriptor of the
             whole clip does not have.
@@ -72,6 +73,7 @@ class Method(nn.Module, ABC):
     passes: Passes = Passes(labeled=1, unlabeled=2)
     num_rounds: int = 1
     weak_only_labels: bool = False
+    needs_strong: bool = False
     needs_pixels: bool = False
     needs_steps: bool = False
     takes_mixed: bool = True

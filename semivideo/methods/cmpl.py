@@ -69,6 +69,7 @@ class CMPL(Method):
     """
 
     weak_only_labels = True
+    needs_strong = True
     passes = Passes(labeled=1, unlabeled=2)
     asks_answer = True
 

@@ -53,6 +53,7 @@ class FixMatch(Method):
     """
 
     weak_only_labels = True
+    needs_strong = True
     passes = Passes(labeled=1, unlabeled=2)
     asks_answer = True
 

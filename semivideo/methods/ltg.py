@@ -104,6 +104,7 @@ class LTG(Method):
         ConfigError: A network that is to be aligned has no ``stages``.
     """
 
+    needs_strong = True
     passes = Passes(labeled=1, unlabeled=2)
 
     def __init__(

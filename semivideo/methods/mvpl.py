@@ -62,6 +62,7 @@ class MvPL(Method):
     """
 
     weak_only_labels = True
+    needs_strong = True
     passes = Passes(labeled=1, unlabeled=2, for_each="modalities")
 
     def __init__(

@@ -89,6 +89,7 @@ class SVFormer(Method):
         adaptive: Whether clips count by the teacher's certainty in place of a threshold (SeFAR).
     """
 
+    needs_strong = True
     passes = Passes(labeled=1, unlabeled=2, without_graph=1)
 
     def __init__(

@@ -22,7 +22,7 @@ from semivideo.evaluation import Evaluation
 from semivideo.evaluation.text_logits import text_logits
 from semivideo.events.label_sets import membership
 from semivideo.events.presence import one_of_them
-from semivideo.features.cached_views import FeatureViews, sources
+from semivideo.features.cached_views import FeatureViews, check_strong, sources
 from semivideo.features.closed_form import ClosedForm, Known
 from semivideo.features.descriptor import head_dim
 from semivideo.features.feature_cache import FeatureCache
@@ -160,6 +160,8 @@ def _refuse_streams(settings: Settings, form: FeatureForm, *, folder: str) -> No
             f"descriptor {descriptor!r} has none; set features.descriptor=steps"
         )
     sources(form, method.clips, num_frames=form.num_frames)
+    if method.needs_strong:
+        check_strong(form, folder=folder, who=f"method {settings.method.name!r}")
     if isinstance(method, S4L) and not form.rotations:
         raise ConfigError(
             f"{folder} has no turned views, which s4l learns from; make features with --rotations, "

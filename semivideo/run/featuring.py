@@ -35,6 +35,7 @@ def extract_features(
     modality: Sequence[str] | None = None,
     rotations: bool | None = None,
     parts: Sequence[str | Path] | None = None,
+    frame_rate: float | None = None,
     verify: bool = False,
     progress: Progress | None = None,
 ) -> FeatureCache:
@@ -57,6 +58,8 @@ def extract_features(
         rotations: Whether view 0 is also turned by one, two and three quarter turns; None for no.
         parts: Folders of finished features of some of several encoders, which are taken as they
             are.
+        frame_rate: Frames a second of folders of frames that are looked at now; None for 25, which
+            is told.
         verify: Read every byte of what is there and make broken files again.
         progress: See ``semivideo.api``.
 
@@ -86,7 +89,7 @@ def extract_features(
     else:
         wanted = Wanted(views, frames, flip, modalities, rotations)
     networks = {name: network for name in names if (network := _published(name)) is not None}
-    manifest = as_manifest(videos, progress=progress)
+    manifest = as_manifest(videos, frame_rate=frame_rate, progress=progress)
     encoding = Encoding(manifest, wanted, networks, verify=verify, progress=progress)
     if len(names) == 1:
         found = encoding.by(encoder, folder)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 from semivideo.base.errors import CheckpointError, DataError
@@ -16,6 +15,7 @@ from semivideo.base.foreign_code import allowing
 from semivideo.base.jobs import ALONE, part_file, part_of_job
 from semivideo.base.places import not_a_run, what_is
 from semivideo.base.progress import Progress
+from semivideo.data.catalogue.frame_rates import FrameRates
 from semivideo.evaluation import Failure, Prediction, Recognizer
 from semivideo.evaluation.prediction_file import PredictionFile, video_files
 from semivideo.evaluation.prediction_file import predictions as predicted
@@ -66,6 +66,7 @@ def predict(
     out: str | Path | None = None,
     ray: bool = False,
     decoder: Decoder = "software",
+    frame_rate: float | None = None,
     allow: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> list[Prediction]:
@@ -79,6 +80,8 @@ def predict(
         out: A .csv, .json or .jsonl file to write to as well, see ``evaluation.prediction_file``.
         ray: Spread the files over a Ray cluster.
         decoder: Who decodes the files, see ``load``.
+        frame_rate: Frames a second of folders of frames; None for that of the manifest which names
+            them, else 25, which is told.
         allow: As in ``load``.
         progress: See ``semivideo.api``.
 
@@ -96,6 +99,7 @@ def predict(
         out=out,
         ray=ray,
         decoder=decoder,
+        frame_rate=frame_rate,
         allow=allow,
         progress=progress,
     )
@@ -117,6 +121,7 @@ def predictions(
     out: str | Path | None = None,
     ray: bool = False,
     decoder: Decoder = "software",
+    frame_rate: float | None = None,
     allow: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Iterator[Prediction | Failure]:
@@ -133,6 +138,8 @@ def predictions(
         out: File to write to.
         ray: Spread the files over a Ray cluster.
         decoder: Who decodes the files, see ``load``.
+        frame_rate: Frames a second of folders of frames; None for that of the manifest which names
+            them, else 25, which is told.
         allow: As in ``load``.
         progress: See ``semivideo.api``.
 
@@ -142,14 +149,17 @@ def predictions(
     path = Path(run.path if isinstance(run, Run) else run)
     allow = (*allow, *(run.allow if isinstance(run, Run) else ()))
     recognizer = load(path, decoder=decoder, allow=allow)
-    files = video_files(videos)
+    files, rates = video_files(videos), FrameRates.of(videos, said=frame_rate)
+    rates.tell(files)
     part = part_of_job() if out is not None and not ray else ALONE
     files = files[part[0] :: part[1]]
     with ExitStack() as stack:
         table: PredictionFile | None = None
         if out is not None:
             other = decoder if decoder != "software" else None  # its scores differ a little
-            model = " ".join(filter(None, [recognizer.card.weights_sha256[:12], protocol, other]))
+            shown = None if frame_rate is None else f"{frame_rate:g}/s"
+            digest = recognizer.card.weights_sha256[:12]
+            model = " ".join(filter(None, [digest, protocol, other, shown]))
             named = min(top, len(recognizer.card.classes))
             table = PredictionFile(part_file(Path(out), part), files, model=model, top=named)
             stack.enter_context(table)
@@ -160,10 +170,16 @@ def predictions(
                 top=top,
                 protocol=protocol,
                 decoder=decoder,
+                rates=rates,
                 allow=allow,
             )
         else:
-            made = predicted(partial(recognizer.predict, top=top, protocol=protocol), missing)
+            made = predicted(
+                lambda file: recognizer.predict(
+                    file, top=top, protocol=protocol, frame_rate=rates(file)
+                ),
+                missing,
+            )
         for done, found in enumerate(made, start=1 + len(files) - len(missing)):
             if table is not None:
                 table.add(found)

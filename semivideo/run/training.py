@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from semivideo.base.errors import ConfigError, DataError, option
+from semivideo.base.errors import ConfigError, DataError, Sentence, option
 from semivideo.base.foreign_code import allowing, refuse_foreign
 from semivideo.base.locks import locked
 from semivideo.base.progress import Progress
@@ -25,6 +25,7 @@ from semivideo.data.clips.store import filled_store
 from semivideo.data.splits import Split
 from semivideo.data.video.canvas import frame_size
 from semivideo.engine.runtime import Runtime
+from semivideo.events.label_sets import names_in
 from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.methods import Method
 from semivideo.models.weights import save_network
@@ -117,8 +118,7 @@ def train(
         with allowing(allow):
             _check_resumed(run)
             return Run(proceed(run, progress=progress), tuple(allow))
-    # The cross-validation counts one class a video.
-    changes: dict[str, Any] = {} if estimate and not multi_label else {"engine.estimate": 0}
+    changes: dict[str, Any] = {} if estimate else {"engine.estimate": 0}
     changes |= {"data.multi_label": True} if multi_label else {}
     if from_run is not None:
         named: dict[str, Any] = {
@@ -145,8 +145,7 @@ def train(
     own = (*allow, *wanted.modules)
     with allowing(own):
         wanted.check()
-        if multi_label:
-            _require_named(wanted)
+        _require_named(wanted)
         if budget is not None and not wanted.is_undecided:
             raise ConfigError(
                 f"{option('budget')} is for a training that is chosen, and this one is named; "
@@ -164,7 +163,8 @@ def train(
 
 def _require_named(wanted: Wanted) -> None:
     """Refuse to choose what is trained where several classes may be there at once."""
-    if wanted.is_undecided:
+    keys = wanted.settings if isinstance(wanted.settings, dict) else {}
+    if wanted.is_undecided and keys.get("data.multi_label"):
         raise ConfigError(
             f"what is trained is chosen for one class a video; with {option('multi_label', True)} "
             f"name {option('method')} or {option('recipe')}, such as features-probe or "
@@ -261,6 +261,7 @@ def _write(
         chosen = _chosen(wanted, videos, parts) if budget is None else _simple(wanted, videos)
         settings = with_features(chosen, videos)
         _check_parts(settings, parts)
+        _tell_of_sets(settings, videos)
         if settings.features is None:
             _check_reading(settings, videos)
         if budget is not None:
@@ -280,7 +281,7 @@ def _chosen(wanted: Wanted, videos: Manifest, parts: Split) -> Settings:
     if not wanted.is_open:
         return wanted.resolved()
     if videos.features is not None or wanted.method_name in CLASSIFIERS:
-        return default_on_features(wanted, parts)
+        return default_on_features(wanted, videos, parts)
     return default_settings(wanted, videos, parts)
 
 
@@ -338,6 +339,18 @@ def _within_memory(data: DataSettings) -> DataSettings:
     if free is None or free / 2 > data.memory_gb:
         return data
     return data.model_copy(update={"memory_gb": free / 2})
+
+
+def _tell_of_sets(settings: Settings, videos: Manifest) -> None:
+    """Say that labels of several classes are taken for classes, where nobody said what they are."""
+    sets = [name for name in videos.classes if len(names_in(name)) > 1]
+    if sets and not settings.data.multi_label:
+        sentence = (
+            f"{len(sets)} label(s) such as {sets[0]} name several classes, and each such set is "
+            f"learned as a class of its own; {option('multi_label', True)} makes each class a "
+            "question by itself"
+        )
+        _LOG.warning("%s", Sentence(sentence))
 
 
 def _check_parts(settings: Settings, split: Split) -> None:

@@ -26,7 +26,6 @@ from semivideo.data.cache.remote import is_url
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.scanning import Hints
 from semivideo.data.catalogue.scanning import scan as scan_videos
-from semivideo.data.video.frame_names import FRAME_RATE
 from semivideo.events.guidance import Reading
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import is_features
@@ -46,7 +45,7 @@ def scan(
     group_column: str | None = None,
     allow_missing: bool = False,
     layout: str | None = None,
-    frame_rate: float = FRAME_RATE,
+    frame_rate: float | None = None,
     format: str | None = None,
     annotator: str | None = None,
     class_from: str | None = None,
@@ -68,7 +67,7 @@ def scan(
         allow_missing: Leave out listed videos that are not there, which is usual for Kinetics.
         layout: What the folders above a video mean, such as "class", "subset/class" or
             "group/class"; None finds it out.
-        frame_rate: Frames a second of folders of frames, > 0.
+        frame_rate: Frames a second of folders of frames, > 0; None for 25, which is told.
         format: Of the lists or labels, a name of ``events.formats.FORMATS``; None recognises it.
         annotator: Whose labels to take where several people labelled one video.
         class_from: What names the class: of ELAN "tier" or "value", of CVAT and VIA an attribute.
@@ -168,8 +167,25 @@ def prepare(
     )
 
 
-def as_manifest(videos: Videos, *, progress: Progress | None = None) -> Manifest:
-    """Return a manifest: as given, read from its file or cache, or scanned."""
+def as_manifest(
+    videos: Videos, *, frame_rate: float | None = None, progress: Progress | None = None
+) -> Manifest:
+    """Return a manifest: as given, read from its file or cache, or scanned.
+
+    Args:
+        videos: What there is.
+        frame_rate: Frames a second of folders of frames, for a scan.
+        progress: See ``semivideo.api``.
+
+    Raises:
+        ConfigError: A rate beside a manifest, which has its rates.
+        DataError: As ``scan``.
+    """
+    if frame_rate is not None and not _is_scanned(videos):
+        raise ConfigError(
+            f"{option('frame_rate')} is for folders of frames that are looked at now, and a "
+            f"manifest says how many frames a second they have; leave it out, or scan again with it"
+        )
     if isinstance(videos, Manifest):
         return videos
     if is_url(videos):
@@ -180,7 +196,19 @@ def as_manifest(videos: Videos, *, progress: Progress | None = None) -> Manifest
     if is_features(path):
         return FeatureCache.open(path).manifest
     _refuse_others(path)
-    return Manifest.read(path) if path.suffix == ".parquet" else scan(path, progress=progress)
+    return (
+        Manifest.read(path)
+        if path.suffix == ".parquet"
+        else (scan(path, frame_rate=frame_rate, progress=progress))
+    )
+
+
+def _is_scanned(videos: Videos) -> bool:
+    """Whether videos have to be looked at, for no manifest lists them."""
+    if isinstance(videos, Manifest) or is_url(videos):
+        return False
+    path = Path(videos)
+    return not (is_cache(path) or is_features(path) or path.suffix == ".parquet")
 
 
 def _refuse_others(path: Path) -> None:

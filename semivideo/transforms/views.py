@@ -315,11 +315,6 @@ def _check(s: ViewSettings) -> None:
                 f"views.{name} must be two rising numbers in (0, {limit:g}], "
                 f"got ({low:g}, {high:g}); exchange or correct them"
             )
-    if min(s.std) <= 0:
-        raise ConfigError(
-            f"views.std must be positive in every channel, got {s.std}; "
-            "write the deviation of frames in [0, 1], such as 0.225"
-        )
 
 
 def _check_frames(frames: Tensor, *, num_clips: int) -> None:

@@ -21,7 +21,7 @@ FLAGS = {
     "prepare": "videos --out --short-side --every --format --quality --flow --verify --workers "
     "--ray",
     "features": "videos --out --encoder --views --frames --flip --modality --rotations --from "
-    "--verify",
+    "--frame-rate --verify",
     "labels": "action files --from --format --to --out --videos --annotator --class-from "
     "--point-seconds --label-rate",
     "encoders": "--measure",
@@ -33,8 +33,8 @@ FLAGS = {
     "train": "videos --method --split --labels-per-class --recipe --steps --seed --set --out "
     "--resume --from --no-estimate --allow-code --budget --multi-label",
     "evaluate": "run --protocol --videos --per-class --hardware --allow-code",
-    "predict": "run videos --top --json --out --ray --hardware --allow-code --timeline --window "
-    "--stride --set --truth --picture --annotated",
+    "predict": "run videos --top --json --out --ray --hardware --frame-rate --allow-code "
+    "--timeline --window --stride --set --truth --picture --annotated",
     "suggest": "run --count --by --weight --baseline --seed --out",
     "doubts": "run --folds --rule --no-frames --out",
     "plan": "runs --seconds-per-label --draws --train --out",

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from semivideo.base.errors import DataError
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.evaluation.infer import Prediction
@@ -85,6 +86,21 @@ def test_scan__hands_on_the_layout_and_the_rate(run, api, tmp_path):
     api.scan = lambda _, **options: calls.append(options) or Manifest.from_videos([], root=tmp_path)
     run("scan", "v", "--layout", "group/class", "--frame-rate", 12.5)
     assert [(each["layout"], each["frame_rate"]) for each in calls] == [("group/class", 12.5)]
+
+
+@pytest.mark.parametrize("command", ["predict", "features"])
+def test_frame_rate__is_handed_on(run, api, command):
+    """What takes folders of frames takes their rate."""
+    calls = []
+
+    def noted(*_, **options):
+        calls.append(options["frame_rate"])
+        raise DataError("enough")
+
+    api.predictions = api.extract_features = noted
+    words = {"predict": ["r", "v"], "features": ["v", "--out", "f"]}[command]
+    run(command, *words, "--frame-rate", 12.5)
+    assert calls == [12.5]
 
 
 def test_split__passes_options_and_says_what_was_drawn(run, api):
@@ -180,7 +196,7 @@ def test_evaluate__per_class_names_the_confusion(run, evaluated):
 
 @pytest.fixture
 def recognizer(api):
-    def predictions(run, videos, *, top, out, ray, decoder, progress):
+    def predictions(run, videos, *, top, out, ray, decoder, frame_rate, progress):
         assert decoder == "software"
         for path in videos:
             if path.name == "bad.mp4":

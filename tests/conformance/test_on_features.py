@@ -158,6 +158,19 @@ def test_method__on_features_gives_pseudo_labels_without_a_graph(cache, name):
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_method__says_whether_it_needs_strong_views(cache, name, monkeypatch):
+    """In every round: votes and timebalance ask for them in their second one."""
+    method, asked = made(cache, name), []
+    strong = method.views.strong
+    monkeypatch.setattr(method.views, "strong", lambda *args: asked.append(1) or strong(*args))
+    for number in range(method.num_rounds):
+        if number:
+            method.start_round([batch(method)])
+        method(batch(method))
+    assert bool(asked) == method.needs_strong
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_method__on_features_learns_the_labels(cache, name):
     method = made(cache, name)
     rate = RECIPES[f"features-{name}"].settings().engine.learning_rate

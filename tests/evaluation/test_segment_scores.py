@@ -86,7 +86,7 @@ def test_video_files__name_the_segments_of_lists_and_manifests(folder):
 def test_predictions__look_at_the_file_of_many_segments_once(kit, folder, monkeypatch):
     probed = []
     real = decode.probe
-    monkeypatch.setattr(decode, "probe", lambda path: probed.append(path) or real(path))
+    monkeypatch.setattr(decode, "probe", lambda path, **_: probed.append(path) or real(path))
     list(predictions(kit.recognizer().predict, video_files([folder / "clips.csv"])))
     assert probed == [folder / "a.mp4"]
 

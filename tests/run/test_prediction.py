@@ -7,6 +7,7 @@ import subprocess
 import sys
 from itertools import chain, zip_longest
 
+import cv2
 import pytest
 import torch
 
@@ -15,8 +16,9 @@ from semivideo import api, models
 from semivideo.base.errors import ConfigError, DataError, MissingExtraError
 from semivideo.data.cache.preparing import prepare
 from semivideo.data.video.barcodes import barcode_video
+from semivideo.data.video.decode import iterate_frames
 from semivideo.evaluation import Failure
-from semivideo.models.weights import save_network
+from semivideo.models.weights import load_network, save_network
 from semivideo.run.many import cluster
 from semivideo.settings import ModelCard
 
@@ -129,6 +131,29 @@ def test_predict__does_not_mix_models_or_protocols(folder, whole, tmp_path):
     with pytest.raises(ConfigError, match=rf"of model {load_sha(folder)}, and this one is .* 2x1;"):
         semivideo.predict(folder / "model", [folder / "videos"], top=2, out=path, protocol="2x1")
     assert path.read_text() == whole
+
+
+def test_predict__of_a_folder_of_frames_goes_by_the_rate_that_is_said(folder, tmp_path, caplog):
+    """A network at 5 frames a second takes other frames of a folder at 10 and at 25 a second."""
+    at_five = {**CARD, "data": {"short_side": 32, "frame_rate": 5.0}}
+    network, _ = load_network(folder / "model")
+    save_network(tmp_path / "model", network, ModelCard.model_validate(at_five))
+    barcode_video(tmp_path / "v.mp4", 40, size=(40, 32), frame_rate=10)
+    for number, image in enumerate(iterate_frames(tmp_path / "v.mp4")):
+        (tmp_path / "f").mkdir(exist_ok=True)
+        (tmp_path / "f" / f"{number}.png").write_bytes(cv2.imencode(".png", image[..., ::-1])[1])
+
+    def scores(place, **rate):
+        (found,) = semivideo.predict(tmp_path / "model", [tmp_path / place], top=3, **rate)
+        return sorted(zip(found.classes, found.probabilities, strict=True))
+
+    assert scores("f", frame_rate=10) == scores("v.mp4")
+    assert caplog.messages == []
+    assert scores("f") != scores("v.mp4")
+    assert "are read as videos of 25 frames a second; frame_rate says" in caplog.messages[0]
+    semivideo.predict(tmp_path / "model", [tmp_path / "f"], out=tmp_path / "t.csv", frame_rate=10)
+    with pytest.raises(ConfigError, match=r"holds predictions of model \w+ 10/s, and this one is"):
+        semivideo.predict(tmp_path / "model", [tmp_path / "f"], out=tmp_path / "t.csv")
 
 
 def test_predict__by_a_gpus_decoder_asks_for_the_gpu(folder, whole, tmp_path, monkeypatch):

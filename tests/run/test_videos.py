@@ -10,6 +10,7 @@ import torch
 import semivideo
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.data.synthetic.rendering import GROUP_PATTERN, render
+from semivideo.run.videos import as_manifest
 
 SETTINGS = {
     **{"data.short_side": 32, "views.crop_size": 24, "evaluation.crop_size": 24},
@@ -93,3 +94,10 @@ def test_prepare__takes_its_own_manifest(prepared):
     made = semivideo.prepare(cache / "manifest.parquet", out=cache, verify=True)
     assert (made.form.num_videos, made.damaged) == (12, [])
     assert semivideo.prepare(cache, out=cache).num_frames == made.num_frames
+
+
+def test_extract__refuses_a_rate_beside_a_manifest(prepared, tmp_path):
+    """Its folders of frames, if it has any, have the rate that they were scanned at."""
+    words = "frame_rate is for folders of frames that are looked at now, and a manifest says how"
+    with pytest.raises(ConfigError, match=words):
+        as_manifest(prepared[0], frame_rate=10)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.settings import ViewSettings
+from semivideo.base.errors import ConfigError
+from semivideo.settings import Settings, ViewSettings
 from semivideo.transforms import Views
 
 SIZES = [(64, 85), (80, 60), (70, 70)] * 8
@@ -117,3 +118,11 @@ def test_motion_contrast__stretches_flow_and_leaves_what_stands_still(clips_of):
     torch.testing.assert_close(still, torch.full_like(still, 0.05 / 0.225))
     levels = (right.mean(dim=(0, 2, 3, 4)) * 0.225 + 0.45) * 255
     np.testing.assert_allclose(levels, [177.5, 127.5, 177.5], atol=0.01)
+
+
+@pytest.mark.parametrize("deviation", [0, -0.2, 1e-9])
+def test_std__that_cannot_be_divided_by_is_refused_where_it_is_set(deviation):
+    settings = Settings.from_mapping({"method": {"name": "supervised"}})
+    sentence = r"views\.std\.1 = .* is not allowed: input should be greater .* equal to 0\.001"
+    with pytest.raises(ConfigError, match=sentence):
+        settings.updated({"views.std": (0.2, deviation, 0.2)})

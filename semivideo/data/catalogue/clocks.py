@@ -20,17 +20,18 @@ class Clocks:
 
     Args:
         root: The folder that holds the videos, at any depth.
+        frame_rate: Frames a second of folders of frames; None for the usual rate.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, *, frame_rate: float | None = None) -> None:
+        self.root, self.frame_rate = root, frame_rate
         self._known: dict[str, Clock | None] = {}
 
     def __call__(self, video: str) -> Clock | None:
         """Return the clock of a video, or None where it is not found or cannot be read."""
         if video not in self._known:
             file = self.find(video)
-            self._known[video] = None if file is None else _clock(self.root / file)
+            self._known[video] = None if file is None else _clock(self.root / file, self.frame_rate)
         return self._known[video]
 
     def find(self, video: str) -> str | None:
@@ -50,14 +51,14 @@ class Clocks:
         return Disk(self.root)
 
 
-def _clock(file: Path) -> Clock | None:
+def _clock(file: Path, frame_rate: float | None) -> Clock | None:
     """Times of the frames of a file."""
     from semivideo.data.video.decode import probe  # PyAV takes a tenth of a second to import
 
     if not (file.is_file() or is_frame_folder(file)):
         return None
     try:
-        found = probe(file)
+        found = probe(file, frame_rate=frame_rate)
     except DataError:
         return None
     return Clock(found.frame_rate or _USUAL_RATE, found.frames.seconds)

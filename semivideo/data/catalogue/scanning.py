@@ -33,6 +33,7 @@ from semivideo.base.jobs import num_cores
 from semivideo.base.locks import locked
 from semivideo.base.progress import Progress
 from semivideo.base.records import FrameTable, Video
+from semivideo.data.catalogue.frame_rates import check_rate, tell_rate
 from semivideo.data.catalogue.manifest import Manifest, row_of_video
 from semivideo.data.catalogue.manifest_file import (
     SCHEMA,
@@ -58,11 +59,11 @@ class Hints:
     """What is said about a source that it does not say by itself.
 
     Attributes:
-        lists: As in ``find_videos``; so are all but ``frame_rate``.
+        lists: As in ``find_videos``, like the others.
         layout: What the folders above a video mean.
         group_pattern: Finds the group in a path.
         allow_missing: Leave out listed videos that are not there.
-        frame_rate: Frames a second of folders of frames, > 0.
+        frame_rate: Frames a second of folders of frames, > 0; None for 25, which is told.
         reading: What lists and files of labels leave open; None for nothing.
     """
 
@@ -70,7 +71,7 @@ class Hints:
     layout: str | None = None
     group_pattern: str | None = None
     allow_missing: bool = False
-    frame_rate: float = FRAME_RATE
+    frame_rate: float | None = None
     reading: Reading | None = None
 
 
@@ -169,19 +170,23 @@ def _scanned(
     source: Path, out: Path | None, hints: Hints, workers: int | None, progress: Progress | None
 ) -> Manifest:
     """As ``scan``, where nobody else writes."""
+    check_rate(hints.frame_rate)
     entries = find_videos(
         source,
         lists=hints.lists,
         layout=hints.layout,
         group_pattern=hints.group_pattern,
         allow_missing=hints.allow_missing,
+        frame_rate=hints.frame_rate,
         reading=hints.reading,
     )
     root = source_root(source).resolve()
     paths = list(dict.fromkeys(entry.video for entry in entries))
-    _tell_rate(root, paths, hints.frame_rate)
-    unchanged = _unchanged(out, root, paths, frame_rate=hints.frame_rate)
-    rows = _Rows(unchanged, out=out, root=root, frame_rate=hints.frame_rate)
+    if hints.frame_rate is None:
+        tell_rate(sum(not is_video(path) and (root / path).is_dir() for path in paths))
+    rate = FRAME_RATE if hints.frame_rate is None else hints.frame_rate
+    unchanged = _unchanged(out, root, paths, frame_rate=rate)
+    rows = _Rows(unchanged, out=out, root=root, frame_rate=rate)
     known = set(rows.table["path"].to_pylist())
     todo = [path for path in paths if path not in known]
     if progress is not None:
@@ -194,17 +199,6 @@ def _scanned(
         manifest.write(out)
         _partial(out).unlink(missing_ok=True)
     return manifest
-
-
-def _tell_rate(root: Path, paths: Sequence[str], frame_rate: float) -> None:
-    """Say at which rate folders of frames are read, where the user did not."""
-    num_folders = sum(not is_video(path) and (root / path).is_dir() for path in paths)
-    if num_folders and frame_rate == FRAME_RATE:
-        log.warning(
-            "%d folder(s) of frames are read as videos of %g frames a second; frame_rate "
-            "(--frame-rate) says otherwise",
-            *(num_folders, frame_rate),
-        )
 
 
 def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:

@@ -162,11 +162,12 @@ def segment_named(name: str) -> tuple[str, float, float | None] | None:
     return found["file"], float(found["start"]), end
 
 
-def looked_at(path: Path) -> tuple[Path, Video]:
+def looked_at(path: Path, *, frame_rate: float | None = None) -> tuple[Path, Video]:
     """Look at a file, or at a segment of one that is named like its id.
 
     Args:
         path: Such as ``a.mp4`` or ``a.mp4#12.5-15.9``.
+        frame_rate: Frames a second of a folder of frames, > 0; None for 25.
 
     Returns:
         The file, and what is meant of it.
@@ -175,16 +176,16 @@ def looked_at(path: Path) -> tuple[Path, Video]:
         DataError: The file cannot be used, or the segment has no clip.
     """
     with about_file(path):
-        return _looked_at(path)
+        return _looked_at(path, frame_rate)
 
 
-def _looked_at(path: Path) -> tuple[Path, Video]:
+def _looked_at(path: Path, frame_rate: float | None) -> tuple[Path, Video]:
     """The same; what else fails is raised as it is."""
     from semivideo.data.video.decode import probe  # PyAV takes a tenth of a second to import
 
     named = None if path.exists() else segment_named(str(path))
     if named is None:
-        return path, video_of(path.name, probe(path))
+        return path, video_of(path.name, probe(path, frame_rate=frame_rate))
     file, start, end = Path(named[0]), *named[1:]
     if not file.exists():
         raise DataError(
@@ -192,7 +193,7 @@ def _looked_at(path: Path) -> tuple[Path, Video]:
             path=str(path),
         )
     status = file.stat()
-    found = _probed_last(file, (status.st_size, status.st_mtime_ns))
+    found = _probed_last(file, frame_rate, (status.st_size, status.st_mtime_ns))
     video = video_of(path.name, found, segment_of(found.frames, start, end))
     if (reason := why_no_segment(video)) is not None:
         raise DataError(reason, path=str(path))
@@ -200,11 +201,11 @@ def _looked_at(path: Path) -> tuple[Path, Video]:
 
 
 @lru_cache(maxsize=1)
-def _probed_last(file: Path, state: tuple[int, int]) -> Probe:
+def _probed_last(file: Path, frame_rate: float | None, state: tuple[int, int]) -> Probe:
     """A file with many segments, which come one after the other, is looked at once."""
     from semivideo.data.video.decode import probe
 
-    return probe(file)
+    return probe(file, frame_rate=frame_rate)
 
 
 def _duration(video: Video) -> float:

@@ -67,6 +67,7 @@ def find_videos(
     layout: str | None = None,
     group_pattern: str | None = None,
     allow_missing: bool = False,
+    frame_rate: float | None = None,
     reading: Reading | None = None,
 ) -> list[LabelRow]:
     r"""List the videos of a source with their labels, groups and subsets.
@@ -84,6 +85,7 @@ def find_videos(
             names the video's group, over all classes. Example: ``s(\d+)_t`` for UTD-MHAD.
         allow_missing: Leave out listed videos that are not there (usual for Kinetics) instead of
             refusing the list.
+        frame_rate: Frames a second of folders of frames, for labels that count them; None for 25.
         reading: What the lists leave open, such as the column that names the group; None for
             nothing. Its clock is that of the videos here.
 
@@ -98,7 +100,7 @@ def find_videos(
     told = None if layout is None else layout_of(layout)
     own = source if source.is_file() else _own_table(root)
     files = [*([own] if own else []), *lists]
-    how = replace(reading or Reading(), clock=Clocks(root))
+    how = replace(reading or Reading(), clock=Clocks(root, frame_rate=frame_rate))
     read = [(file, read_labels(file, how)) for file in files]
     if (group_column := how.group_column) is not None and not read:
         raise ConfigError(

@@ -21,16 +21,20 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits.split_file import Split, check_split
 
 LEAST_LABELS = 3
-"""Labels that each class must have."""
+"""Labels that each class must have, unless it is said that fewer are enough."""
 
 
-def label_folds(manifest: Manifest, split: Split, *, num_folds: int = 3) -> list[Split]:
+def label_folds(
+    manifest: Manifest, split: Split, *, num_folds: int = 3, least_labels: int = LEAST_LABELS
+) -> list[Split]:
     """Deal the labelled groups out to folds, class by class as evenly as groups allow.
 
     Args:
         manifest: The videos. Of those that the split does not label no label is looked at.
         split: What may be known; its test videos are in no fold.
-        num_folds: How many, 2 to ``LEAST_LABELS``.
+        num_folds: How many, >= 2.
+        least_labels: Labels that each class must have; with 1 a class of which nothing can be left
+            out is learned from in all folds and tested in none.
 
     Returns:
         Splits whose test videos are labelled ones of ``split``, each at most once in all folds;
@@ -43,11 +47,13 @@ def label_folds(manifest: Manifest, split: Split, *, num_folds: int = 3) -> list
     label_of = {id: str(manifest.labels[row]) for id, row in zip(split.labeled, rows, strict=True)}
     counts = Counter(label_of.values())
     scarce, number = min(counts.items(), key=lambda pair: (pair[1], pair[0]))
-    if number < LEAST_LABELS:
+    if number < least_labels:
         has = "1 label" if number == 1 else f"{number} labels"
         raise SplitError(
-            f"class {scarce!r} has {has}, and {LEAST_LABELS} of each class are needed; label more"
+            f"class {scarce!r} has {has}, and {least_labels} of each class are needed; label more"
         )
+    if max(counts.values()) == 1:
+        raise SplitError("every class has 1 label, so none can be left out; label more")
     group_of = _groups(manifest, (*split.labeled, *split.unlabeled))
     members: dict[str, list[str]] = defaultdict(list)
     for id in split.labeled:

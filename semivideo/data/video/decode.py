@@ -37,6 +37,7 @@ from semivideo.data.video.container import (
     packets_of,
     warn_once,
 )
+from semivideo.data.video.frame_names import FRAME_RATE
 from semivideo.data.video.pictures import droppable, whole_pictures
 from semivideo.data.video.probing import Probe
 
@@ -58,14 +59,21 @@ _SEEK_FRAMES = 64
 _SEEKABLE = {"avi", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 
 
-def probe(path: Path) -> Probe:
+def probe(path: Path, *, frame_rate: float | None = None) -> Probe:
     """Take the table of frames of a video file, or of a folder of frames.
+
+    Args:
+        path: The file or folder.
+        frame_rate: At which the frames of a folder are shown, per second; None for 25.
 
     Raises:
         DataError: There is no frame to be had; the sentence says why.
     """
     with about_file(path):
-        return frame_folder.probe(path) if path.is_dir() else probing.probe(path)
+        if not path.is_dir():
+            return probing.probe(path)
+        rate = FRAME_RATE if frame_rate is None else frame_rate
+        return frame_folder.probe(path, frame_rate=rate)
 
 
 def read_frames(

@@ -72,6 +72,7 @@ class TextTeacher(Method):
     """
 
     weak_only_labels = True
+    needs_strong = True
     passes = Passes(labeled=1, unlabeled=2)
     said: Tensor
     total: Tensor

@@ -62,6 +62,7 @@ class TimeBalance(Method):
         reinitialize: Whether F starts anew after the teachers were asked.
     """
 
+    needs_strong = True
     needs_steps = True
     passes = Passes(labeled=1, unlabeled=1, of=("primary",))
     taught: Tensor

@@ -70,6 +70,7 @@ class Votes(Method):
         ConfigError: Blocks that are not those of the features.
     """
 
+    needs_strong = True
     passes = Passes(labeled=1, unlabeled=2, of=("primary",))
     votes: Tensor
     told: Tensor

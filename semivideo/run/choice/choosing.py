@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -17,6 +18,7 @@ from semivideo.base.progress import duration
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.engine.batch_size import is_out_of_memory
+from semivideo.features.feature_form import FeatureForm
 from semivideo.recipes import RECIPES
 from semivideo.run import build
 from semivideo.run.choice.default import candidates
@@ -70,22 +72,29 @@ def default_settings(wanted: Wanted, manifest: Manifest, split: Split) -> Settin
     raise AssertionError("the last candidate is taken whatever it needs")
 
 
-def default_on_features(wanted: Wanted, split: Split) -> Settings:
+def default_on_features(wanted: Wanted, manifest: Manifest, split: Split) -> Settings:
     """Choose a recipe on cached features for a user who named none, and say which.
 
     Args:
         wanted: What the user named.
+        manifest: The videos, with their features.
         split: Who is labelled and unlabelled.
 
     Raises:
         ConfigError: A key that the chosen method does not have.
     """
-    named = wanted.method_name or ("fixmatch" if split.unlabeled else "supervised")
+    named, why = wanted.method_name, ""
+    if named is None:
+        named = "fixmatch" if split.unlabeled else "supervised"
+        if split.unlabeled and manifest.features is not None:
+            form = FeatureForm.read(Path(manifest.features))
+            if not form.num_strong:
+                named, why = "supervised", ", for the features have no strong views"
     recipe = f"features-{named}"
     if recipe not in RECIPES:
         recipe = "features-supervised"
     if wanted.recipe is None:
-        _LOG.info("%s", Sentence(f"no {option('recipe')} is named: training with {recipe}"))
+        _LOG.info("%s", Sentence(f"no {option('recipe')} is named: training with {recipe}{why}"))
     return wanted.resolved(recipe)
 
 

@@ -10,7 +10,8 @@ training, which has seen no unlabelled video, is ahead on the same videos: it ha
 the steps and the unlabelled videos that it gets then. Else local motion is tried, and taken where
 its estimate is the better one: it costs no more, and with a hundred labels chance hides differences
 that matter (docs/choosing.md). Where there is nothing but a network from scratch, it has to be
-better by more than chance.
+better by more than chance. It has to be so, too, where a class has fewer than three labels; where
+no class has two, nothing can be compared, and a rule decides.
 """
 
 from __future__ import annotations
@@ -78,7 +79,10 @@ class _Contest:
         """Compare, and return the choice with the settings and videos of the run."""
         stage = self.stage
         best, why = self._best_on_features()
-        if stage.manifest.features is None:
+        self.notes += stage.notes_on_few()
+        if stage.manifest.features is None and not stage.folds:
+            best, why = self._by_rule(best)
+        elif stage.manifest.features is None:
             small = Scratch(stage).candidate(best)
             self._add(small)
             best, why = self._with_scratch(best, why, small)
@@ -176,9 +180,33 @@ class _Contest:
                 is_small = False
         return best, why
 
-    def _made_of_videos(self, best: Candidate) -> Iterator[OnFeatures]:
+    def _by_rule(self, best: Candidate | None) -> tuple[Candidate, str]:
+        """What is taken where nothing can be compared, and why: docs/choosing.md has the figures.
+
+        Local motion, joined with pictures where there is a network that has seen some.
+        """
+        pictures = best
+        for entrant in self._made_of_videos(best):
+            self.on_features[entrant.encoder] = entrant
+            best = next(entrant.candidates())
+            self._add(best)
+        because = f"nothing can be compared: {self.stage.why_no_folds}"
+        if best is None:
+            small = Scratch(self.stage).candidate(None)
+            self._add(small)
+            return small, f"there is no other candidate, and {because}"
+        if best is pictures:
+            return best, f"{_SIMPLEST}, for {because}"
+        if pictures is None:
+            which = "local motion was far ahead of networks from scratch on films, less behind on"
+            which += " motion alone"
+        else:
+            which = "with local motion pictures were level on films and far ahead on motion alone"
+        return best, f"by a rule, for {because}; where it was measured with few labels, {which}"
+
+    def _made_of_videos(self, best: Candidate | None) -> Iterator[OnFeatures]:
         """Encoders that the videos make, alone and joined with the best one until now."""
-        beside = None if best.encoder is None else self.on_features[best.encoder]
+        beside = None if best is None or best.encoder is None else self.on_features[best.encoder]
         for name in learned_here():
             found = features_of(self.stage, name, beside=beside)
             if isinstance(found, Candidate):
@@ -204,7 +232,8 @@ class _Contest:
         if not lead.num_videos:
             return best, why
         is_stopped = small.remark.startswith("stopped")
-        if lead.deviations > ENOUGH and not is_stopped:
+        is_ahead = lead.is_clear if self.stage.is_scarce else lead.deviations > ENOUGH
+        if is_ahead and not is_stopped:
             more = "steps and the unlabelled videos" if self.stage.split.unlabeled else "steps"
             return small, (
                 f"{_points(lead)} ahead of {best.name} by a short training, which is to gain more "

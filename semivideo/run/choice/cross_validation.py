@@ -172,6 +172,11 @@ def estimate(job: Job, run: RunFolder, *, progress: Progress | None = None) -> N
 
 def _estimate(job: Job, run: RunFolder, *, progress: Progress | None) -> Estimate:
     """Train and score the folds; errors say why there is no estimate."""
+    if job.settings.data.multi_label:
+        raise SplitError(
+            "it counts one class a video, and here several may be there at once; hold videos out "
+            "for testing, and `semivideo evaluate` prints the mean average precision"
+        )
     folds = label_folds(job.manifest, job.split)[: job.settings.engine.estimate]
     _check(job, folds)
     start, num_steps = time.monotonic(), job.num_steps

@@ -115,11 +115,9 @@ class OnFeatures:
 
     def heads(self) -> Iterator[str]:
         """Those that can be trained with these views and videos."""
-        form = self.cache.form
-        has_strong = form.num_views > (_WEAK if form.flip else 1)
         for head in self.tried:
-            needs_strong = head == "fixmatch"
-            if head == "probe" or (self.stage.split.unlabeled and has_strong >= needs_strong):
+            is_possible = head != "fixmatch" or self.cache.form.num_strong > 0
+            if head == "probe" or (self.stage.split.unlabeled and is_possible):
                 yield head
 
     def candidates(self) -> Iterator[Candidate]:

@@ -7,7 +7,8 @@ RUN/choosing/NAME.json     what came of one part of the work; a choice that was 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from semivideo.base.errors import SplitError
 from semivideo.base.progress import Progress
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split, label_folds
+from semivideo.data.splits.folds import LEAST_LABELS
 from semivideo.run.choice.budget import Clock
 from semivideo.run.choice.candidate import Candidate
 from semivideo.run.resolve import Wanted
@@ -113,6 +115,33 @@ class Stage:
     @cached_property
     def _folds(self) -> tuple[list[Split], str]:
         try:
-            return label_folds(self.manifest, self.split), ""
+            return label_folds(self.manifest, self.split, least_labels=1), ""
         except SplitError as error:
             return [], str(error)
+
+    @cached_property
+    def num_labels(self) -> Counter[str]:
+        """Class to its labelled videos."""
+        rows = self.manifest.rows_of(self.split.labeled).tolist()
+        return Counter(str(self.manifest.labels[row]) for row in rows)
+
+    @property
+    def is_scarce(self) -> bool:
+        """Whether a class has so few labels that left-out ones say little."""
+        return min(self.num_labels.values()) < LEAST_LABELS
+
+    def notes_on_few(self) -> Iterator[str]:
+        """What few labels make of the comparison."""
+        if not self.folds or not self.is_scarce:
+            return
+        scarce, number = min(self.num_labels.items(), key=lambda pair: (pair[1], pair[0]))
+        yield (
+            f"class {scarce!r} has {number} label{'s' * (number > 1)}: candidates are compared "
+            f"after learning from fewer still, so their estimates are low; {LEAST_LABELS} of each "
+            "class are better"
+        )
+        rows = self.manifest.rows_of([id for fold in self.folds for id in fold.test]).tolist()
+        tested = {str(self.manifest.labels[row]) for row in rows}
+        if untested := sorted(self.num_labels.keys() - tested):
+            names = ", ".join(untested[:5]) + (", ..." if len(untested) > 5 else "")
+            yield f"in no estimate, for none of their labels can be left out: {names}"

@@ -24,6 +24,7 @@ from semivideo.base.files import read_bytes, write_bytes
 from semivideo.base.progress import Progress
 from semivideo.base.records import Video
 from semivideo.data.catalogue.clocks import Clocks
+from semivideo.data.catalogue.frame_rates import FrameRates
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.matching import match
 from semivideo.data.catalogue.segments import looked_at
@@ -88,6 +89,7 @@ def find_events(
     out: str | Path | None = None,
     sliding: Sliding | None = None,
     stages: Mapping[str, Any] | None = None,
+    frame_rate: float | None = None,
     progress: Progress | None = None,
 ) -> list[FoundEvents]:
     """Find what happens when in long videos.
@@ -99,6 +101,8 @@ def find_events(
             are kept beside it in ``<out>.scores``. None writes nothing.
         sliding: Length and stride of the windows; None for the usual ones.
         stages: Options of ``events.event_stages.Stages``.
+        frame_rate: Frames a second of folders of frames; None for that of the manifest which names
+            them, else 25, which is told.
         progress: See ``semivideo.api``.
 
     Raises:
@@ -108,7 +112,8 @@ def find_events(
     """
     path = Path(run.path if isinstance(run, Run) else run)
     named = dict(stages or {})
-    files = video_files(videos)
+    files, rates = video_files(videos), FrameRates.of(videos, said=frame_rate)
+    rates.tell(files)
     target = None if out is None else Path(out)
     if target is not None:
         _check_out(target, files)
@@ -122,7 +127,10 @@ def find_events(
     found = []
     for file in files:
         scores, video, seconds = _scores(
-            recognizer, file, wanted, folder=_scores_folder(target), progress=progress
+            *(recognizer, file, wanted),
+            frame_rate=rates(file),
+            folder=_scores_folder(target),
+            progress=progress,
         )
         events = tuple(events_of(scores, chosen))
         found.append(FoundEvents(file, scores, events, video, seconds))
@@ -166,14 +174,14 @@ def _scores(
     file: Path,
     sliding: Sliding,
     *,
+    frame_rate: float,
     folder: Path | None,
     progress: Progress | None,
 ) -> tuple[WindowScores, Video, float]:
     """Scores of a file's windows, those from an earlier call included."""
-    real, video = looked_at(file)
+    real, video = looked_at(file, frame_rate=frame_rate)
     if video.segment is not None:
         raise DataError(f"{file} is a part of a video, and a timeline is of all of it; name {real}")
-    recognizer.require_clips()
     card = recognizer.card
     windows = plan_windows(
         video,
@@ -283,7 +291,8 @@ def compared(found: Sequence[FoundEvents], file: Path, how: Reading | None = Non
         DataError: The file says nothing of these videos, or of none of the classes.
     """
     folders = {each.path.resolve().parent for each in found}
-    clocks = Clocks(min(folders))
+    rates = {each.video.frame_rate for each in found if each.path.is_dir()}
+    clocks = Clocks(min(folders), frame_rate=rates.pop() if len(rates) == 1 else None)
     reading = how or Reading(clock=clocks)
     rows = [row for row in read_labels(file, reading) if row.label is not None]
     paths = [each.path.name for each in found]

@@ -26,6 +26,7 @@ from semivideo.base.errors import (
 from semivideo.base.foreign_code import allowing
 from semivideo.data.cache.form import CacheForm
 from semivideo.data.cache.shards import make_shard
+from semivideo.data.catalogue.frame_rates import USUAL_RATES, FrameRates
 from semivideo.evaluation.infer import Recognizer
 from semivideo.evaluation.prediction_file import Found, as_json, from_json
 from semivideo.evaluation.prediction_file import predictions as predicted
@@ -68,6 +69,7 @@ def predictions(
     top: int,
     protocol: str | None = None,
     decoder: Decoder = "software",
+    rates: FrameRates = USUAL_RATES,
     allow: Sequence[str] = (),
 ) -> Iterator[Found]:
     """Predict files with actors that load the network once, in the order in which they finish.
@@ -78,6 +80,7 @@ def predictions(
         top: How many classes to name.
         protocol: Clips x crops; None takes the card's.
         decoder: Who decodes the files.
+        rates: Of folders of frames.
         allow: Modules that the network may be imported from.
 
     Raises:
@@ -87,7 +90,10 @@ def predictions(
     """
     if not files:
         return
-    items = [{"path": str(path), "absolute": str(path.absolute())} for path in files]
+    items = [
+        {"path": str(path), "absolute": str(path.absolute()), "frame_rate": rates(path)}
+        for path in files
+    ]
     with _ray() as ray:
         rows = ray.data.from_items(
             items, override_num_blocks=math.ceil(len(items) / _FILES_AT_ONCE)
@@ -140,7 +146,12 @@ class _Predictor:
         try:
             with allowing(allow):
                 self._recognizer = self._recognizer or Recognizer.load(model, decoder=decoder)
-            predict = partial(self._recognizer.predict, top=top, protocol=protocol)
+            predict = partial(
+                self._recognizer.predict,
+                top=top,
+                protocol=protocol,
+                frame_rate=row["frame_rate"],
+            )
             (found,) = predicted(predict, [Path(row["absolute"])])
         except SemiVideoError as error:
             return {"found": "", "error": str(error)}

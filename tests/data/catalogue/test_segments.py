@@ -142,7 +142,7 @@ def test_looked_at__finds_a_file_or_a_segment_of_it(tmp_path, monkeypatch):
     assert looked_at(file)[1].segment is None
     probed = []
     real = decode.probe
-    monkeypatch.setattr(decode, "probe", lambda path: probed.append(path) or real(path))
+    monkeypatch.setattr(decode, "probe", lambda path, **rate: probed.append(path) or real(path))
     for start in range(10):
         found, part = looked_at(tmp_path / f"a#1-2.mp4#0.{start}-1.5")
         assert (found, part.first_frame) == (file, math.ceil(2.5 * start))

@@ -66,6 +66,16 @@ def test_folds__do_not_look_at_hidden_labels(tmp_path):
     assert [fold.hash for fold in one] == [fold.hash for fold in two]
 
 
+def test_folds__of_few_labels_leave_out_what_can_be(tmp_path):
+    rows = [("c.mp4", "c", None, "l"), *plain(2)]
+    folds = label_folds(*made(tmp_path, rows), least_labels=1)
+    tested = sorted(id for fold in folds for id in fold.test)
+    assert tested == ["a0.mp4", "a1.mp4", "b0.mp4", "b1.mp4"]
+    assert all({id[0] for id in fold.labeled} == {"a", "b", "c"} for fold in folds)
+    with pytest.raises(SplitError, match="every class has 1 label, so none can be left out; label"):
+        label_folds(*made(tmp_path, plain(1)), least_labels=1)
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [

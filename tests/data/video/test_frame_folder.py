@@ -172,8 +172,7 @@ def test_scan__looks_again_at_a_folder_that_changed_or_at_another_rate(folder, m
         [30],
     )
     assert caplog.messages == [
-        "1 folder(s) of frames are read as videos of 25 frames a second; frame_rate (--frame-rate) "
-        "says otherwise"
+        "1 folder(s) of frames are read as videos of 25 frames a second; frame_rate says otherwise"
     ]
     scan(root, out=out)
     assert looked == [{"frame_rate": 25.0}]

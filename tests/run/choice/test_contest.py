@@ -11,6 +11,7 @@ import torch
 import semivideo
 from semivideo.base.errors import ConfigError, DataError, Stopped
 from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.splits import Split
 from semivideo.encoders.encoder import Encoder, Origin, Preprocessing
 from semivideo.encoders.local_motion import codebook
 from semivideo.evaluation import Evaluation
@@ -224,14 +225,92 @@ def test_choice__on_features_trains_on_all_labels_and_keeps_them(
     monkeypatch.setattr(pretrained, "_ALL", 2)
     run = train(manifest, split, tmp_path / "run")
     assert run.choice.chosen == "grey + probe"
-    assert "nothing can be compared: class 'squat' has 1 label" in run.choice.why
-    assert run.why_no_estimate.startswith("class 'squat' has 1 label")
+    reason = "every class has 1 label, so none can be left out; label more"
+    assert run.choice.why == f"the simplest, for nothing can be compared: {reason}"
+    assert run.why_no_estimate == reason
     settings = run.folder.settings()
     assert (settings.method.name, settings.networks.primary.name) == ("probe", "linear")
     form = json.loads((run.folder.features / "grey" / "features.json").read_text())
     assert form["num_videos"] == len(split.labeled) + len(split.unlabeled) < len(manifest)
     assert form["num_views"] == 2
     assert run.folder.model.is_dir()
+
+
+@pytest.mark.parametrize("has_pictures", [True, False])
+def test_choice__of_one_label_a_class_is_that_of_a_rule(
+    manifest, split, motion, tmp_path, monkeypatch, has_pictures
+):
+    if not has_pictures:
+        monkeypatch.setattr(contest, "encoders_here", list)
+    run = train(manifest, split, tmp_path / "run")
+    name, words = {
+        True: ("grey+local_motion", "with local motion pictures were level on films and far ahead"),
+        False: ("local_motion", "local motion was far ahead of networks from scratch on films"),
+    }[has_pictures]
+    assert run.choice.chosen == f"{name} + probe"
+    assert run.choice.why.startswith("by a rule, for nothing can be compared: every class has 1 ")
+    assert words in run.choice.why
+    assert scratch.NAME not in [each.name for each in run.choice.candidates]
+    assert run.folder.settings().features.encoder == name
+
+
+def test_choice__of_one_label_a_class_without_features_says_that_nothing_else_is_there(
+    manifest, split, quick, tmp_path
+):
+    run = train(manifest, split, tmp_path / "run", steps=2)
+    assert run.choice.chosen == scratch.NAME
+    assert "no other candidate, and nothing can be compared: every class has 1" in run.choice.why
+
+
+def test_choice__of_two_labels_a_class_compares_and_says_what_that_is_worth(
+    manifest, half, grey, tmp_path
+):
+    """One in each of two of the three scenes."""
+    first = {
+        (label, scene): id
+        for id, label, scene in zip(manifest.ids, manifest.labels, manifest.groups, strict=True)
+    }
+    labeled = tuple(id for (_, scene), id in sorted(first.items()) if scene != "g02")
+    split = replace(half, labeled=labeled, unlabeled=tuple({*manifest.ids} - {*labeled}))
+    run = train(manifest, split, tmp_path / "run", steps=3)
+    assert set(run.choice.winner.ids) <= set(split.labeled)
+    assert run.choice.winner.is_tested
+    assert run.estimate.top1 == run.choice.winner.top1
+    assert run.choice.notes[0] == (
+        "class 'squat' has 2 labels: candidates are compared after learning from fewer still, so "
+        "their estimates are low; 3 of each class are better"
+    )
+
+
+def test_stage__names_classes_of_which_no_label_can_be_left_out(manifest, tmp_path):
+    by_class = {
+        name: [id for id, label in zip(manifest.ids, manifest.labels, strict=True) if label == name]
+        for name in manifest.classes
+    }
+    labeled = (*by_class["squat"][:1], *by_class["wave"][:4])
+    (tmp_path / "run").mkdir()
+    three = replace(manifest[0], id="t.mp4", path="t.mp4", label="turn", group="g9")
+    videos = [*(manifest[row] for row in range(len(manifest))), three]
+    more = Manifest.from_videos(
+        [*videos, replace(three, id="u.mp4", path="u.mp4", group="g8")], root=manifest.root
+    )
+    split = Split("s", 0, (*labeled, "t.mp4", "u.mp4"), (), ())
+    stage = stage_of(more, split, tmp_path / "run", budget=100.0)
+    assert list(stage.notes_on_few())[1] == (
+        "in no estimate, for none of their labels can be left out: squat"
+    )
+
+
+def test_choice__from_few_labels_a_network_from_scratch_has_to_be_clearly_ahead(
+    manifest, tmp_path, monkeypatch
+):
+    (tmp_path / "run").mkdir()
+    split = semivideo.split(manifest, labels_per_class=2, seed=1)
+    made = contest._Contest(stage_of(manifest, split, tmp_path / "run", budget=100.0))
+    probe = of_encoder("a + probe", [True, True, False, False], encoder="a")
+    small = of_encoder(scratch.NAME, [True] * 4, encoder=None)
+    assert Lead.of(small, probe).deviations > contest.ENOUGH
+    assert made._with_scratch(probe, "", small)[0] is probe
 
 
 def test_choice__that_was_stopped_goes_on_with_what_is_done(

@@ -3,12 +3,14 @@
 import shutil
 
 import av
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from semivideo.analysis.timeline_picture import draw_timeline
 from semivideo.base.errors import ConfigError, DataError
+from semivideo.data.video.decode import iterate_frames
 from semivideo.data.video.encode import encode
 from semivideo.evaluation import Recognizer
 from semivideo.events.formats import read_labels
@@ -94,6 +96,19 @@ def test_find_events__come_back_from_their_file(network, film, tmp_path, ending)
         (e.label, round(e.start_seconds, 3), round(e.end_seconds, 3)) for e in found.events
     ]
     assert (out.parent / rows[0].video).resolve() == film.resolve()
+
+
+def test_find_events__of_a_folder_of_frames_go_by_the_rate_that_is_said(network, film, tmp_path):
+    """The frames of the film in a folder: at its rate the same events, at the usual one shorter."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, image in enumerate(iterate_frames(film)):
+        (folder / f"{number:04}.png").write_bytes(cv2.imencode(".png", image)[1])
+    [of_film] = find_events("run", [film], sliding=TWO_SECONDS)
+    [said] = find_events("run", [folder], sliding=TWO_SECONDS, frame_rate=RATE)
+    assert spans(said.events) == spans(of_film.events)
+    [assumed] = find_events("run", [folder], sliding=TWO_SECONDS)
+    assert assumed.video.duration_seconds == 120 / 25
 
 
 def test_find_events__other_stages_cost_no_window(network, film, tmp_path):
