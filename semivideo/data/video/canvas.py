@@ -136,7 +136,7 @@ class Developer:
         self.path, self.rotation = path, rotation
         self.resizing = short_side if isinstance(short_side, Resizing) else None
         self.short_side = None if isinstance(short_side, Resizing) else short_side
-        self._size: tuple[int, int] | None = None
+        self._size = (0, 0)  # none yet
         self._stretch: Stretch | None = None
 
     def fit(self, first: VideoFrame) -> None:
@@ -147,7 +147,7 @@ class Developer:
     def __call__(self, frame: VideoFrame) -> Image:
         """Return the image of a frame: uint8 (height, width, 3), RGB."""
         # The first frame decides: a stream may change its size on the way, a clip may not.
-        if self._size is None:
+        if not any(self._size):
             self.fit(frame)
         width, height = self._size
         if not hasattr(_scalers, "scaler"):
