@@ -37,7 +37,7 @@ from semivideo.base.files import write_bytes
 from semivideo.cli.console import note, run_plainly
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
-from semivideo.evaluation import Recognizer
+from semivideo.evaluation import Evaluation, Recognizer
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.recipes import RECIPES
 from semivideo.run import feature_runs
@@ -89,8 +89,21 @@ def all_methods() -> list[str]:
 
 def cell(method: str, manifest: Manifest, split: Split, *, seed: int) -> dict[str, Any]:
     """Train one method on one draw and test it: share right, seconds of the processor."""
+    started = time.process_time()
+    found, summary = tested(method, manifest, split, seed=seed)
+    return {
+        "top1": found.top1,
+        "tested": len(found.ids),
+        "cpu_seconds": round(time.process_time() - started, 1),
+        "kept": summary.get("last", {}).get("kept", {}),
+    }
+
+
+def tested(
+    method: str, manifest: Manifest, split: Split, *, seed: int
+) -> tuple[Evaluation, dict[str, Any]]:
+    """Train a method by its recipe and test it on cached weak views; its scores and summary."""
     with tempfile.TemporaryDirectory() as folder:
-        started = time.process_time()
         run = semivideo.train(
             manifest,
             split=split,
@@ -99,18 +112,10 @@ def cell(method: str, manifest: Manifest, split: Split, *, seed: int) -> dict[st
             estimate=False,
             out=Path(folder) / "run",
         )
-        seconds = time.process_time() - started
         made = Recognizer.load(run.path / "model", device=torch.device("cpu"))
-        summary = run.summary
         views = feature_runs.feature_views(run.folder.settings(), manifest, split)
         found = feature_runs.scored(made.network.head, made.card, views, manifest, split)
-    last = summary.get("last", {})
-    return {
-        "top1": found.top1,
-        "tested": len(found.ids),
-        "cpu_seconds": round(seconds, 1),
-        "kept": last.get("kept", {}),
-    }
+        return found, run.summary
 
 
 def table(cells: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:

@@ -98,6 +98,17 @@ JOBS: dict[str, Job] = {
         "evaluate",
         ["records/*", "table.csv"],
     ),
+    "features": Job(
+        ["features", "manifest.parquet", "--encoder", "local_motion", "--out", "features"],
+        "scan",
+        ["features/features.json", "features/shards/*"],
+    ),
+    "timeline": Job(
+        ["predict", "run", "videos/wave/g02_c00.mp4", "--timeline", "--out", "events.csv"],
+        "train",
+        ["events.csv"],
+    ),
+    "report": Job(["report", "run", "--out", "report.html"], "evaluate", ["report.html"]),
     "sweep": Job(
         [*_SWEEP, "--split", "split.json", *_STEPS, "--out", "grid"],
         "split",
@@ -255,8 +266,9 @@ class Soak:
     def full_disk(self, name: str) -> None:
         """Run a job on a disk without room, then with room."""
         self.begin(name)
-        most = 64  # kB; what is there already counts
-        size = sum(f.stat().st_size for f in self.here.rglob("*") if f.is_file()) // 1024 + most
+        # Pages of 4 kB; what is there already takes some, and one is free.
+        sizes = [file.stat().st_size for file in self.here.rglob("*") if file.is_file()]
+        size = 4 * (1 + sum(-(-each // 4096) for each in sizes))
         script = (
             f"mount -t tmpfs -o size={size}k tmpfs /mnt && cp -r . /mnt && cd /mnt && "
             f'"$@"; code=$?; cd /; exit $code'

@@ -1,9 +1,9 @@
-"""Does a classifier that uses the unlabelled videos of a feature cache gain over the probe?
+"""Does what uses the unlabelled videos of a feature cache gain over the probe?
 
-    python benchmarks/unlabeled_features.py FEATURES --labels 5 --draws 5 --classifiers wccn
+    python benchmarks/unlabeled_features.py FEATURES --labels 5 --draws 5 --methods wccn,fixmatch
 
 Each draw has labels and test groups of its own (``--test-fraction 0.3``). Prints top-1 of the probe
-and of each classifier, and the difference to the probe with its interval over draws and groups.
+and of each method, and the difference to the probe with its interval over draws and groups.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from on_features import tested
 
 import semivideo
 from semivideo.cli.console import show
@@ -24,7 +25,6 @@ from semivideo.evaluation.bootstrap import Interval, paired_difference
 from semivideo.features.cached_views import FeatureViews
 from semivideo.features.classifiers import CLASSIFIERS
 from semivideo.features.feature_cache import FeatureCache
-from semivideo.features.feature_form import MANIFEST
 from semivideo.models import create
 from semivideo.run.feature_runs import known, scored, standardized
 from semivideo.settings import (
@@ -41,21 +41,24 @@ _PERCENT = 100
 
 def main(
     features: Annotated[Path, typer.Argument(help="A finished feature cache.")],
-    classifiers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "wccn",
+    methods: Annotated[str, typer.Option(help="Names, separated by commas.")] = "wccn",
     labels: Annotated[int, typer.Option(min=1, help="Labels per class.")] = 5,
     draws: Annotated[int, typer.Option(min=1, help="Seeds, from 0.")] = 5,
     test_fraction: Annotated[float, typer.Option(help="Share of the videos for testing.")] = 0.3,
 ) -> None:
-    """Score the probe and other classifiers on the same draws."""
-    manifest = Manifest.read(features / MANIFEST)
-    names = ["probe", *classifiers.split(",")]
+    """Score the probe and other methods on the same draws."""
+    manifest = FeatureCache.open(features).manifest
+    names = ["probe", *methods.split(",")]
     found: dict[str, list[Evaluation]] = {name: [] for name in names}
     for seed in range(draws):
         split = semivideo.split(
             manifest, labels_per_class=labels, test_fraction=test_fraction, seed=seed
         )
         for name in names:
-            found[name].append(_scored(name, manifest, split, features, seed=seed))
+            if name in CLASSIFIERS:
+                found[name].append(_scored(name, manifest, split, features, seed=seed))
+            else:
+                found[name].append(tested(name, manifest, split, seed=seed)[0])
     groups = dict(zip(manifest.ids, manifest.groups, strict=True))
     for name in names:
         top1 = np.array([_PERCENT * _top1(each) for each in found[name]])
