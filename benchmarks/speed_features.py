@@ -148,9 +148,11 @@ def made_views() -> FeatureViews:
         rotations=False,
         steps=2,
         dim=DIM,
+        is_whole=False,
         views_of=lambda modality: slice(0, VIEWS),
     )
     made = SimpleNamespace(form=form, folder=Path(), errors={}, rows=lambda rows: content[rows])
+    made.parts = (made,)
     return FeatureViews(made, rows=np.arange(VIDEOS), kind="motion")  # type: ignore[arg-type]
 
 

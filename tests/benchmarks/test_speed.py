@@ -90,3 +90,10 @@ def test_right_frames__counts_those_of_a_reader_that_is_one_behind(load, tmp_pat
     monkeypatch.setattr(exactness, "READERS", readers)
     counts = {"SemiVideo": 60, "late": 10, "other": None}
     assert exactness.right_frames(path, list(readers)) == (60, counts)
+
+
+def test_made_views__stand_in_for_features_of_videos(load, monkeypatch):
+    features = load("speed_features")
+    monkeypatch.setattr(features, "VIDEOS", 20)
+    views = features.made_views()
+    assert (views.num_weak, views.errors) == (2, {})
