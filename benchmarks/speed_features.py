@@ -141,6 +141,7 @@ def made_views() -> FeatureViews:
     form = SimpleNamespace(
         num_views=VIEWS,
         num_weak=2,
+        num_strong=VIEWS - 2,
         num_stored=VIEWS,
         num_videos=VIDEOS,
         num_frames=FRAMES,
