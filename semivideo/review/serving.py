@@ -64,6 +64,7 @@ def review(
             app = review_app(session, gate=gate, clips=clips)
             # The log of requests would hold the token.
             config = uvicorn.Config(app, log_level="warning", access_log=False)
+            bound.listen()  # who goes there at once waits for the server
             if on_ready is not None:
                 on_ready(gate.address)
             with suppress(KeyboardInterrupt):  # Ctrl-C is how a review ends

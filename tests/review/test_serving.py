@@ -1,4 +1,5 @@
 import socket
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,3 +30,16 @@ def test_review__without_its_packages_says_what_to_install(video_run, monkeypatc
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'semivideo\[review\]'"):
         api.review(video_run)
+
+
+def test_review__can_be_reached_when_its_address_is_told(video_run):
+    reached = []
+
+    def go(address):
+        socket.create_connection(("127.0.0.1", urlsplit(address).port), timeout=5).close()
+        reached.append(address)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        api.review(video_run, on_ready=go)
+    assert len(reached) == 1
