@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semivideo.base.endings import is_video
-from semivideo.base.errors import ConfigError, Sentence, option
+from semivideo.base.errors import Sentence, option
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.segments import segment_named
-from semivideo.data.video.frame_names import FRAME_RATE
+from semivideo.data.video.frame_names import FRAME_RATE, check_rate
 
 _LOG = logging.getLogger("semivideo")
 
@@ -73,16 +73,6 @@ class FrameRates:
 
 
 USUAL_RATES = FrameRates()
-
-
-def check_rate(rate: float | None) -> None:
-    """Refuse a rate that is none.
-
-    Raises:
-        ConfigError: It is not above 0.
-    """
-    if rate is not None and not 0 < rate < float("inf"):
-        raise ConfigError(f"{option('frame_rate')} must be above 0, got {rate}; 25 is usual")
 
 
 def tell_rate(num_folders: int) -> None:

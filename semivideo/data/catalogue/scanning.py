@@ -33,7 +33,7 @@ from semivideo.base.jobs import num_cores
 from semivideo.base.locks import locked
 from semivideo.base.progress import Progress
 from semivideo.base.records import FrameTable, Video
-from semivideo.data.catalogue.frame_rates import check_rate, tell_rate
+from semivideo.data.catalogue.frame_rates import tell_rate
 from semivideo.data.catalogue.manifest import Manifest, row_of_video
 from semivideo.data.catalogue.manifest_file import (
     SCHEMA,
@@ -43,7 +43,7 @@ from semivideo.data.catalogue.manifest_file import (
 )
 from semivideo.data.catalogue.rows import rows_of_entries, rows_of_files
 from semivideo.data.catalogue.sources import find_videos, source_root
-from semivideo.data.video.frame_names import FRAME_RATE, is_frame_folder
+from semivideo.data.video.frame_names import FRAME_RATE, check_rate, is_frame_folder
 from semivideo.events.guidance import Reading
 
 log = logging.getLogger("semivideo")

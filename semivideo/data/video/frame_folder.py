@@ -20,12 +20,12 @@ import numpy as np
 import simplejpeg
 from av.video.frame import VideoFrame
 
-from semivideo.base.errors import ConfigError, DataError, option
+from semivideo.base.errors import DataError
 from semivideo.base.files import open_regular, read_bytes
 from semivideo.base.records import FrameTable
 from semivideo.data.video.budgets import budget
 from semivideo.data.video.container import EndOfFramesError, warn_once
-from semivideo.data.video.frame_names import FRAME_RATE, frame_files
+from semivideo.data.video.frame_names import FRAME_RATE, check_rate, frame_files
 from semivideo.data.video.probing import Probe
 
 log = logging.getLogger("semivideo")
@@ -57,8 +57,7 @@ def probe(folder: Path, *, frame_rate: float = FRAME_RATE) -> Probe:
         DataError: There are no frames, of more than one video, or of more than one size.
         ConfigError: The rate is not above 0.
     """
-    if not 0 < frame_rate < float("inf"):
-        raise ConfigError(f"{option('frame_rate')} must be above 0, got {frame_rate}; 25 is usual")
+    check_rate(frame_rate)
     names = frame_files(folder)
     budget().check(folder, frames=len(names))
     first = _shown(folder, names, 0)

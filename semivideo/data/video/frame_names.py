@@ -14,12 +14,22 @@ from itertools import pairwise
 from pathlib import Path
 
 from semivideo.base.endings import IMAGE_EXTENSIONS, ending, is_video
-from semivideo.base.errors import DataError
+from semivideo.base.errors import ConfigError, DataError, option
 
 FRAME_RATE = 25.0
 """Frames a second of a folder of frames, unless the user says otherwise."""
 _NUMBER = re.compile(r"\d+")
 _FEWEST = 2
+
+
+def check_rate(rate: float | None) -> None:
+    """Refuse a rate that is none.
+
+    Raises:
+        ConfigError: It is not above 0.
+    """
+    if rate is not None and not 0 < rate < float("inf"):
+        raise ConfigError(f"{option('frame_rate')} must be above 0, got {rate}; 25 is usual")
 
 
 def series(names: Iterable[str]) -> list[list[str]]:
