@@ -73,9 +73,9 @@ def trained_on(features: Path, split: Split, out: Path, *, recipe: str, steps: i
 
 def top1(trained: Trained) -> float:
     """Accuracy on the held-out groups, by cached weak views."""
-    head, _ = load_network(trained.run.model)
+    head, card = load_network(trained.run.model)
     views = feature_runs.feature_views(trained.settings, trained.manifest, trained.split)
-    return feature_runs.scored(head, views, trained.manifest, trained.split).top1
+    return feature_runs.scored(head, card, views, trained.manifest, trained.split).top1
 
 
 def answered(split: Split, ids: Sequence[str], *, round_: int) -> Split:
