@@ -2,6 +2,7 @@
 
     python benchmarks/evidence.py            # writes EVIDENCE.md from the records in evidence/
     python benchmarks/evidence.py --run      # first does the next runs that are missing
+    python benchmarks/evidence.py --run --part "jhmdb 5"       # of this part of the plan alone
 
 A run is kept as a record, a small file with its settings, split, summary and test scores, so that
 the evidence grows from one sitting to the next and anybody can compute it anew. ``--run`` goes
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from semivideo.analysis import comparison, comparison_table
 from semivideo.analysis.comparison import Line
 from semivideo.analysis.result import ENDING, Result
-from semivideo.base.errors import ConfigError
+from semivideo.base.errors import ConfigError, nearest
 from semivideo.base.files import write_bytes
 from semivideo.base.progress import Progress
 from semivideo.cli.console import note, progress_bars, run_plainly
@@ -189,14 +190,20 @@ NOT_COMPARED = (
 
 def main(
     run: Annotated[bool, typer.Option("--run", help="Do what is missing first.")] = False,
+    parts: Annotated[
+        list[str] | None, typer.Option("--part", help="Do only this part of the plan; repeatable.")
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs/accuracy"),
     records: Annotated[Path, typer.Option(help="Folder of the records.")] = RECORDS,
     out: Annotated[Path, typer.Option(help="The file.")] = Path("EVIDENCE.md"),
 ) -> None:
     """Write the evidence that there is."""
+    for name in parts or ():
+        if name not in PLAN:
+            raise ConfigError(f"no part {name!r} of the plan{nearest(name, PLAN)} [{list(PLAN)}]")
     if run:
         with progress_bars() as progress:
-            for part in PLAN.values():
+            for part in (PLAN[name] for name in parts or PLAN):
                 do(part, runs / part.folder, records, progress=progress)
     write_bytes(out, "\n".join(document(records)).encode())
     note(f"wrote {out}")
