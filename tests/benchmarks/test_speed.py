@@ -95,5 +95,5 @@ def test_right_frames__counts_those_of_a_reader_that_is_one_behind(load, tmp_pat
 def test_made_views__stand_in_for_features_of_videos(load, monkeypatch):
     features = load("speed_features")
     monkeypatch.setattr(features, "VIDEOS", 20)
-    views = features.made_views()
+    views = features.made_views("motion")
     assert (views.num_weak, views.errors) == (2, {})
