@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from semivideo.base.errors import ConfigError
 from semivideo.models.blocks.drop_path import DropPath
 from semivideo.models.blocks.factorized import convolved_by_planes
+from semivideo.models.blocks.first_layer import convolved_first, suits
 from semivideo.models.blocks.pooling import MaxPool
 from semivideo.models.blocks.recomputed import recomputed
 
@@ -88,6 +89,8 @@ def convolved(conv: nn.Conv3d, x: Tensor, *, factorized: bool = False) -> Tensor
         with torch.autocast("cpu", enabled=False):
             y: Tensor = conv(x.float())
             return y
+    if suits(conv, x):
+        return convolved_first(conv, x)
     y = convolved_by_planes(conv, x) if factorized else conv(x)
     return y
 
