@@ -28,6 +28,7 @@ from speed_step import cmpl_step
 from timing import Row, compared, figure, machine, markdown, one_thread, take_turns
 
 import semivideo
+from semivideo.base.machine.threads import ASLEEP, BRIEFLY_AWAKE
 from semivideo.data.clips.loader import Streams
 from semivideo.encoders import load_encoder
 from semivideo.engine.runtime import Runtime
@@ -208,11 +209,10 @@ def beside_table() -> list[str]:
         f"speed alone (its share is {share:.2f}) | CPU a step, alone and beside |",
         "|---|--:|--:|--:|--:|",
     ]
-    asleep, spinning = {"OMP_WAIT_POLICY": "PASSIVE"}, {"OMP_WAIT_POLICY": "ACTIVE"}
     for what, threads, waiting in (
-        ("two threads that sleep while they wait (ours)", 2, asleep),
+        ("two threads that sleep while they wait (ours beside others)", 2, ASLEEP),
+        ("two threads awake for a moment (ours on free cores)", 2, BRIEFLY_AWAKE),
         ("two threads, as torch has them", 2, {}),
-        ("two threads that never sleep", 2, spinning),
         ("one thread", 1, {}),
     ):
         alone = _cmpl(threads, waiting)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from semivideo.base.machine.threads import wait_asleep
+from semivideo.base.machine.threads import choose_waiting
 from semivideo.cli import (
     audit,
     bench,
@@ -115,5 +115,5 @@ app.add_typer(encoders.encoders, name="encoders")
 
 def main() -> None:
     """Run the command line on ``sys.argv`` and exit."""
-    wait_asleep()
+    choose_waiting()
     app(prog_name="semivideo")
