@@ -200,8 +200,9 @@ def main(
     """Write the evidence that there is."""
     for name in parts or ():
         if name not in PLAN:
-            known = ", ".join(PLAN)
-            raise ConfigError(f"no part {name!r} of the plan{nearest(name, PLAN)} [{known}]")
+            raise ConfigError(
+                f"no part {name!r} of the plan{nearest(name, PLAN)} [{', '.join(PLAN)}]"
+            )
     if run:
         with progress_bars() as progress:
             for part in (PLAN[name] for name in parts or PLAN):

@@ -67,13 +67,13 @@ def _command(name: str, command: Any) -> str:
     ]
     usage = " ".join([name, *places, "[OPTIONS]"] if not all(is_argument) else [name, *places])
     rows = [_parameter(p, named) for p, named in zip(command.params, is_argument, strict=True)]
-    text = f"```\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}\n"
+    text = f"```\n{usage}\n```\n\n{_with_options(inspect.cleandoc(command.help or ''))}\n"
     return text + ("\n" + table(["", "what it is", "default", "takes"], rows) if rows else "")
 
 
 def _parameter(parameter: Any, is_argument: bool) -> list[str]:
     names = [parameter.name.upper()] if is_argument else parameter.opts + parameter.secondary_opts
-    default = "must be given" if parameter.required else _default(parameter.default)
+    default = "must be given" if parameter.required else _default(parameter)
     annotation = parameter.type_descriptor.annotation
     if typing.get_origin(annotation) is typing.Literal:
         kind = " | ".join(map(str, typing.get_args(annotation)))
@@ -85,13 +85,24 @@ def _parameter(parameter: Any, is_argument: bool) -> list[str]:
     bounds += f" to {high}" if high is not None else ""
     several = ", several times" if parameter.multiple else ""
     spelled = ", ".join(f"`{name}`" for name in names)
-    return [spelled, cell(parameter.help or ""), default, cell(kind + bounds + several)]
+    what = cell(_with_options(parameter.help or ""))
+    return [spelled, what, default, cell(kind + bounds + several)]
+
+
+def _with_options(text: str) -> str:
+    """Set options in a text as code; what is code already stays."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"(?<![\w-])--[a-z][a-z-]*", r"`\g<0>`", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 _KINDS = {int: "whole number", float: "number", bool: "yes or no", str: "text", Path: "path"}
 
 
-def _default(value: Any) -> str:
+def _default(parameter: Any) -> str:
+    value = parameter.default
+    if isinstance(parameter.show_default, str):  # in words, where it depends on something
+        return cell(_with_options(parameter.show_default))
     return "" if value in (None, False, (), []) or callable(value) else f"`{cell(in_yaml(value))}`"
 
 
