@@ -137,7 +137,7 @@ class Child:
         time.sleep(0.1)  # one that crashes is about to be gone
         if self.process.poll() is None:
             self.process.kill()
-        for pipe in (self.process.stdin, self.process.stdout):
+        for pipe in filter(None, (self.process.stdin, self.process.stdout)):
             with suppress(BrokenPipeError):
                 pipe.close()
         return self.process.wait()

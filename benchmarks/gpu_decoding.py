@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ def _readings(num_frames: int, *, rounds: int) -> dict[str, list[np.ndarray]]:
 
 def _line(what: str, path: Path, asked: list[np.ndarray], *, decoder: HardwareDecoder) -> str:
     """Time both readers, and compare their frames."""
-    options = {"frames": probe(path).frames, "short_side": SHORT_SIDE}
+    options: dict[str, Any] = {"frames": probe(path).frames, "short_side": SHORT_SIDE}
     ways = {
         "software": partial(read_frames, path, **options),
         "hardware": partial(decoder.read_frames, path, **options),

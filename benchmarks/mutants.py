@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -102,6 +103,7 @@ def make(name: str, folder: Path) -> Path:
     column = np.arange(width) * (_NUM_BITS + 1) // width
     with av.open(str(path), "w") as container:
         stream = container.add_stream(kind.codec, rate=kind.rate, options=dict(kind.options))
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, kind.format
         stream.codec_context.thread_count = 1
         for index in range(kind.num_frames):
@@ -181,7 +183,8 @@ def _overwrite(data: bytearray, rng: random.Random) -> None:
 
 
 def _number(data: bytearray, rng: random.Random) -> None:
-    width, order = rng.choice((1, 2, 4, 8)), rng.choice(("big", "little"))
+    width = rng.choice((1, 2, 4, 8))
+    order: Literal["big", "little"] = rng.choice(("big", "little"))
     start = min(_place(data, rng), max(0, len(data) - width))
     value = rng.choice((*_INTERESTING, rng.getrandbits(32)))
     data[start : start + width] = (value % (1 << 8 * width)).to_bytes(width, order)
@@ -247,7 +250,7 @@ def _remuxed(original: Path, path: Path, rng: random.Random) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
-def _damaged(packet: av.Packet, rng: random.Random) -> list[av.Packet]:
+def _damaged(packet: av.Packet[Any], rng: random.Random) -> list[av.Packet[Any]]:
     """What stands in the place of a packet."""
     way = rng.choice(("drop", "zero", "random", "cut", "flip", "later", "twice"))
     if way == "drop":

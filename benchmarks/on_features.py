@@ -113,8 +113,9 @@ def tested(
             out=Path(folder) / "run",
         )
         made = Recognizer.load(run.path / "model", device=torch.device("cpu"))
+        head = made.network.get_submodule("head")
         views = feature_runs.feature_views(run.folder.settings(), manifest, split)
-        found = feature_runs.scored(made.network.head, made.card, views, manifest, split)
+        found = feature_runs.scored(head, made.card, views, manifest, split)
         return found, run.summary
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ from semivideo.evaluation.protocols import crop_side
 from semivideo.export.network_files import FORMATS
 from semivideo.run.prediction import load
 
-HEAD = ("run", "format", "weights", "MB", "network alone", "same class")
+HEAD: tuple[str, ...] = ("run", "format", "weights", "MB", "network alone", "same class")
 HEAD += ("with preprocess.py", "same class", "s a view", "s in the run")
 app = typer.Typer(add_completion=False)
 
@@ -46,8 +47,8 @@ def rows(run: Path, *, videos: list[Path] | None, count: int, rounds: int) -> li
     recognizer, found = load(run), []
     card = recognizer.card
     side = crop_side(card.evaluation, card.views)
-    views = np.random.default_rng(0).standard_normal((1, 3, card.network.num_frames, side, side))
-    views = views.astype(np.float32)
+    shape = (1, 3, card.network.num_frames, side, side)
+    views = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     clip = torch.from_numpy(views)
 
     def ours() -> object:
@@ -63,7 +64,7 @@ def rows(run: Path, *, videos: list[Path] | None, count: int, rounds: int) -> li
                     run, out=out, format=name, precision=precision, videos=videos, count=count
                 )
                 network, parity = kind.open(out), made.parity
-                seconds = best_seconds(lambda network=network: network(views), rounds=rounds)
+                seconds = best_seconds(partial(network, views), rounds=rounds)
             num = parity.num_videos
             numbers = [f"{made.num_bytes / 1e6:.2f}", f"{parity.network:.1e}"]
             numbers += [f"{parity.network_top1} of {num}", f"{parity.whole or 0:.1e}"]

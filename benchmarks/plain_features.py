@@ -25,7 +25,8 @@ def features(paths: list[Path], *, num_frames: int, side: int) -> list[Tensor]:
     found = []
     for path in paths:
         with av.open(str(path)) as container:
-            frames = [frame.to_image() for frame in container.decode(video=0)]
+            decoded = container.decode(video=0)
+            frames = [frame.to_image() for frame in decoded]  # type: ignore[no-untyped-call]
         chosen = [frames[int((k + 0.5) * len(frames) / num_frames)] for k in range(num_frames)]
         images = torch.stack([_image(frame, side) for frame in chosen])
         with torch.no_grad():

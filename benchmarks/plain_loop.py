@@ -42,8 +42,9 @@ class PlainLoop:
             for role, network in (("primary", settings.networks.primary), ("auxiliary", auxiliary))
         }
         self.parameters = [p for n in self.networks.values() for p in n.parameters()]
-        engine, self.threshold = settings.engine, settings.method.options["threshold"]
-        self.weight = settings.method.options["weight"]
+        engine = settings.engine
+        self.threshold: float = settings.method.options["threshold"]
+        self.weight: float = settings.method.options["weight"]
         self.optimizer = torch.optim.SGD(
             self.parameters,
             engine.learning_rate,
@@ -68,7 +69,7 @@ class PlainLoop:
         loss = cross_entropy(F_x, y) + cross_entropy(A_x, y)
         loss = loss + self.weight * (self._unlabeled(F_s, A_w) + self._unlabeled(A_s, F_w))
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return loss.item()
 

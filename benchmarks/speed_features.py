@@ -23,13 +23,14 @@ from types import SimpleNamespace
 import numpy as np
 import plain_features
 import torch
-from readers import drifting, encode
+from readers import drifting
 from speed_step import cmpl_step
 from timing import Row, compared, figure, machine, markdown, one_thread, take_turns
 
 import semivideo
 from semivideo.base.machine.threads import ASLEEP, BRIEFLY_AWAKE
 from semivideo.data.clips.loader import Streams
+from semivideo.data.video.encode import encode
 from semivideo.encoders import load_encoder
 from semivideo.engine.runtime import Runtime
 from semivideo.engine.trainer import Plan, Training

@@ -39,7 +39,7 @@ from semivideo.run import feature_runs
 from semivideo.run.labeling.doubting import Rule, label_doubts
 from semivideo.run.labeling.unseen import unseen_scores
 
-TESTED = {"utd-mhad": ("s2", "s4", "s6", "s8")}
+TESTED: dict[str, tuple[str, ...]] = {"utd-mhad": ("s2", "s4", "s6", "s8")}
 """Groups that are held out; of other data sets about three tenths, the same for all draws."""
 WAYS: dict[str, dict[str, Any]] = {
     "random": {"baseline": "random"},

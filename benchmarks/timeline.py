@@ -14,6 +14,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -131,12 +132,13 @@ def rows(film: Path, *, rounds: int) -> list[dict[str, str]]:
             stride_seconds=None,
         )
         side = recognizer.card.data.short_side
-        jobs[f"{name}: reading its frames alone"] = lambda w=windows, s=side: count(
-            frames_in_turn(path, w.frames, frames=video.frames, short_side=s)
+        reading = partial(
+            frames_in_turn, path, windows.frames, frames=video.frames, short_side=side
         )
-        jobs[f"{name}: timeline, {len(windows)} windows of {WINDOW_SECONDS:g} s"] = (
-            lambda w=windows, r=recognizer: count(window_probabilities(r, path, video, w))
-        )
+        naming = partial(window_probabilities, recognizer, path, video, windows)
+        jobs[f"{name}: reading its frames alone"] = partial(drawn, reading)
+        title = f"{name}: timeline, {len(windows)} windows of {WINDOW_SECONDS:g} s"
+        jobs[title] = partial(drawn, naming)
     best: dict[str, tuple[float, float]] = {}
     for _ in range(rounds):
         for name, job in jobs.items():
@@ -154,6 +156,11 @@ def rows(film: Path, *, rounds: int) -> list[dict[str, str]]:
         }
         for name, (wall, cpu) in best.items()
     ]
+
+
+def drawn(begin: Callable[[], Iterator[object]]) -> int:
+    """Begin an iterator and draw all of it."""
+    return count(begin())
 
 
 def count(items: Iterator[object]) -> int:

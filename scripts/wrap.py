@@ -69,7 +69,7 @@ def _broken(block: list[str]) -> list[str]:
     """The words of a paragraph or item in lines of the width."""
     first = block[0]
     item = _ITEM.match(first)
-    indent = " " * len(item[0]) if item else re.match(r"\s*", first)[0]
+    indent = " " * len(item[0]) if item else first[: len(first) - len(first.lstrip())]
     begin = item[0] if item else indent
     text = " ".join([first[len(begin) :].strip(), *(line.strip() for line in block[1:])])
     text = re.sub(r"`[^`]+`|\]\([^)]*\)", lambda found: found[0].replace(" ", _GLUE), text)
