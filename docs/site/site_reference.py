@@ -73,7 +73,7 @@ def _command(name: str, command: Any) -> str:
 
 def _parameter(parameter: Any, is_argument: bool) -> list[str]:
     names = [parameter.name.upper()] if is_argument else parameter.opts + parameter.secondary_opts
-    default = "must be given" if parameter.required else _default(parameter.default)
+    default = "must be given" if parameter.required else _default(parameter)
     annotation = parameter.type_descriptor.annotation
     if typing.get_origin(annotation) is typing.Literal:
         kind = " | ".join(map(str, typing.get_args(annotation)))
@@ -91,7 +91,10 @@ def _parameter(parameter: Any, is_argument: bool) -> list[str]:
 _KINDS = {int: "whole number", float: "number", bool: "yes or no", str: "text", Path: "path"}
 
 
-def _default(value: Any) -> str:
+def _default(parameter: Any) -> str:
+    value = parameter.default
+    if isinstance(parameter.show_default, str):  # in words, where it depends on something
+        return cell(parameter.show_default)
     return "" if value in (None, False, (), []) or callable(value) else f"`{cell(in_yaml(value))}`"
 
 

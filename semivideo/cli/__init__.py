@@ -78,8 +78,9 @@ def semivideo(
 ) -> None:
     """Train video action recognisers from few labels.
 
-    A folder with one sub-folder of videos per class is enough to begin:
-    scan it, split it, train, evaluate, predict. `semivideo demo` shows it all on rendered videos.
+    `semivideo train VIDEOS --out RUN` is enough to begin: VIDEOS is a folder with a sub-folder per
+    class, or one with a labels.csv that names some of its videos. Then look: report, suggest,
+    predict. `semivideo demo` shows it all on rendered videos.
     """
 
 

@@ -23,15 +23,18 @@ def audit(
     manifest: Annotated[
         Path | None, typer.Argument(help="Manifest of `semivideo scan`; with --split.")
     ] = None,
-    split: Annotated[Path | None, typer.Option(help="Split to audit.")] = None,
+    split: Annotated[Path | None, typer.Option(help="Split to audit; with MANIFEST.")] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="Published protocol to audit by its lists alone.")
+        str | None,
+        typer.Option(help="Published protocol to audit by its lists alone; with --lists."),
     ] = None,
     lists: Annotated[
         Path | None, typer.Option(help="Folder that holds the protocol's lists.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of a protocol that draws.")] = 0,
-    json: Annotated[Path | None, typer.Option(help="Write everything there.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of a --protocol that draws its labels.")] = 0,
+    json: Annotated[
+        Path | None, typer.Option(help="Also write all findings there, as JSON.")
+    ] = None,
     no_frames: Annotated[
         bool, typer.Option("--no-frames", help="Do not read videos to look for copies.")
     ] = False,

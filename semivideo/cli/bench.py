@@ -12,9 +12,9 @@ from rich.table import Table
 from semivideo.base.errors import ConfigError
 from semivideo.cli.console import note, progress_bars, show
 from semivideo.cli.train import (
+    METHOD_HELP,
+    RECIPE_HELP,
     LabelsPerClass,
-    MethodName,
-    RecipeName,
     Set,
     SplitFile,
     parse_settings,
@@ -32,10 +32,19 @@ def bench(
         str,
         typer.Argument(help="Manifest, cache or its address, or what `semivideo scan` takes."),
     ],
-    method: MethodName = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help=METHOD_HELP,
+            show_default="that of --recipe; without either cmpl, or supervised where all videos "
+            "have labels",
+        ),
+    ] = None,
     split: SplitFile = None,
     labels_per_class: LabelsPerClass = None,
-    recipe: RecipeName = None,
+    recipe: Annotated[
+        str | None, typer.Option(help=RECIPE_HELP, show_default="one that this machine can do")
+    ] = None,
     set_: Set = None,
     steps: Annotated[
         int,
@@ -54,7 +63,8 @@ def bench(
 ) -> None:
     """Measure where the time of a training would go, on these videos and this machine.
 
-    Takes the options of `semivideo train`, trains a few steps and keeps nothing.
+    Takes the options of `semivideo train`, trains a few steps and keeps nothing. It compares no
+    candidates: where `train` would choose, name the recipe that was chosen.
     """
     if out is not None and out.suffix not in _FORMATS:
         raise ConfigError(f"--out {out} ends in {out.suffix!r}; allowed: {', '.join(_FORMATS)}")

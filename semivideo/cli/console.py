@@ -49,14 +49,15 @@ _OTHER_NAMES = {"settings": "set_", "from_run": "from_", "allow": "allow_code"}
 
 FrameRateOption = Annotated[
     float | None,
-    typer.Option(help="Frames a second of folders of frames (000001.jpg, ...); else 25."),
+    typer.Option(help="Frames a second of folders of frames (000001.jpg, ...).", show_default="25"),
 ]
 AllowCode = Annotated[
     list[str] | None,
     typer.Option(
         "--allow-code",
         metavar="MODULE",
-        help="Module of yours that the run may name and that is imported then; can be repeated.",
+        help="Module of yours that files of the run name and that may be imported; can be "
+        "repeated.",
     ),
 ]
 

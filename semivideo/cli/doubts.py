@@ -20,11 +20,18 @@ def doubts(
     run: Annotated[Path, typer.Argument(help="Run folder of a finished training.")],
     folds: Annotated[
         int | None,
-        typer.Option(help="Trainings to check the labels by; 5 on features, 3 on videos, 0: none."),
+        typer.Option(
+            help="Trainings that check the labels, each without a part of them, 2 to 20; 0 for "
+            "none.",
+            show_default="5 on features, 3 on videos",
+        ),
     ] = None,
     rule: Annotated[
         Literal["chance", "confident"],
-        typer.Option(help="Labels that are rather wrong than right, or all of confident learning."),
+        typer.Option(
+            help="chance: labels that are rather wrong than right; confident: all that confident "
+            "learning doubts, many right ones among them."
+        ),
     ] = "chance",
     no_frames: Annotated[
         bool, typer.Option("--no-frames", help="Do not read videos to look for copies.")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from semivideo.encoders.listing import Listed
 
 encoders = typer.Typer(
-    help="List pretrained networks, or add one of your own.",
     invoke_without_command=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -33,16 +32,16 @@ def list_encoders(
         bool | None,
         typer.Option(
             "--measure/--no-measure",
-            help="Measure the seconds of those that are here again, or not at all; once if not "
-            "given.",
-            show_default=False,
+            help="Measure the seconds of those that are here again, or not at all.",
+            show_default="once, then kept",
         ),
     ] = None,
 ) -> None:
-    """List pretrained networks: what they are, what they had seen, and whether they are here.
+    """List pretrained networks, or add one of your own.
 
-    Sizes are in million weights and megabytes, work is in billions of multiplications a clip,
-    seconds are for a clip on this machine, without reading it. Nothing is fetched.
+    The list says what each is, what it had seen, and whether it is here. Sizes are in million
+    weights and megabytes, work is in billions of multiplications a clip, seconds are for a clip on
+    this machine, without reading it. Nothing is fetched.
     """
     if context.invoked_subcommand is not None:
         return
@@ -86,14 +85,17 @@ def add(
         typer.Option("--download", help="Fetch the encoder of that name from the hub instead."),
     ] = False,
     pretrained_on: Annotated[
-        str | None, typer.Option(help="Data of its weights; what its README names if not given.")
+        str | None,
+        typer.Option(
+            help="The data its weights were trained on.", show_default="what its README names"
+        ),
     ] = None,
     licence: Annotated[
-        str | None, typer.Option(help="Of its weights; what its README names if not given.")
+        str | None, typer.Option(help="Of its weights.", show_default="what its README names")
     ] = None,
     league: Annotated[
         Literal["image weights", "video weights"] | None,
-        typer.Option(help="What its weights have seen; that of its family if not given."),
+        typer.Option(help="What its weights have seen.", show_default="that of its family"),
     ] = None,
 ) -> None:
     """Remember a local folder as an encoder, or fetch a known one.

@@ -25,11 +25,17 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder of a finished training.")],
     protocol: Annotated[
         str | None,
-        typer.Option(help="Clips x crops, such as 10x3; the run's setting if not given."),
+        typer.Option(
+            help="Clips x crops of a video, such as 10x3.", show_default="the run's setting"
+        ),
     ] = None,
     videos: Annotated[
         str | None,
-        typer.Option(help="Other labelled videos; those that the run learned from are told apart."),
+        typer.Option(
+            help="Other labelled videos, as `semivideo scan` takes; those that the run learned "
+            "from are told apart.",
+            show_default="the test videos of the run's split",
+        ),
     ] = None,
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Show the accuracy of each class.")
@@ -39,7 +45,7 @@ def evaluate(
     ] = False,
     allow_code: AllowCode = None,
 ) -> None:
-    """Score held-out videos and keep the scores in the run folder."""
+    """Score the videos held out for testing, or others, and keep the scores in the run folder."""
     from semivideo import api
     from semivideo.runfolder import RunFolder
 

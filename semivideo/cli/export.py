@@ -22,7 +22,8 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="onnx; torch: a program of torch.export; hub-folder: weights and card.",
+            help="onnx: for ONNX Runtime; torch: a program of torch.export; hub-folder: weights "
+            "and card, which this package reads.",
         ),
     ] = "onnx",
     half: Annotated[
@@ -33,9 +34,9 @@ def export(
     ] = False,
     videos: Annotated[
         list[Path] | None,
-        typer.Option(help="Videos to compare on, else the run's. Can be repeated."),
+        typer.Option(help="Videos to compare on; can be repeated.", show_default="the run's"),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many of them.")] = 20,
+    count: Annotated[int, typer.Option(min=1, help="How many videos to compare on.")] = 20,
     allow_code: AllowCode = None,
 ) -> None:
     """Write a network as files that run without this package, and compare it with the run.

@@ -23,23 +23,36 @@ def features(
         ),
     ] = "efficientnet_lite0",
     views: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Views of each video: plain, mirrored, ... 6.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Views of each video: plain, mirrored, then cropped, coloured, of other frames.",
+            show_default="6",
+        ),
     ] = None,
     frames: Annotated[
-        int | None, typer.Option(min=1, help="Frames of a view, spread over the video; 8.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Frames of a view, spread over the video.",
+            show_default="the encoder's, or 8",
+        ),
     ] = None,
     flip: Annotated[
         bool | None,
         typer.Option(
             "--flip/--no-flip",
-            help="Mirror views, as usual; not where left and right are different classes.",
+            help="Mirror views: not where left and right are different classes.",
+            show_default="--flip",
         ),
     ] = None,
     modality: Annotated[
         list[str] | None,
         typer.Option(
-            help="What the network is shown of frames: rgb (alone the usual), temporal-gradient, "
-            "flow; can be repeated.",
+            help="What the network is shown of frames: rgb, temporal-gradient, flow; can be "
+            "repeated, rgb first.",
+            show_default="rgb",
         ),
     ] = None,
     rotations: Annotated[
@@ -47,6 +60,7 @@ def features(
         typer.Option(
             "--rotations/--no-rotations",
             help="Turn view 0 by one, two, three quarter turns as well, for s4l.",
+            show_default="--no-rotations",
         ),
     ] = None,
     parts: Annotated[

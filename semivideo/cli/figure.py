@@ -13,15 +13,21 @@ from semivideo.cli.console import AllowCode, command, progress_bars, show
 
 
 def figure(
-    name: Annotated[str, typer.Argument(help="Name of the figure, or 'list'.")],
+    name: Annotated[str, typer.Argument(help="Name of the figure, or list, which shows them.")],
     runs: Annotated[
         list[Path] | None, typer.Argument(help="Run folders, or folders of them.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Such as gap.png; gap.svg and gap.csv lie beside it.")
+        Path | None,
+        typer.Option(help="Such as gap.png; gap.svg and gap.csv lie beside it. Needed."),
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="An option of the figure, as name=value.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="An option of the figure, as `semivideo figure list` shows them; can be repeated.",
+        ),
     ] = None,
     allow_code: AllowCode = None,
 ) -> None:

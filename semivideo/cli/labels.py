@@ -36,7 +36,9 @@ PointOption = Annotated[
 ]
 RateOption = Annotated[
     float | None,
-    typer.Option(help="Frames a second by which the labels count, if not those of the videos."),
+    typer.Option(
+        help="Frames a second by which the labels count.", show_default="those of the videos"
+    ),
 ]
 
 

@@ -18,12 +18,21 @@ def plan(
     runs: Annotated[
         list[Path], typer.Argument(help="Evaluated runs of different label counts, or one run.")
     ],
-    seconds_per_label: Annotated[float, typer.Option(help="What a clip takes to label.")] = 10.0,
+    seconds_per_label: Annotated[
+        float, typer.Option(help="Seconds that a person needs for a label.")
+    ] = 10.0,
     draws: Annotated[
-        int, typer.Option(min=1, help="Of labels at each smaller count, where one run is given.")
+        int,
+        typer.Option(
+            min=1, help="Trainings at each smaller number of labels, where one run is given."
+        ),
     ] = 3,
     train: Annotated[
-        bool, typer.Option("--train", help="Let one run on videos be trained again, shortly.")
+        bool,
+        typer.Option(
+            "--train",
+            help="Let one run on videos be trained again, shortly; without it that is refused.",
+        ),
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Also write them there: .csv or .json.")] = None,
 ) -> None:

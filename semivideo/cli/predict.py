@@ -54,18 +54,25 @@ def predict(
     ] = False,
     window: Annotated[
         float | None,
-        typer.Option(help="Timeline: length of a window in seconds; else as the labelled videos."),
+        typer.Option(
+            help="Timeline: length of a window in seconds.", show_default="as the labelled videos"
+        ),
     ] = None,
     stride: Annotated[
         float | None,
-        typer.Option(help="Timeline: seconds from window to window; else a quarter of one."),
+        typer.Option(
+            help="Timeline: seconds from window to window.", show_default="a quarter of a window"
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help="Timeline: a stage's option as name=value: smooth_seconds, high, low, "
-            "join_seconds, shortest_seconds, background, overlap.",
+            metavar="NAME=VALUE",
+            help="Timeline: an option of how scores become events; can be repeated.",
+            show_default="smooth_seconds half a window, high 0.5, low 0.4, join_seconds 0, "
+            "shortest_seconds a quarter of a window, background the class called so, overlap "
+            "false",
         ),
     ] = None,
     truth: Annotated[

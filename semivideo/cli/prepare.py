@@ -36,17 +36,22 @@ def prepare(
         typer.Option(help="Folder of the cache.", show_default=False),
     ],
     short_side: Annotated[
-        int | None, typer.Option(min=16, help="Of the stored frames, in pixels; 128.")
+        int | None,
+        typer.Option(min=16, help="Of the stored frames, in pixels.", show_default="128"),
     ] = None,
     every: Annotated[
-        int | None, typer.Option(min=1, help="Store one of so many frames; 1.")
+        int | None, typer.Option(min=1, help="Store one of so many frames.", show_default="1")
     ] = None,
     format_: Annotated[
-        Format | None, typer.Option("--format", help="jpeg: fast; h264: small; png: exact. jpeg.")
+        Format | None,
+        typer.Option("--format", help="jpeg: fast; h264: small; png: exact.", show_default="jpeg"),
     ] = None,
     quality: Annotated[
         str | None,
-        typer.Option(help="jpeg: 1 to 100, 80; h264: 51 to 1 (best), 23, or lossless (exact)."),
+        typer.Option(
+            help="jpeg: 1 to 100 (best); h264: 51 to 1 (best), or lossless (exact).",
+            show_default="80 of jpeg, 23 of h264",
+        ),
     ] = None,
     flow: Annotated[
         bool, typer.Option("--flow", help="Store optical flow as well, for methods that use it.")
@@ -54,7 +59,10 @@ def prepare(
     verify: Annotated[
         bool, typer.Option("--verify", help="Read what is there and repair what is damaged.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Videos prepared at once.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Videos prepared at once.", show_default="one a core"),
+    ] = None,
     ray: Annotated[bool, typer.Option("--ray", help="Spread the work over a Ray cluster.")] = False,
 ) -> None:
     """Decode every video once into a cache that training reads many times faster.

@@ -14,7 +14,7 @@ def pull(
     repo: Annotated[str, typer.Argument(help="OWNER/NAME on the hub.")],
     out: Annotated[Path, typer.Option(help="The folder to make.", show_default=False)],
     revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit; else the newest.")
+        str | None, typer.Option(help="Branch, tag or commit.", show_default="the newest")
     ] = None,
     allow_code: AllowCode = None,
 ) -> None:

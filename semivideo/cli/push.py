@@ -20,7 +20,9 @@ def push(
     ] = False,
     videos: Annotated[
         list[Path] | None,
-        typer.Option(help="Videos to compare on before, else the run's. Can be repeated."),
+        typer.Option(
+            help="Videos to compare on before; can be repeated.", show_default="the run's"
+        ),
     ] = None,
     allow_code: AllowCode = None,
 ) -> None:

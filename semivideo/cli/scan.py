@@ -43,10 +43,15 @@ def scan(
     ] = None,
     group_pattern: Annotated[
         str | None,
-        typer.Option(help="Regular expression that finds the group (scene, person) in a path."),
+        typer.Option(
+            help="Regular expression with one part in brackets, which names the group (scene, "
+            "person) in a path; a group's videos stay on one side of a split.",
+            show_default="from columns, folders and names that are known",
+        ),
     ] = None,
     group_column: Annotated[
-        str | None, typer.Option(help="Column of a CSV list that names the group.")
+        str | None,
+        typer.Option(help="Column of a CSV list that names the group.", show_default="group"),
     ] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Leave out listed videos that are not there.")
@@ -55,7 +60,8 @@ def scan(
         str | None,
         typer.Option(
             help="What the folders above a video mean, from the top on: class, subset/class, "
-            "group/class, class/group ...; any for one that means nothing. Otherwise found out."
+            "group/class, class/group ...; any for one that means nothing.",
+            show_default="found out",
         ),
     ] = None,
     frame_rate: FrameRateOption = None,
@@ -72,9 +78,12 @@ def scan(
         ),
     ] = False,
     window_frames: Annotated[
-        int, typer.Option(min=1, help="Count the videos with fewer frames than this.")
+        int, typer.Option(min=1, help="Say how many videos have fewer frames than this.")
     ] = 64,
-    workers: Annotated[int | None, typer.Option(min=1, help="Files looked at at once.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Files looked at at once.", show_default="two a core"),
+    ] = None,
 ) -> None:
     """Look at every video once, write the manifest and report what is there.
 

@@ -14,10 +14,19 @@ def split(
     manifest: Annotated[str, typer.Argument(help="Manifest, cache, or address of a cache.")],
     out: Annotated[Path, typer.Option(help="Where to write the split (JSON).")],
     labels_per_class: Annotated[
-        int | None, typer.Option(min=1, help="Labelled videos of each class.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Labelled videos of each class.",
+            show_default="by --labeled-fraction or --protocol",
+        ),
     ] = None,
     labeled_fraction: Annotated[
-        float | None, typer.Option(help="Share of the training videos with a label, in (0, 1].")
+        float | None,
+        typer.Option(
+            help="Share of the training videos with a label, in (0, 1].",
+            show_default="by --labels-per-class or --protocol",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed draws other videos.")] = 0,
     test_groups: Annotated[
@@ -26,15 +35,24 @@ def split(
     ] = None,
     test_fraction: Annotated[
         float | None,
-        typer.Option(help="Share of videos held out for testing, whole groups, in (0, 1)."),
+        typer.Option(
+            help="Share of videos held out for testing, whole groups, in (0, 1).",
+            show_default="the test videos of lists or folders, if they name some",
+        ),
     ] = None,
     allow_fewer: Annotated[
         bool,
-        typer.Option("--allow-fewer", help="Label all videos of a class that has too few."),
+        typer.Option(
+            "--allow-fewer",
+            help="Label all videos of a class that has too few; else the draw is refused.",
+        ),
     ] = False,
     protocol: Annotated[
         str | None,
-        typer.Option(help="Published protocol to read off lists, such as ucf101-balanced-10."),
+        typer.Option(
+            help="Published protocol to read off lists, such as ucf101-balanced-10; it says which "
+            "videos are for testing too."
+        ),
     ] = None,
     lists: Annotated[
         Path | None, typer.Option(help="Folder that holds the protocol's lists.")

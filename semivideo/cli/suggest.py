@@ -19,7 +19,8 @@ def suggest(
     run: Annotated[Path, typer.Argument(help="Run folder of a finished training.")],
     count: Annotated[int, typer.Option(min=1, help="How many videos to name.")] = 20,
     by: Annotated[
-        Literal["margin", "entropy"], typer.Option("--by", help="What unsure means.")
+        Literal["margin", "entropy"],
+        typer.Option("--by", help="What unsure means: two classes nearly as probable, or many."),
     ] = "margin",
     weights: Annotated[
         list[str] | None,
@@ -30,7 +31,8 @@ def suggest(
         ),
     ] = None,
     baseline: Annotated[
-        Literal["random"] | None, typer.Option(help="Draw them instead, for comparison.")
+        Literal["random"] | None,
+        typer.Option(help="Draw videos instead, for comparison.", show_default="the mixture"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the baseline's draw.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Also write them there: .csv or .json.")] = None,

@@ -13,18 +13,25 @@ from semivideo.cli.console import note, on_interrupt, progress_bars, show
 
 
 def sweep(
-    grid: Annotated[str, typer.Argument(help="Named grid, a YAML file, or 'list'.")],
+    grid: Annotated[
+        str, typer.Argument(help="Named grid, a YAML file, or list, which shows the grids.")
+    ],
     manifest: Annotated[
-        str | None, typer.Argument(help="Manifest, cache, or address of a cache.")
+        str | None,
+        typer.Argument(help="Manifest, cache, or address of a cache; needed, but for list."),
     ] = None,
     split: Annotated[
         list[Path] | None,
-        typer.Option(help="Split file; repeat it: run i has seed i and split i."),
+        typer.Option(help="Split file; repeat it: run i has seed i and split i. One is needed."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run folders.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Iterations of every run.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run folders; needed.")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Iterations of every run.", show_default="the recipe's"),
+    ] = None,
     variant: Annotated[
-        list[str] | None, typer.Option(help="Run this variant alone; repeat it for several.")
+        list[str] | None,
+        typer.Option(help="Run this variant alone; repeat it for several.", show_default="all"),
     ] = None,
 ) -> None:
     """Run a grid of settings with several seeds, then compare what is finished.

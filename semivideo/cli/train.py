@@ -27,20 +27,32 @@ if TYPE_CHECKING:
     from semivideo.run.choice.cross_validation import Estimate
     from semivideo.run.finished import Run
 
-MethodName = Annotated[
-    str | None,
-    typer.Option(help="Name from `semivideo methods` or module:Class; the recipe's, or cmpl."),
+METHOD_HELP = "Name from `semivideo methods`, or module:Class."
+RECIPE_HELP = "Settings to start from: a name from `semivideo recipes`."
+SplitFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="File of `semivideo split`: who is labelled and who is for testing.",
+        show_default="all labels; test videos where lists or folders name them",
+    ),
 ]
-SplitFile = Annotated[Path | None, typer.Option(help="Split file; none: all labels there are.")]
 LabelsPerClass = Annotated[
-    int | None, typer.Option(min=1, help="Draw a split with so many labels of each class.")
-]
-RecipeName = Annotated[
-    str | None, typer.Option(help="Settings to start from: a name from `semivideo recipes`.")
+    int | None,
+    typer.Option(
+        min=1,
+        help="Draw so many labels of each class, in the place of --split; the other videos are "
+        "unlabelled.",
+        show_default="all labels",
+    ),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting; can be repeated."),
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="Change one setting, such as engine.steps=100; `semivideo methods` lists them. Can be "
+        "repeated.",
+    ),
 ]
 
 
@@ -52,12 +64,37 @@ def train(
             show_default=False,
         ),
     ] = None,
-    method: MethodName = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help=METHOD_HELP, show_default="that of --recipe; without either it is chosen"
+        ),
+    ] = None,
     split: SplitFile = None,
     labels_per_class: LabelsPerClass = None,
-    recipe: RecipeName = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Number of iterations.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help=RECIPE_HELP,
+            show_default="chosen; with --method one that this machine can do",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of iterations.",
+            show_default="the recipe's; where it is chosen, what the budget has time for",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Of everything random, the draw of --labels-per-class too.",
+            show_default="0",
+        ),
+    ] = None,
     set_: Set = None,
     out: Annotated[Path | None, typer.Option(help="New run folder.", show_default=False)] = None,
     resume: Annotated[
@@ -65,7 +102,11 @@ def train(
     ] = None,
     from_: Annotated[
         Path | None,
-        typer.Option("--from", help="Run to begin from: its videos with the answers of `review`."),
+        typer.Option(
+            "--from",
+            help="Run to begin from, anew: its videos, split and settings with the answers of "
+            "`review`.",
+        ),
     ] = None,
     no_estimate: Annotated[
         bool,
@@ -94,10 +135,10 @@ def train(
 ) -> None:
     """Train a recogniser from labelled and unlabelled videos.
 
-    VIDEOS and --out are needed, or --from and --out, or --resume alone. Without --recipe and
-    --method what is trained is chosen: pretrained networks that are here and small ones from
-    scratch are compared on labels that are left out. A training that was stopped or killed goes on
-    with --resume as if nothing had happened.
+    VIDEOS and --out are needed, or --from and --out, or --resume alone. Without --recipe,
+    --method and a --set of networks or method what is trained is chosen: pretrained networks that
+    are here and small ones from scratch are compared on labels that are left out. A training that
+    was stopped or killed goes on with --resume as if nothing had happened.
     """
     given = {
         "videos": videos,

@@ -74,7 +74,7 @@ def scan(
         point_seconds: Length of the window that a point event becomes.
         label_rate: Frames a second by which the labels count; None takes the videos' frames.
         multi_label: Cut labels that overlap into parts with several labels each, such as run|eat.
-        workers: Files looked at side by side; None takes one per core.
+        workers: Files looked at side by side; None takes two per core.
         progress: See ``semivideo.api``.
 
     Raises:

@@ -13,6 +13,9 @@ import typer
 from semivideo import __version__
 from semivideo.base.errors import ConfigError, TrainingError
 from semivideo.cli import app
+from semivideo.recipes import RECIPES
+from semivideo.run.choice.default import candidates
+from semivideo.run.resolve import Wanted
 
 FLAGS = {
     "scan": "videos --out --list --group-pattern --group-column --allow-missing --layout "
@@ -69,6 +72,31 @@ def test_app__flags_are_frozen():
         for name, command in commands["encoders"].commands.items()
     }
     assert inner == {name: text.split() for name, text in ENCODERS_FLAGS.items()}
+
+
+def _default_in_words(command, name):
+    params = typer.main.get_command(app).commands[command].params
+    return next(param.show_default for param in params if param.name == name)
+
+
+def test_help__says_what_is_done_where_a_method_is_left_out():
+    assert Wanted().is_undecided
+    assert "chosen" in _default_in_words("train", "method")
+    for has_unlabeled in (True, False):  # bench compares nothing
+        [recipe] = candidates(None, has_unlabeled=has_unlabeled, has_gpu=False)
+        assert RECIPES[recipe].method in _default_in_words("bench", "method")
+        assert RECIPES[recipe].method not in _default_in_words("train", "method")
+
+
+def test_help__says_what_a_number_is_where_it_is_left_out():
+    unsaid = {
+        f"{name} {param.opts[0]}"
+        for name, command in typer.main.get_command(app).commands.items()
+        for param in command.params
+        if param.type_descriptor.annotation in (int, float)
+        if param.default is None and not isinstance(param.show_default, str)
+    }
+    assert unsaid == set()
 
 
 def test_help__imports_nothing_heavy():
