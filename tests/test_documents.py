@@ -161,7 +161,7 @@ def test_readme__six_lines_of_python_run(tmp_path, monkeypatch):
     [code] = blocks(ROOT / "README.md", "python")
     assert len([line for line in code.splitlines() if line]) == 6
     exec(code, {"print": lambda *_: None})
-    assert (tmp_path / "runs/a/evaluation.json").exists()
+    assert (tmp_path / "runs/b/evaluation.json").exists()
 
 
 def test_recipes__are_complete_and_named_in_the_table():

@@ -67,7 +67,7 @@ def _command(name: str, command: Any) -> str:
     ]
     usage = " ".join([name, *places, "[OPTIONS]"] if not all(is_argument) else [name, *places])
     rows = [_parameter(p, named) for p, named in zip(command.params, is_argument, strict=True)]
-    text = f"```\n{usage}\n```\n\n{inspect.cleandoc(command.help or '')}\n"
+    text = f"```\n{usage}\n```\n\n{_with_options(inspect.cleandoc(command.help or ''))}\n"
     return text + ("\n" + table(["", "what it is", "default", "takes"], rows) if rows else "")
 
 
@@ -85,7 +85,15 @@ def _parameter(parameter: Any, is_argument: bool) -> list[str]:
     bounds += f" to {high}" if high is not None else ""
     several = ", several times" if parameter.multiple else ""
     spelled = ", ".join(f"`{name}`" for name in names)
-    return [spelled, cell(parameter.help or ""), default, cell(kind + bounds + several)]
+    what = cell(_with_options(parameter.help or ""))
+    return [spelled, what, default, cell(kind + bounds + several)]
+
+
+def _with_options(text: str) -> str:
+    """Set options in a text as code; what is code already stays."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"(?<![\w-])--[a-z][a-z-]*", r"`\g<0>`", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 _KINDS = {int: "whole number", float: "number", bool: "yes or no", str: "text", Path: "path"}
@@ -94,7 +102,7 @@ _KINDS = {int: "whole number", float: "number", bool: "yes or no", str: "text", 
 def _default(parameter: Any) -> str:
     value = parameter.default
     if isinstance(parameter.show_default, str):  # in words, where it depends on something
-        return cell(parameter.show_default)
+        return cell(_with_options(parameter.show_default))
     return "" if value in (None, False, (), []) or callable(value) else f"`{cell(in_yaml(value))}`"
 
 
