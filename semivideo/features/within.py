@@ -45,7 +45,7 @@ class WCCN(ClosedForm):
 
     Args:
         primary: The head that is filled.
-        shrinkage: l of the module's equation, in hundredths of the trace, > 0; a large one leaves
+        shrinkage: What spread is compared with, in hundredths of all of it, > 0; a large one leaves
             the probe.
     """
 
