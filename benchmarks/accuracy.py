@@ -133,8 +133,8 @@ def main(
 ) -> None:
     """Train and test every method on every seed, then print and write the table."""
     if dataset not in DATASETS:
-        names = ", ".join(DATASETS)
-        raise ConfigError(f"no data set {dataset!r}{nearest(dataset, DATASETS)} [{names}]")
+        known = ", ".join(DATASETS)
+        raise ConfigError(f"no data set {dataset!r}{nearest(dataset, DATASETS)} [{known}]")
     chosen, folder = DATASETS[dataset], out / folder_name(dataset, labels)
     names = list(METHODS) if methods == "all" else methods.split(",")
     with progress_bars() as progress:
