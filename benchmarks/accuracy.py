@@ -133,9 +133,8 @@ def main(
 ) -> None:
     """Train and test every method on every seed, then print and write the table."""
     if dataset not in DATASETS:
-        raise ConfigError(
-            f"no data set {dataset!r}{nearest(dataset, DATASETS)} [{', '.join(DATASETS)}]"
-        )
+        known = ", ".join(DATASETS)
+        raise ConfigError(f"no data set {dataset!r}{nearest(dataset, DATASETS)} [{known}]")
     chosen, folder = DATASETS[dataset], out / folder_name(dataset, labels)
     names = list(METHODS) if methods == "all" else methods.split(",")
     with progress_bars() as progress:

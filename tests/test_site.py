@@ -50,6 +50,15 @@ def test_pages__of_methods_have_equations_in_latex():
         assert "```math\n" in page.read_text(), f"{page}: write its equations in ```math blocks"
 
 
+def test_mathematics__refuses_an_index_below_its_letter():
+    nodes = pytest.importorskip("docutils.nodes")
+    mathematics = extension("site_mathematics")
+    assert "<msub>" in mathematics._mathml(nodes.math("", "q_i"), is_block=False)
+    assert "<munderover>" in mathematics._mathml(nodes.math("", r"\sum_i^n q"), is_block=True)
+    with pytest.raises(Exception, match="an index below its letter"):
+        mathematics._mathml(nodes.math("", r"\hat q_i"), is_block=False)
+
+
 def test_reference__shows_every_setting_with_its_meaning(monkeypatch):
     page = extension("site_reference").settings()
     for name, section in Settings.model_fields.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -10,12 +11,20 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+_UNDER_AND_OVER = re.compile(r"<munderover>.*?</munderover>", flags=re.S)
+
 
 def _mathml(node: nodes.Node, *, is_block: bool) -> str:
     try:
-        return tex2mathml(node.astext(), as_block=is_block)
+        found = tex2mathml(node.astext(), as_block=is_block)
     except MathError as error:
         raise ExtensionError(f"{node.source}: {node.astext()!r} is no equation: {error}") from error
+    if "stretchy" in "".join(_UNDER_AND_OVER.findall(found)):  # docutils sets \hat q_i so
+        raise ExtensionError(
+            f"{node.source}: {node.astext()!r} would show an index below its letter; take a letter "
+            "without an accent"
+        )
+    return found
 
 
 def _inline(writer: Any, node: nodes.math) -> None:
