@@ -105,7 +105,7 @@ def test_train__never_sees_the_labels_it_may_not_know(data, trained, tmp_path):
     assert equal(weights(train(exchanged, tmp_path / "run")), weights(trained))
 
 
-def test_train__killed_and_resumed_equals_the_run_that_was_not(data, tmp_path):
+def test_train__killed_and_resumed_equals_the_run_that_was_not(data, tmp_path, limited):
     """SIGKILL at a random moment of a real training process, then --resume."""
     _, _, folder = data
     whole = train(data, tmp_path / "whole", steps=24)
@@ -117,7 +117,7 @@ def test_train__killed_and_resumed_equals_the_run_that_was_not(data, tmp_path):
     (tmp_path / "tests_settings.py").write_text(f"SETTINGS = {SETTINGS!r}")
     env = os.environ | {"PYTHONPATH": str(tmp_path)}
     out = tmp_path / "killed"
-    process = subprocess.Popen([sys.executable, "-c", code, str(out)], env=env)
+    process = limited(subprocess.Popen([sys.executable, "-c", code, str(out)], env=env), 300)
     target = random.Random(os.getpid()).randint(1, 20)
     while process.poll() is None and _steps_done(out) < target:
         time.sleep(0.01)

@@ -16,7 +16,7 @@ HOLDER = (
 
 
 @pytest.fixture
-def other():
+def other(limited):
     """Hold a lock in another process."""
     started = []
 
@@ -26,7 +26,7 @@ def other():
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        started.append(process)
+        started.append(limited(process))
         assert process.stdout.readline() == b"held\n"
         return process
 

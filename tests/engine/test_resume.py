@@ -115,10 +115,10 @@ def stopped_at(tiny, stop):
         tiny.TinyMethod.forward = forward
 
 
-def test_fit__killed_at_a_random_step_equals_the_unbroken_run(tiny, tmp_path):
+def test_fit__killed_at_a_random_step_equals_the_unbroken_run(tiny, tmp_path, limited):
     options = {"num_steps": 300, "checkpoint_every": 7, "ema": 0.9}
     path = tmp_path / "killed"
-    process = start(path, "--num-steps", "300", "--delay", "0.01")
+    process = limited(start(path, "--num-steps", "300", "--delay", "0.01"))
     whole = tiny.train(tmp_path / "whole", **options)
     while not list(path.glob("checkpoints/step-*")):
         assert process.poll() is None

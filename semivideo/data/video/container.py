@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
+from typing import cast
 
 import av
 from av.container import InputContainer
@@ -32,6 +33,7 @@ from semivideo.base.errors import DataError
 from semivideo.base.files import open_regular, require_regular, step_after
 from semivideo.base.records import FrameTable
 from semivideo.data.video.budgets import Clock, budget
+from semivideo.data.video.pictures import completed
 
 log = logging.getLogger("semivideo")
 
@@ -55,6 +57,8 @@ _MOST_EARLY = 16  # pictures out of order, as many as a decoder holds back at mo
 _STRICT = {"err_detect": "crccheck+buffer+explode"}
 _STANDING_ALONE = {"png", "apng", "utvideo", "ffvhuff", "zlib", "mszh", "magicyuv", "cfhd", "v210"}
 """Codecs of which every picture stands alone, though FFmpeg does not say so of all of them."""
+_TELLS_THE_LOG = {"ffv1"}
+"""Codecs whose decoder replaces what is damaged and says so nowhere else."""
 _ALONE = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file"}
 _told: set[Path] = set()
 
@@ -149,20 +153,43 @@ class Decoder:
     """The decoder of a stream that goes on behind packets which cannot be decoded.
 
     Attributes:
-        fault: Why the first of those could not be, in FFmpeg's words; None while there was none.
+        fault: Why the first of those could not be, or not well, in FFmpeg's words; None while there
+            was none.
     """
 
     def __init__(self, stream: VideoStream) -> None:
         self.codec = stream.codec_context
         self.fault: str | None = None
+        self._completed = completed(self.codec)
+        self._is_overheard = self.codec.name in _TELLS_THE_LOG
 
     def frames(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         """Send a packet, or None at the end, and return the frames that come out."""
+        if packet is not None and self._completed is not None and not packet.is_discard:
+            packet = _with_bytes(packet, self._completed(bytes(packet)))
+        num_errors = _errors_told() if self._is_overheard else 0
         try:
-            return self.codec.decode(packet)
+            found = self.codec.decode(packet)
         except av.error.FFmpegError as error:
             self.fault = self.fault or why(error)
             return []
+        if self._is_overheard and _errors_told() > num_errors:
+            self.fault = self.fault or "its decoder has told of an error"
+        return found
+
+
+def _with_bytes(packet: Packet[VideoStream], data: bytes) -> Packet[VideoStream]:
+    """A packet of other bytes at the same time."""
+    other = Packet(data)
+    other.pts, other.dts = packet.pts, packet.dts
+    return cast("Packet[VideoStream]", other)
+
+
+def _errors_told() -> int:
+    """Errors in FFmpeg's log so far, of all threads; at this level they are counted, not shown."""
+    if av.logging.get_level() is None:
+        av.logging.set_level(av.logging.PANIC)
+    return av.logging.get_last_error()[0]
 
 
 def packets_of(
@@ -235,7 +262,7 @@ def opened(path: Path, *, is_strict: bool = False) -> Iterator[tuple[InputContai
         # What comes later in the file may be larger than its header says.
         stands_alone = codec.codec.intra_only or codec.name in _STANDING_ALONE
         codec.options = most_pixels | (_STRICT if is_strict or stands_alone else {})
-        codec.thread_type = "NONE"
+        codec.thread_type, codec.thread_count = "NONE", 1  # some libraries follow only the second
         yield container, stream
 
 

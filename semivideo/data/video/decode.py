@@ -38,7 +38,7 @@ from semivideo.data.video.container import (
     warn_once,
 )
 from semivideo.data.video.frame_names import FRAME_RATE
-from semivideo.data.video.pictures import droppable, whole_pictures
+from semivideo.data.video.pictures import droppable, has_tables, whole_pictures
 from semivideo.data.video.probing import Probe
 
 __all__ = [
@@ -187,21 +187,31 @@ def _shortcut(path: Path, *, frames: FrameTable, album: _Album, clock: Clock) ->
     """Find frames by their times; none is found where anything on the way is broken."""
     wanted = list(album.place)
     index_at = dict(zip(frames.pts[wanted].tolist(), wanted, strict=True))
-    try:
-        # Any fault is told: what a decoder makes up depends on all that it has decoded before.
-        with opened(path, is_strict=True) as (container, stream):
-            needed = _needed_frames(container, stream, frames=frames, wanted=wanted, clock=clock)
-            for frame in needed:
-                if frame.pts in index_at:
-                    album.put(index_at[frame.pts], frame)
-    except _DamageError as damage:
-        # A decoder fills in what is missing from pictures that it has seen: it must see them all.
-        log.debug("%s: %s; read from its start", path, damage)
-        album.missing = set(album.place)
+    for may_skip in (True, False):
+        try:
+            # Any fault is told: what a decoder makes up depends on all that it has decoded before.
+            with opened(path, is_strict=True) as (container, stream):
+                for frame in _needed_frames(
+                    container, stream, frames=frames, wanted=wanted, may_skip=may_skip, clock=clock
+                ):
+                    if frame.pts in index_at:
+                        album.put(index_at[frame.pts], frame)
+            return
+        except _LossError as loss:
+            log.debug("%s: %s; read without skipping", path, loss)
+        except _DamageError as damage:
+            # A decoder fills in what is missing from pictures that it has seen: it must see all.
+            log.debug("%s: %s; read from its start", path, damage)
+            break
+    album.missing = set(album.place)
 
 
 class _DamageError(Exception):
     """A packet that a wanted frame may need cannot be decoded, or not well, or not as the first."""
+
+
+class _LossError(Exception):
+    """A picture that others refer to is missing; which one takes its place any other may decide."""
 
 
 def _needed_frames(
@@ -210,6 +220,7 @@ def _needed_frames(
     *,
     frames: FrameTable,
     wanted: list[int],
+    may_skip: bool = True,
     clock: Clock | None = None,
 ) -> Iterator[VideoFrame]:
     """Decode the packets that the wanted frames need, and few others.
@@ -223,7 +234,7 @@ def _needed_frames(
     start_at = {int(frames.pts[start]): start for start in starts if start >= 0}
     codec, decoder = stream.codec_context, Decoder(stream)
     size = codec.width, codec.height
-    may_drop = droppable(codec)
+    may_drop, is_jpeg = droppable(codec), codec.name == "mjpeg"
     pending: set[int] = set()  # times of wanted packets still to come in this group of pictures
     position = begin = 0
     is_first, is_headless, is_skipping = True, False, False
@@ -253,12 +264,18 @@ def _needed_frames(
             # A group that is open at its end runs on into the next one: no flush between them.
             if not pending:
                 begin, is_headless = int(frames.pts[max(start, 0)]), start < 0
+                may_drop = droppable(codec)
             position = starts[start][-1]
             pending.update(frames.pts[starts.pop(start)].tolist())
         is_first = False
         if not pending:
             continue
-        is_unwanted = packet.pts not in pending and may_drop(packet)
+        is_dropped = may_skip and may_drop(packet)
+        if is_dropped is None:
+            raise _LossError("a picture is missing")
+        if is_jpeg and not has_tables(packet):
+            raise _DamageError("a picture has no tables")
+        is_unwanted = is_dropped and packet.pts not in pending
         if is_unwanted != is_skipping:
             is_skipping = is_unwanted
             codec.skip_frame = "NONREF" if is_skipping else "DEFAULT"

@@ -1,17 +1,25 @@
-"""Packets that begin no picture: second fields of H.264, and VP8's hidden pictures.
+"""What packets say of their pictures by their first bytes; nothing is decoded.
 
-Nearly always a packet is a picture. Interlaced H.264 may code a picture as two fields, each in a
-packet of its own, or change between the two ways from picture to picture (PAFF; camcorders do)::
+**Which begin one** (``picture_begins``). Nearly always a packet is a picture. Interlaced H.264 may
+code a picture as two fields, each in a packet of its own, or change between the two ways from
+picture to picture (PAFF; camcorders do)::
 
     packet     top 0 | bottom 0 | frame 1 | top 2 | bottom 2      begins a picture:  x - x x -
 
-Which is which stands in the first bytes of each slice (ITU-T H.264, 7.3.2.1 and 7.3.3); nothing is
-decoded. VP8's encoder may send pictures that are only referred to (RFC 6386, 9.1: ``show_frame``).
+Which is which stands in the first bytes of each slice (ITU-T H.264, 7.3.2.1 and 7.3.3). VP8's
+encoder may send pictures that are only referred to (RFC 6386, 9.1: ``show_frame``).
+
+**Which may be skipped**, and where one is missing (``droppable``). **Which need no tables of
+others** (``has_tables``).
+
+**How long they must be** (``completed``). A decoder that comes to the end of a damaged packet may
+leave the rest of the picture as its memory was, which depends on what it has decoded before.
 """
 
 from __future__ import annotations
 
 import functools
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -19,11 +27,19 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-_SLICES, _SEQUENCE = {1, 2, 5}, 7  # kinds of H.264's units
+_SLICES, _KEY_SLICE, _SEQUENCE = {1, 2, 5}, 5, 7  # kinds of H.264's units
 _HEADER_BYTES = 24  # of a slice; more than its first six values can take
+_BEGIN = struct.Struct(">Q")  # the first eight bytes of a slice
+_IS_REFERRED_TO = 3 << 61  # of them
 _BEGIN_BYTES = 256  # of a packet; more than what usually comes before its first slice
 # Profiles whose parameters begin with the format of colours.
 _HIGH = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
+_VP8 = {"vp8", "libvpx"}
+_VP8_BLOCK_BYTES = 4  # three times what a block of 16 x 16 pixels takes where all bits are zeros
+_VP8_MOST_BYTES = 2**19 - 1  # of a picture's modes
+_WORD = 4  # bytes that Huffyuv is written in
+_JPEG_SCAN, _JPEG_STEPS, _JPEG_LOSSLESS = 0xDA, 0xDB, 0xC3
+_JPEG_FRAMES = {0xC0, 0xC1, 0xC2, _JPEG_LOSSLESS}
 
 
 def picture_begins(codec: VideoCodecContext) -> Callable[[bytes], bool] | None:
@@ -35,7 +51,7 @@ def picture_begins(codec: VideoCodecContext) -> Callable[[bytes], bool] | None:
     Returns:
         The function; None where every packet does.
     """
-    if codec.name in ("vp8", "libvpx"):
+    if codec.name in _VP8:
         return lambda packet: bool(packet[0] >> 4 & 1)
     if codec.name == "h264":
         extradata = codec.extradata or b""
@@ -73,30 +89,109 @@ def whole_pictures(
         yield picture
 
 
-def droppable(codec: VideoCodecContext) -> Callable[[Packet[VideoStream]], bool]:
+def droppable(codec: VideoCodecContext) -> Callable[[Packet[VideoStream]], bool | None]:
     """Return a function that says whether the decoder may be told to skip a packet if it can.
 
     Told so, FFmpeg's decoder of H.264 is silent about packets that it cannot decode. There the
-    packet itself says, by its first slice's ``nal_ref_idc``, whether others refer to it.
+    packet itself says, by its first slice's ``nal_ref_idc``, whether others refer to it. Those that
+    others refer to are numbered (7.4.3, ``frame_num``). Where one is missing, a decoder takes
+    another in its place, and which one may depend on any picture decoded before.
+
+    VP8's map of segments is kept from picture to picture (RFC 6386, 9.3), also from one that nobody
+    refers to, and the decoder skips it with the picture.
 
     Args:
         codec: Of the stream.
+
+    Returns:
+        The function, for packets from a keyframe on, in order; it returns None behind a picture
+        that is missing.
     """
+    if codec.name in _VP8:
+        return lambda packet: packet.size > 3 and not memoryview(packet)[3] & 128  # 9.2, 9.3
     if codec.name != "h264":
         return lambda packet: True
-    length_bytes = _length_bytes(codec.extradata or b"")
+    extradata = codec.extradata or b""
+    length_bytes, sequence, last = _length_bytes(extradata), _sequence_in(extradata), -1
+    numbered = None if sequence is None or sequence.has_gaps else sequence
 
-    def is_not_referred_to(packet: Packet[VideoStream]) -> bool:
-        view = memoryview(packet)
-        if length_bytes and len(view) > length_bytes and view[length_bytes] & 31 in _SLICES:
-            return not view[length_bytes] >> 5 & 3  # as nearly all begin; the rest is slow
-        begin = bytes(view[:_BEGIN_BYTES])
-        for unit in _units(begin, length_bytes):
-            if unit and unit[0] & 31 in _SLICES:
-                return not unit[0] >> 5 & 3
-        return False
+    def is_not_referred_to(packet: Packet[VideoStream]) -> bool | None:
+        nonlocal last
+        begin = 0
+        if length_bytes and packet.size > length_bytes + _BEGIN.size:
+            (begin,) = _BEGIN.unpack_from(packet, length_bytes)
+        if begin >> 56 & 31 not in _SLICES:  # few begin with anything else
+            begin = _begin_of_slice(packet, length_bytes)
+        if numbered and begin:
+            number = numbered.number_of(begin)
+            is_next = number - last & numbered.largest < 2  # the same is a second field's
+            if not is_next and last >= 0 and begin >> 56 & 31 != _KEY_SLICE:
+                return None
+            if begin & _IS_REFERRED_TO:
+                last = number
+        return bool(begin) and not begin & _IS_REFERRED_TO
 
     return is_not_referred_to
+
+
+def _begin_of_slice(packet: Packet[VideoStream], length_bytes: int) -> int:
+    """The first eight bytes of a packet's first slice, 0 where there is none near its begin."""
+    for unit in _units(bytes(memoryview(packet)[:_BEGIN_BYTES]), length_bytes):
+        if unit and unit[0] & 31 in _SLICES:
+            return int.from_bytes(unit[: _BEGIN.size].ljust(_BEGIN.size, b"\0"), "big")
+    return 0
+
+
+def has_tables(packet: Packet[VideoStream]) -> bool:
+    """Whether a picture of Motion JPEG has a header and tables of steps of its own.
+
+    A decoder uses those of the picture before in the place of what is missing (ITU-T T.81, B.2.4).
+
+    Args:
+        packet: The picture.
+    """
+    view, place, kinds = memoryview(packet), 2, set()
+    while place + 4 <= len(view) and view[place] == 0xFF:
+        kind = view[place + 1]
+        if kind == 0xFF:  # markers may be filled up
+            place += 1
+            continue
+        kinds.add(kind)
+        if kind == _JPEG_SCAN:
+            return bool(kinds & _JPEG_FRAMES) and bool(kinds & {_JPEG_STEPS, _JPEG_LOSSLESS})
+        place += 2 + int.from_bytes(view[place + 2 : place + 4], "big")
+    return False
+
+
+def completed(codec: VideoCodecContext) -> Callable[[bytes], bytes] | None:
+    """Return a function that makes a packet so long that no picture is left undone.
+
+    What is missing in a damaged packet reads as zeros: of VP8 as its description has it (RFC 6386,
+    20.2), of Huffyuv up to the whole words that it is written in. Whole packets decode as before.
+
+    Args:
+        codec: Of the stream.
+
+    Returns:
+        The function; None where packets are decoded as they are.
+    """
+    if codec.name in ("huffyuv", "ffvhuff"):
+        return lambda packet: packet + bytes(-len(packet) % _WORD)
+    if codec.name in _VP8:
+        num_blocks = (codec.width // 16 + 2) * (codec.height // 16 + 2)
+        return functools.partial(_completed_vp8, zeros=bytes(_VP8_BLOCK_BYTES * num_blocks))
+    return None
+
+
+def _completed_vp8(packet: bytes, *, zeros: bytes) -> bytes:
+    """Lengthen both parts of a picture, its modes and its coefficients (RFC 6386, 9.1)."""
+    begin = int.from_bytes(packet[:3], "little")
+    num_bytes = begin >> 5
+    end = num_bytes + (3 if begin & 1 else 10)
+    if end > len(packet) or num_bytes + len(zeros) > _VP8_MOST_BYTES:
+        return packet
+    head = (begin + (len(zeros) << 5)).to_bytes(3, "little")
+    return b"".join((head, packet[3:end], zeros, packet[end:], zeros))
 
 
 def _length_bytes(extradata: bytes) -> int:
@@ -111,6 +206,13 @@ def _may_have_fields(extradata: bytes) -> bool:
     return _Fields(extradata).may_come
 
 
+@functools.lru_cache(maxsize=256)
+def _sequence_in(extradata: bytes) -> _Sequence | None:
+    """The parameters in a stream's header, None where it has none."""
+    fields = _Fields(extradata)
+    return fields.sequence if fields.is_known else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Sequence:
     """What a sequence's parameters say of its slices."""
@@ -118,6 +220,22 @@ class _Sequence:
     has_fields: bool
     num_bits: int  # of a frame's number
     has_planes: bool  # coded one by one
+    has_gaps: bool  # numbers of frames may be left out
+
+    @property
+    def largest(self) -> int:
+        """The largest number of a frame."""
+        return (1 << self.num_bits) - 1
+
+    def number_of(self, begin: int) -> int:
+        """The number of a slice's frame, by its first eight bytes; ``_Bits`` takes longer."""
+        num_before = _NUM_BEFORE[begin >> 48 & 255]
+        if num_before and not self.has_planes:
+            return begin >> 56 - num_before - self.num_bits & self.largest
+        bits = _Bits(begin.to_bytes(8, "big")[1:])
+        bits.skip_exponentials(3)  # first block, kind of slice, number of its parameters
+        bits.read(2 * self.has_planes)
+        return bits.read(self.num_bits)
 
 
 class _Fields:
@@ -125,15 +243,18 @@ class _Fields:
 
     Attributes:
         may_come: Whether the stream's parameters allow pictures of two fields.
+        is_known: Whether there are parameters.
+        sequence: The last ones.
     """
 
     def __init__(self, extradata: bytes) -> None:
         self._length_bytes = _length_bytes(extradata)
-        self._sequence = _Sequence(has_fields=False, num_bits=4, has_planes=False)
+        self.is_known = False
+        self.sequence = _Sequence(has_fields=False, num_bits=4, has_planes=False, has_gaps=False)
         units = _units_of_avcc(extradata) if self._length_bytes else _units(extradata, 0)
         for unit in units:
             self._take_sequence(unit)
-        self.may_come = self._sequence.has_fields
+        self.may_come = self.sequence.has_fields
         self._waiting: tuple[int, int] | None = (
             None  # parity and number of a field without its other
         )
@@ -155,10 +276,10 @@ class _Fields:
     def _is_second(self, bits: _Bits) -> bool:
         """Read on in the first slice of a frame or field; whether it completes the field before."""
         bits.skip_exponentials(2)  # kind of slice, number of its parameters
-        if self._sequence.has_planes:
+        if self.sequence.has_planes:
             bits.read(2)
-        number = bits.read(self._sequence.num_bits)
-        is_field = self._sequence.has_fields and bits.read(1)
+        number = bits.read(self.sequence.num_bits)
+        is_field = self.sequence.has_fields and bits.read(1)
         parity = bits.read(1) if is_field else 0
         is_second = bool(is_field) and self._waiting == (1 - parity, number)
         self._waiting = (parity, number) if is_field and not is_second else None
@@ -167,7 +288,7 @@ class _Fields:
     def _take_sequence(self, unit: bytes) -> None:
         """Keep what new parameters say."""
         if unit and unit[0] & 31 == _SEQUENCE:
-            self._sequence = _sequence_of(_Bits(unit[1:]))
+            self.is_known, self.sequence = True, _sequence_of(_Bits(unit[1:]))
 
 
 def _sequence_of(bits: _Bits) -> _Sequence:
@@ -188,9 +309,10 @@ def _sequence_of(bits: _Bits) -> _Sequence:
     num_bits = bits.exponential() + 4
     _skip_order(bits)
     bits.exponential()  # pictures referred to
-    bits.read(1)
+    has_gaps = bool(bits.read(1))
     bits.skip_exponentials(2)  # width, height
-    return _Sequence(has_fields=not bits.read(1), num_bits=num_bits, has_planes=has_planes)
+    has_fields = not bits.read(1)
+    return _Sequence(has_fields, num_bits=num_bits, has_planes=has_planes, has_gaps=has_gaps)
 
 
 def _skip_list(bits: _Bits, length: int) -> None:
@@ -239,23 +361,29 @@ def _units(data: bytes, length_bytes: int) -> Iterator[bytes]:
 
 
 class _Bits:
-    """Values of H.264's headers, bit by bit; zeros after the end."""
+    """Values of H.264's headers, bit by bit; zeros after the end.
+
+    Attributes:
+        left: Bits that are not read yet.
+    """
 
     def __init__(self, data: bytes) -> None:
         data = data.replace(b"\0\0\3", b"\0\0")  # as units are written, to hold no start code
-        self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
+        self._value, self.left = int.from_bytes(data, "big"), 8 * len(data)
 
     def read(self, num_bits: int) -> int:
         """An unsigned number of so many bits."""
-        self._left -= num_bits
-        shifted = self._value >> self._left if self._left >= 0 else self._value << -self._left
+        self.left -= num_bits
+        shifted = self._value >> self.left if self.left >= 0 else self._value << -self.left
         return shifted & (1 << num_bits) - 1
 
     def exponential(self) -> int:
         """An unsigned number in Exp-Golomb code."""
-        zeros = 0
-        while self._left > 0 and not self.read(1):
-            zeros += 1
+        if self.left <= 0:
+            return 0
+        rest = self._value & (1 << self.left) - 1
+        zeros = self.left - rest.bit_length()
+        self.left -= zeros + bool(rest)
         return (1 << zeros) - 1 + self.read(zeros)
 
     def skip_exponentials(self, count: int) -> None:
@@ -267,3 +395,13 @@ class _Bits:
         """A signed number in Exp-Golomb code."""
         code = self.exponential()
         return (code + 1) // 2 if code % 2 else -(code // 2)
+
+
+def _num_before(first: int) -> int:
+    """Bits before the number of a slice's frame, by their first byte; 0 if they are more."""
+    bits = _Bits(bytes([first, 0xFF]))
+    bits.skip_exponentials(3)
+    return max(0, 16 - bits.left) if bits.left >= 8 else 0
+
+
+_NUM_BEFORE = [_num_before(first) for first in range(256)]

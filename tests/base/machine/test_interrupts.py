@@ -22,7 +22,7 @@ with ended_soon(lambda why: print(why, flush=True)):
 
 
 @pytest.fixture
-def started():
+def started(limited):
     """Start a program and wait for its first line."""
     processes = []
 
@@ -34,7 +34,7 @@ def started():
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-        processes.append(process)
+        processes.append(limited(process))
         assert process.stdout.readline() == "begun\n"
         return process
 

@@ -56,10 +56,10 @@ def started(manifest, out, rank, world_size):
     return subprocess.Popen([sys.executable, "-c", JOB, manifest, out], env=env, **pipes)
 
 
-def test_prepare__by_three_processes_at_once_is_that_of_one(videos, tmp_path):
+def test_prepare__by_three_processes_at_once_is_that_of_one(videos, tmp_path, limited):
     _, file, expected = videos
     out = tmp_path / "a" / "cache"
-    jobs = [started(file, out, rank, 3) for rank in range(3)]
+    jobs = [limited(started(file, out, rank, 3)) for rank in range(3)]
     for job in jobs:
         assert job.stdout.readline() == "ready\n"
     for job in jobs:
@@ -71,10 +71,10 @@ def test_prepare__by_three_processes_at_once_is_that_of_one(videos, tmp_path):
     assert content(out) == expected
 
 
-def test_prepare__completes_alone_what_a_dead_process_left(videos, tmp_path):
+def test_prepare__completes_alone_what_a_dead_process_left(videos, tmp_path, limited):
     manifest, file, expected = videos
     out = tmp_path / "a" / "cache"
-    job = started(file, out, 1, 3)
+    job = limited(started(file, out, 1, 3))
     with job:
         job.stdout.readline()
         job.stdin.write("go\n")

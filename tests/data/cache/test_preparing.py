@@ -102,14 +102,16 @@ def test_prepare__writes_plain_tar_files_with_what_is_known(cache):
 
 
 @pytest.mark.parametrize("stop_at", [1, 4, 8])
-def test_prepare__goes_on_after_a_kill_as_if_nothing_had_happened(videos, tmp_path, stop_at):
+def test_prepare__goes_on_after_a_kill_as_if_nothing_had_happened(
+    videos, tmp_path, stop_at, limited
+):
     whole, broken = tmp_path / "a" / "cache", tmp_path / "b" / "cache"
     wanted = SMALL | {"flow": True}
     prepare(videos[0], whole, wanted=wanted)
     job = subprocess.Popen(
         [sys.executable, "-c", JOB, videos[1], broken], stdout=subprocess.PIPE, text=True
     )
-    with job:
+    with limited(job):
         for _ in range(stop_at):
             job.stdout.readline()
         time.sleep(0.004 * stop_at)  # somewhere in the next video, shard or index

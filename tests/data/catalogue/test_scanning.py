@@ -168,7 +168,7 @@ scan.scan(Path(sys.argv[1]), out=Path(sys.argv[2]), workers=1)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_scan__continues_after_kill(tmp_path, probed):
+def test_scan__continues_after_kill(tmp_path, probed, limited):
     """Killed at an arbitrary moment: no half file, and what was written is not looked at again."""
     first = write_video(tmp_path / "videos/a/00.mp4")
     for number in range(1, 60):
@@ -176,8 +176,9 @@ def test_scan__continues_after_kill(tmp_path, probed):
     out = tmp_path / "m.parquet"
     partial = tmp_path / "m.parquet.partial"
     command = [sys.executable, "-c", SLOW_SCAN, str(tmp_path / "videos"), str(out)]
-    process = subprocess.Popen(command)
+    process = limited(subprocess.Popen(command))
     while not partial.exists() or len(Manifest.read(partial)) < 4:
+        assert process.poll() is None, "it ended, or was ended, before it wrote four rows"
         time.sleep(0.01)
     process.kill()
     process.wait()

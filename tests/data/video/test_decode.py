@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from semivideo.base.errors import DataError
-from semivideo.data.video import decode
+from semivideo.data.video import container, decode
 from semivideo.data.video.barcodes import barcode_video, read_barcode
 from semivideo.data.video.decode import canvas_size, iterate_frames, probe, read_frames
 
@@ -103,6 +103,12 @@ def test_read_frames__seeks_to_the_right_frames(tmp_path, no_counting, monkeypat
     monkeypatch.setattr(decode, "_SEEK_FRAMES", 0)
     for indices in ([5], [95], [12, 55, 57, 91]):
         assert codes(read_frames(path, indices, frames=table)) == indices
+
+
+def test_opened__decodes_in_one_thread(tmp_path):
+    """As libraries such as dav1d see it, which lose pictures before a broken packet in more."""
+    with container.opened(barcode_video(tmp_path / "a.mp4", 3)) as (_, stream):
+        assert stream.codec_context.thread_count == 1
 
 
 def test_read_frames__decodes_few_frames_it_does_not_need(tmp_path):

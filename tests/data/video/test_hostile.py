@@ -121,6 +121,14 @@ def mutants():
         ("mjpeg", 1149),
         ("mov-png", 1051),  # its checksum does not fit
         ("ts-h264", 1171),  # damaged packets before the first picture
+        ("mjpeg", 783),  # a picture without a header of its own
+        ("mjpeg", 1758),  # one without tables of its own
+        ("webm-vp8", 2261),  # a picture ends early; the rest was what was in memory before
+        ("ivf-vp8", 5130),  # a keyframe does
+        ("avi-huffyuv", 3316),  # a picture is cut within a word
+        ("avi-ffv1", 692),  # a checksum does not fit, which only the log says
+        ("ts-h264", 4894),  # a picture that others refer to is missing
+        ("flv-h264", 1224),  # one has another number
     ],
 )
 def test_mutants__that_once_differed_are_read_alike(mutants, tmp_path, kind, number):

@@ -87,7 +87,7 @@ def test_sweep__goes_on_after_a_stop_and_does_nothing_twice(work, tmp_path):
     assert not list(tmp_path.glob(".*.lock"))
 
 
-def test_sweep__leaves_cells_that_another_process_is_at(work, tmp_path):
+def test_sweep__leaves_cells_that_another_process_is_at(work, tmp_path, limited):
     holder = (
         "import sys; from pathlib import Path; from semivideo.base.locks import locked\n"
         "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
@@ -98,7 +98,7 @@ def test_sweep__leaves_cells_that_another_process_is_at(work, tmp_path):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    with other:
+    with limited(other):
         assert other.stdout.readline() == b"held\n"
         assert sweep(cells, None, out=tmp_path) == []
         assert not work
