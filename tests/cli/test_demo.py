@@ -5,7 +5,10 @@ import pytest
 
 import semivideo
 from semivideo.cli import demo
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.splits import Split
 from semivideo.data.synthetic import rendering as synthetic
+from semivideo.run.many import at_once
 
 TOP1 = {"supervised": 0.5, "fixmatch": 0.625, "cmpl": 0.75}
 
@@ -36,6 +39,9 @@ def stage(api, monkeypatch):
     monkeypatch.setitem(sys.modules, "semivideo.analysis", analysis)
     monkeypatch.setitem(sys.modules, "semivideo.analysis.pseudo_labels", pseudo_labels)
     monkeypatch.setattr(semivideo, "analysis", analysis, raising=False)
+    monkeypatch.setattr(at_once, "num_cores", lambda: 1)  # everything in this process
+    monkeypatch.setattr(Manifest, "read", lambda _: "manifest")
+    monkeypatch.setattr(Split, "read", lambda _: split)
     calls.split = split
     return calls
 
@@ -43,7 +49,7 @@ def stage(api, monkeypatch):
 def test_demo__gives_three_methods_the_same_labels_and_steps(run, stage, tmp_path):
     result = run("demo", "--out", tmp_path / "d", "--steps", 20, "--seed", 5)
     assert result.code == 0, result.err
-    assert [call["recipe"] for call in stage.train] == list(demo.METHODS.values())
+    assert [call["recipe"] for call in stage.train] == list(demo.METHODS.values())[::-1]
     for call in stage.train:
         assert call["split"] is stage.split
         assert (call["steps"], call["seed"]) == (20, 5)
