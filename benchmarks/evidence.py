@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated
 
 import accuracy
@@ -328,12 +329,24 @@ def overview(tables: dict[str, dict[str, Line]]) -> Iterable[str]:
     """Top-1 of the four methods, a line for each number of labels."""
     yield "## Four methods, by number of labels"
     yield ""
-    yield "Top-1 in percent, mean over the runs; the tables below have deviations and intervals."
+    yield paragraph(
+        "Top-1 in percent, mean over the draws that all of a line have; the tables below have all "
+        "runs, deviations and intervals."
+    )
     yield ""
     yield f"| data | {' | '.join(FOUR)} |"
     yield "|---|" + "--:|" * len(FOUR)
     for name in ("1 label", "2 labels", "4 labels", "all labels", "jhmdb 5", "jhmdb 10"):
-        cells = {method: f"{100 * line.top1.value:.1f}" for method, line in tables[name].items()}
+        lines = {method: line for method, line in tables[name].items() if method in FOUR}
+        scores = {
+            method: {r.settings.engine.seed: r.evaluation.top1 for r in line.results}
+            for method, line in lines.items()
+        }
+        shared = set.intersection(*map(set, scores.values())) if scores else set[int]()
+        cells = {
+            method: f"{100 * fmean(by_seed[seed] for seed in shared):.1f}" if shared else "-"
+            for method, by_seed in scores.items()
+        }
         yield f"| {PLAN[name].place} | {' | '.join(cells.get(m, '-') for m in FOUR)} |"
     yield ""
 
@@ -450,11 +463,16 @@ def section(part: Part, lines: dict[str, Line]) -> Iterable[str]:
     first = results[0]
     hashes = {r.settings.engine.seed: r.split.short_hash for r in results}
     splits = ", ".join(f"seed {seed}: {hashes[seed]}" for seed in sorted(hashes))
-    machines = sorted({str(r.summary.get("machine", r.summary["device"])) for r in results})
+    machines = sorted(
+        {
+            f"{r.summary.get('machine', r.summary['device'])}, {r.summary['precision']}"
+            for r in results
+        }
+    )
     yield paragraph(
         f"{len(first.split.labeled)} labelled, {len(first.split.unlabeled)} other training and "
         f"{len(first.split.test)} test videos; views {first.evaluation.protocol}; splits: "
-        f"{splits}; {' and '.join(machines)}, {first.summary['precision']}. Settings: "
+        f"{splits}; {' and '.join(machines)}. Settings: "
         f"{settings_of(part)}. Complete settings, splits and scores: records in "
         f"[evidence/{part.folder}](evidence/{part.folder})."
     )

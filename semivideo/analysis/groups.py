@@ -1,7 +1,11 @@
-"""Runs that belong together: those whose settings differ in the seed alone are one method."""
+"""Runs that belong together: those whose settings differ in the seed alone are one method.
+
+Settings that change no result, such as how often a checkpoint is written, do not count.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +22,7 @@ from semivideo.analysis.result import is_record
 from semivideo.base.errors import CheckpointError
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
+from semivideo.engine.checkpoint import with_effect
 from semivideo.runfolder import RunFolder
 from semivideo.settings import Settings
 
@@ -105,7 +110,8 @@ def by_method(results: Sequence[D]) -> list[tuple[str, list[D]]]:
     groups: dict[tuple[str, int, int], list[D]] = defaultdict(list)
     met: Counter[tuple[str, int, int]] = Counter()
     for result in results:
-        method = (result.settings.updated({"engine.seed": 0}).to_yaml(), len(result.split.labeled))
+        told = json.dumps(_of_results(result.settings.updated({"engine.seed": 0})), sort_keys=True)
+        method = (told, len(result.split.labeled))
         same = (*method, result.settings.engine.seed)
         groups[*method, met[same]].append(result)
         met[same] += 1
@@ -125,7 +131,10 @@ def flat_settings(result: Described) -> dict[str, Any]:
 
 def _names(results: Sequence[Described]) -> list[str]:
     """Name each method; where one name occurs twice, add what differs: labels, then settings."""
-    flat = [flat_settings(result) for result in results]
+    flat = [
+        {"labelled videos": len(result.split.labeled), **_flat(_of_results(result.settings))}
+        for result in results
+    ]
     names = []
     for own in flat:
         namesakes = [other for other in flat if other["method.name"] == own["method.name"]]
@@ -139,6 +148,11 @@ def _names(results: Sequence[Described]) -> list[str]:
         f"{name} ({result.run.path})" if again[name] > 1 else name
         for name, result in zip(names, results, strict=True)
     ]
+
+
+def _of_results(settings: Settings) -> dict[str, Any]:
+    """The settings that change trained weights or test scores."""
+    return {**with_effect(settings), "evaluation": settings.evaluation.model_dump(mode="json")}
 
 
 def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -67,6 +67,12 @@ class Checkpoint:
 
 def settings_hash(settings: Settings) -> str:
     """Return a digest of everything in the settings that changes the trained weights."""
+    mapping = json.dumps(with_effect(settings), sort_keys=True)
+    return hashlib.sha256(mapping.encode()).hexdigest()
+
+
+def with_effect(settings: Settings) -> dict[str, Any]:
+    """Return the settings that change the trained weights, section by section."""
     mapping = settings.written()
     for section, without_effect in _WITHOUT_EFFECT.items():
         if without_effect is True:
@@ -75,7 +81,7 @@ def settings_hash(settings: Settings) -> str:
             mapping[section] = {
                 key: value for key, value in mapping[section].items() if key not in without_effect
             }
-    return hashlib.sha256(json.dumps(mapping, sort_keys=True).encode()).hexdigest()
+    return mapping
 
 
 class Checkpoints:

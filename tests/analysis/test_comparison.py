@@ -68,6 +68,18 @@ def test_compare__names_methods_by_what_differs(finished):
     assert names == ["fixmatch (method.threshold None)", "fixmatch (method.threshold 0.8)", "cmpl"]
 
 
+def test_compare__joins_runs_whose_settings_change_no_result(finished):
+    often = {"engine.checkpoint_every": 500, "engine.tensorboard": False, "data.workers": 2}
+    runs = [finished("cmpl", 0, **often), finished("cmpl", 1), finished("supervised", 0)]
+    assert [(line.name, len(line.results)) for line in compare(runs)] == [
+        ("cmpl", 2),
+        ("supervised", 1),
+    ]
+    other = finished("cmpl", 0, name="other", **often, **{"evaluation.num_clips": 1})
+    first, _ = compare([runs[0], other])
+    assert first.name.startswith("cmpl (evaluation.num_clips ")
+
+
 def test_compare__pairs_the_seeds_that_both_have(finished):
     runs = [finished("supervised", 0), finished("supervised", 1), finished("cmpl", 1, final=0.7)]
     _, ours = compare(runs)
