@@ -165,15 +165,17 @@ class Decoder:
 
     def frames(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         """Send a packet, or None at the end, and return the frames that come out."""
-        if packet is not None and self._completed is not None and not packet.is_discard:
+        if self._completed is not None and packet is not None and not packet.is_discard:
             packet = _with_bytes(packet, self._completed(bytes(packet)))
-        num_errors = _errors_told() if self._is_overheard else 0
         try:
+            if not self._is_overheard:
+                return self.codec.decode(packet)
+            num_errors = _errors_told()
             found = self.codec.decode(packet)
         except av.error.FFmpegError as error:
             self.fault = self.fault or why(error)
             return []
-        if self._is_overheard and _errors_told() > num_errors:
+        if _errors_told() > num_errors:
             self.fault = self.fault or "its decoder has told of an error"
         return found
 

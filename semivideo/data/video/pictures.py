@@ -113,7 +113,9 @@ def droppable(codec: VideoCodecContext) -> Callable[[Packet[VideoStream]], bool 
         return lambda packet: True
     extradata = codec.extradata or b""
     length_bytes, sequence, last = _length_bytes(extradata), _sequence_in(extradata), -1
-    numbered = None if sequence is None or sequence.has_gaps else sequence
+    is_numbered = sequence is not None and not (sequence.has_gaps or sequence.has_planes)
+    num_bits = sequence.num_bits if sequence is not None else 0
+    shift, largest, num_before = 56 - num_bits, (1 << num_bits) - 1, _NUM_BEFORE
 
     def is_not_referred_to(packet: Packet[VideoStream]) -> bool | None:
         nonlocal last
@@ -122,14 +124,17 @@ def droppable(codec: VideoCodecContext) -> Callable[[Packet[VideoStream]], bool 
             (begin,) = _BEGIN.unpack_from(packet, length_bytes)
         if begin >> 56 & 31 not in _SLICES:  # few begin with anything else
             begin = _begin_of_slice(packet, length_bytes)
-        if numbered and begin:
-            number = numbered.number_of(begin)
-            is_next = number - last & numbered.largest < 2  # the same is a second field's
+            if not begin:
+                return False
+        if is_numbered:
+            before = num_before[begin >> 48 & 255] or _num_before(begin)
+            number = begin >> max(0, shift - before) & largest
+            is_next = number - last & largest < 2  # the same is a second field's
             if not is_next and last >= 0 and begin >> 56 & 31 != _KEY_SLICE:
                 return None
             if begin & _IS_REFERRED_TO:
                 last = number
-        return bool(begin) and not begin & _IS_REFERRED_TO
+        return not begin & _IS_REFERRED_TO
 
     return is_not_referred_to
 
@@ -150,16 +155,17 @@ def has_tables(packet: Packet[VideoStream]) -> bool:
     Args:
         packet: The picture.
     """
-    view, place, kinds = memoryview(packet), 2, set()
-    while place + 4 <= len(view) and view[place] == 0xFF:
-        kind = view[place + 1]
+    data, place, kinds = bytes(packet), 2, set()
+    last = len(data) - 4
+    while place <= last and data[place] == 0xFF:
+        kind = data[place + 1]
         if kind == 0xFF:  # markers may be filled up
             place += 1
             continue
         kinds.add(kind)
         if kind == _JPEG_SCAN:
             return bool(kinds & _JPEG_FRAMES) and bool(kinds & {_JPEG_STEPS, _JPEG_LOSSLESS})
-        place += 2 + int.from_bytes(view[place + 2 : place + 4], "big")
+        place += 2 + (data[place + 2] << 8 | data[place + 3])
     return False
 
 
@@ -221,21 +227,6 @@ class _Sequence:
     num_bits: int  # of a frame's number
     has_planes: bool  # coded one by one
     has_gaps: bool  # numbers of frames may be left out
-
-    @property
-    def largest(self) -> int:
-        """The largest number of a frame."""
-        return (1 << self.num_bits) - 1
-
-    def number_of(self, begin: int) -> int:
-        """The number of a slice's frame, by its first eight bytes; ``_Bits`` takes longer."""
-        num_before = _NUM_BEFORE[begin >> 48 & 255]
-        if num_before and not self.has_planes:
-            return begin >> 56 - num_before - self.num_bits & self.largest
-        bits = _Bits(begin.to_bytes(8, "big")[1:])
-        bits.skip_exponentials(3)  # first block, kind of slice, number of its parameters
-        bits.read(2 * self.has_planes)
-        return bits.read(self.num_bits)
 
 
 class _Fields:
@@ -397,11 +388,14 @@ class _Bits:
         return (code + 1) // 2 if code % 2 else -(code // 2)
 
 
-def _num_before(first: int) -> int:
-    """Bits before the number of a slice's frame, by their first byte; 0 if they are more."""
-    bits = _Bits(bytes([first, 0xFF]))
-    bits.skip_exponentials(3)
-    return max(0, 16 - bits.left) if bits.left >= 8 else 0
+def _num_before(begin: int) -> int:
+    """Bits of a slice before the number of its frame, by its first eight bytes."""
+    bits = _Bits(begin.to_bytes(_BEGIN.size, "big")[1:])
+    bits.skip_exponentials(3)  # first block, kind of slice, number of its parameters
+    return 56 - bits.left
 
 
-_NUM_BEFORE = [_num_before(first) for first in range(256)]
+_NUM_BEFORE = [
+    num if (num := _num_before(first << 48 | (1 << 48) - 1)) <= 8 else 0 for first in range(256)
+]
+"""The same by the second byte alone; 0 where they are more."""
