@@ -123,18 +123,12 @@ def by_method(results: Sequence[D]) -> list[tuple[str, list[D]]]:
 
 def flat_settings(result: Described) -> dict[str, Any]:
     """Return dotted keys to values, and the number of labelled videos."""
-    return {
-        "labelled videos": len(result.split.labeled),
-        **_flat(result.settings.model_dump(mode="json")),
-    }
+    return _described(result, result.settings.model_dump(mode="json"))
 
 
 def _names(results: Sequence[Described]) -> list[str]:
     """Name each method; where one name occurs twice, add what differs: labels, then settings."""
-    flat = [
-        {"labelled videos": len(result.split.labeled), **_flat(_of_results(result.settings))}
-        for result in results
-    ]
+    flat = [_described(result, _of_results(result.settings)) for result in results]
     names = []
     for own in flat:
         namesakes = [other for other in flat if other["method.name"] == own["method.name"]]
@@ -148,6 +142,11 @@ def _names(results: Sequence[Described]) -> list[str]:
         f"{name} ({result.run.path})" if again[name] > 1 else name
         for name, result in zip(names, results, strict=True)
     ]
+
+
+def _described(result: Described, settings: dict[str, Any]) -> dict[str, Any]:
+    """Dotted keys of some settings to values, and the number of labelled videos."""
+    return {"labelled videos": len(result.split.labeled), **_flat(settings)}
 
 
 def _of_results(settings: Settings) -> dict[str, Any]:

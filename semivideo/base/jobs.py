@@ -67,11 +67,6 @@ def part_file(path: Path, part: Part) -> Path:
     return path if count == 1 else path.with_stem(f"{path.stem}-{number:05}-of-{count:05}")
 
 
-def num_cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _numbers(names: tuple[str, ...], given: Mapping[str, str]) -> list[int]:
     try:
         return [int(given[name]) for name in names]

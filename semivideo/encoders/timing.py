@@ -19,7 +19,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from semivideo.base.files import write_bytes
-from semivideo.base.jobs import num_cores
+from semivideo.base.machine.threads import num_cores
 from semivideo.base.user_folders import user_cache
 from semivideo.encoders.encoder import Encoder
 

@@ -24,9 +24,10 @@ import torch
 
 from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.base.files import replacing, sweep, write_bytes
-from semivideo.base.jobs import ALONE, Part, num_cores
+from semivideo.base.jobs import ALONE, Part
 from semivideo.base.locks import locked_folder
 from semivideo.base.machine.allocator import keep_freed_memory
+from semivideo.base.machine.threads import num_cores
 from semivideo.base.progress import Progress
 from semivideo.data.cache.form import digest_of
 from semivideo.data.catalogue.manifest import Manifest

@@ -1,4 +1,4 @@
-"""How the threads of one process wait for each other, which OpenMP is told before torch is loaded.
+"""Cores, and how the threads of a process wait for each other, which is said before torch loads.
 
 OpenMP lets a thread that has done its share run in circles until the others have done theirs, which
 saves microseconds where each thread has a core to itself. Beside other busy processes the circles
@@ -24,6 +24,11 @@ _CHOICES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 ASLEEP = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 BRIEFLY_AWAKE = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
 _LOOKS, _BETWEEN = 5, 0.002  # of how many processes are at work, and seconds between them
+
+
+def num_cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_waiting(
@@ -57,10 +62,9 @@ def is_crowded(load: Path = Path("/proc/loadavg")) -> bool:
     """
     try:
         others = median(_at_work(load) - 1 for _ in range(_LOOKS))
-        ours = len(os.sched_getaffinity(0))
-    except (OSError, ValueError, IndexError, AttributeError):  # another system than Linux
+    except (OSError, ValueError, IndexError):  # another system than Linux
         return True
-    return others + ours > (os.cpu_count() or ours)
+    return others + num_cores() > (os.cpu_count() or 1)
 
 
 def _at_work(load: Path) -> int:

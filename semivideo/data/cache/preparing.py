@@ -22,8 +22,9 @@ import numpy as np
 
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.files import sweep
-from semivideo.base.jobs import ALONE, Part, num_cores
+from semivideo.base.jobs import ALONE, Part
 from semivideo.base.locks import locked_folder
+from semivideo.base.machine.threads import num_cores
 from semivideo.base.progress import Progress
 from semivideo.data.cache.estimate import Estimate, check_room, estimated
 from semivideo.data.cache.form import (

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from semivideo.base.errors import DataError
 from semivideo.base.files import open_regular, replacing
-from semivideo.base.jobs import num_cores
+from semivideo.base.machine.threads import num_cores
 from semivideo.data.cache.form import MANIFEST, CacheForm, shard_files
 from semivideo.data.cache.index import PIECE, VIDEO, Header, ShardIndex, write_index
 from semivideo.data.cache.sections import BLOCK, Section, chunks, make_sections

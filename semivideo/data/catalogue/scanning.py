@@ -29,8 +29,8 @@ from semivideo.base.endings import is_video
 from semivideo.base.errors import DataError
 from semivideo.base.faults import about_file
 from semivideo.base.files import sweep
-from semivideo.base.jobs import num_cores
 from semivideo.base.locks import locked
+from semivideo.base.machine.threads import num_cores
 from semivideo.base.progress import Progress
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.frame_rates import tell_rate

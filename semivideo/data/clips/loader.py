@@ -23,7 +23,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from semivideo.base.errors import ConfigError, DataError, TrainingError
-from semivideo.base.jobs import num_cores
+from semivideo.base.machine.threads import num_cores
 from semivideo.base.randomness import key
 from semivideo.base.records import Batch, Clips, LabeledClips
 from semivideo.data.catalogue.manifest import Manifest

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import numpy as np
 
 from semivideo.base.errors import DataError
-from semivideo.base.jobs import num_cores
+from semivideo.base.machine.threads import num_cores
 from semivideo.base.progress import Progress
 from semivideo.base.records import Video
 from semivideo.data.cache.reader import opened_cache

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from semivideo.base.errors import DataError
 from semivideo.base.faults import about_file
-from semivideo.base.jobs import num_cores
+from semivideo.base.machine.threads import num_cores
 from semivideo.base.progress import Progress
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.segments import overlap

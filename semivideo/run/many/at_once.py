@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from semivideo.base.errors import JobError, SemiVideoError
 from semivideo.base.faults import logged
-from semivideo.base.jobs import num_cores
+from semivideo.base.machine.threads import num_cores
 from semivideo.base.progress import Progress
 
 Result = TypeVar("Result")
@@ -104,7 +104,8 @@ def _next(
         try:
             return told.get(timeout=_PATIENCE)
         except queue.Empty:
-            for name, code in ended.items():
+            if ended:
+                name, code = next(iter(ended.items()))
                 raise JobError(
                     f"{name}: its process ended without a word (exit code {code}); look whether "
                     "memory ran out, and run the command again"
