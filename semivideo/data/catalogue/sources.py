@@ -267,7 +267,10 @@ def _missing_error(file: Path, missing: list[str], *, root: Path, total: int) ->
     """The sentence about listed videos that are not there."""
     what = "1 video that is" if len(missing) == 1 else f"{len(missing)} videos that are"
     if len(missing) == total > 1:
-        advice = f"is {root} the right folder?"
+        advice = (
+            f"is {root} the right folder? if not, scan the one that holds them, with this file as "
+            "its list (--list)"
+        )
     else:
         advice = f"correct the list, or pass {option('allow_missing', True)} to leave them out"
     return DataError(
