@@ -160,7 +160,7 @@ def test_find_videos__nothing_there(make, tmp_path):
         ("path,label\na.mp4,x\nb.mp4,x", r"first 'b.mp4'; correct the list, or pass allow_missing"),
         (
             "path,label\nb.mp4,x\nc.mp4,x",
-            r"names 2 videos that are not .* the right folder\? if not, scan the one that holds them",
+            r"names 2 videos that are not .* the right folder\? if not, scan the one that holds",
         ),
         ("path,label\na.mp4,x\n./a.mp4,x", r"labels.csv names 'a.mp4' twice; remove one"),
     ],
