@@ -77,6 +77,14 @@ def scan(
             help="Cut labels that overlap into parts with several labels, such as run|eat.",
         ),
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Decode every video, by number and in order, to find damage that nothing tells "
+            "of; it takes ten times as long as decoding them once.",
+        ),
+    ] = False,
     window_frames: Annotated[
         int, typer.Option(min=1, help="Say how many videos have fewer frames than this.")
     ] = 64,
@@ -108,6 +116,7 @@ def scan(
             point_seconds=point_seconds,
             label_rate=label_rate,
             multi_label=multi_label,
+            verify=verify,
             workers=workers,
             progress=progress,
         )
@@ -138,6 +147,8 @@ def _summary(found: ScanReport) -> Table:
     table.add_row(f"{found.num_groups}", "groups")
     table.add_row(f"{found.hours:.2f}", "hours")
     table.add_row(f"{len(found.unreadable)}", "unreadable")
+    if found.num_verified:
+        table.add_row(f"{found.num_verified}", "files decoded whole (--verify)")
     return table
 
 

@@ -52,6 +52,7 @@ def scan(
     point_seconds: float = 1.0,
     label_rate: float | None = None,
     multi_label: bool = False,
+    verify: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -74,6 +75,8 @@ def scan(
         point_seconds: Length of the window that a point event becomes.
         label_rate: Frames a second by which the labels count; None takes the videos' frames.
         multi_label: Cut labels that overlap into parts with several labels each, such as run|eat.
+        verify: Decode every video, which finds damage that nothing tells of; about ten times as
+            long as decoding them once.
         workers: Files looked at side by side; None takes two per core.
         progress: See ``semivideo.api``.
 
@@ -101,6 +104,7 @@ def scan(
                 several=multi_label,
             ),
         ),
+        verify=verify,
         workers=workers,
         progress=progress,
     )

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from semivideo.data.video import decode, verifying
+from semivideo.data.video.barcodes import barcode_video
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 ANSWER = {"outcome": "agree", "why": "", "seconds": 0.1, "peak_mb": 90, "now_mb": 80}
 
@@ -47,3 +50,17 @@ def test_fuzz__finds_nothing_in_a_short_run(fuzz, tmp_path):
     assert last.findings == []
     assert last.outcomes.total() == 30
     assert set(last.outcomes) <= {*fuzz.FINE, "not exact, and readings differ"}
+
+
+def test_look__says_whether_a_scan_that_decodes_finds_what_differs(fuzz, tmp_path, monkeypatch):
+    child = importlib.import_module("fuzz_child")
+    barcode_video(tmp_path / "a.mp4", 40, frame_rate=25)
+
+    def reading(path, indices, *, frames, **given):
+        images = decode.read_frames(path, indices, frames=frames, **given)
+        return 255 - images if len(indices) == 1 and frames.is_keyframe.sum() > 1 else images
+
+    monkeypatch.setattr(child, "read_frames", reading)
+    assert child.look(tmp_path / "a.mp4")["outcome"] == "index != sequence, also after --verify"
+    monkeypatch.setattr(verifying, "read_frames", reading)
+    assert child.look(tmp_path / "a.mp4")["outcome"] == "index != sequence, found by --verify"

@@ -52,16 +52,17 @@ SCHEMA = pa.schema(
         ("end_seconds", pa.float64()),
         ("first_frame", pa.int32()),
         ("file_frames", pa.int32()),
+        ("is_verified", pa.bool_()),
     ]
 )
 """Columns; those of frames are explained in ``frame_columns``. ``num_bytes`` and ``modified_ns``
-tell whether a file changed. The last four are of segments and null in a row that is a whole file:
-where the segment starts and ends, its first frame's number in the file, and the file's frames
-(``num_frames`` are the segment's). The lists of frames are the file's, and of all rows of one file
-only the first holds them; in the others they are null."""
-_ADDED: dict[str, Any] = dict.fromkeys(
-    ("start_seconds", "end_seconds", "first_frame", "file_frames")
-)
+tell whether a file changed. The four before the last are of segments and null in a row that is a
+whole file: where the segment starts and ends, its first frame's number in the file, and the file's
+frames (``num_frames`` are the segment's). The lists of frames are the file's, and of all rows of
+one file only the first holds them; in the others they are null. ``is_verified`` says that the whole
+file was decoded (``video.verifying``)."""
+SEGMENT_COLUMNS = ("start_seconds", "end_seconds", "first_frame", "file_frames")
+_ADDED: dict[str, Any] = {**dict.fromkeys(SEGMENT_COLUMNS), "is_verified": False}
 """Columns since format 3, with what they say of a row they do not concern. A file leaves out those
 that say nothing else, and without any it is of format 2."""
 PROBE = 2
@@ -240,6 +241,7 @@ def _check_rows(table: pa.Table) -> None:
         "time_base_den": ("1 or more", _within(table["time_base_den"], 1, 2**62)),
         "keyframes_repeat": ("true or false", pc.is_valid(table["keyframes_repeat"])),
         "is_exact": ("true or false", pc.is_valid(table["is_exact"])),
+        "is_verified": ("true or false", pc.is_valid(table["is_verified"])),
         "first_frame": ("0 or more", _within(table["first_frame"], 0, _MOST, may_lack=True)),
         "file_frames": (
             f"0 to {most} (max_frames)",

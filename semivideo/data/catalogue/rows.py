@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from semivideo.base.errors import DataError
 from semivideo.base.records import Video
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.catalogue.manifest_file import SCHEMA, with_column
+from semivideo.data.catalogue.manifest_file import SCHEMA, SEGMENT_COLUMNS, with_column
 from semivideo.data.catalogue.segments import ends_late, segment_of, video_id, why_no_segment
 from semivideo.events.label_row import LabelRow
 
@@ -149,6 +149,6 @@ def rows_of_files(table: pa.Table) -> pa.Table:
     num_frames = pc.coalesce(table["file_frames"], table["num_frames"])
     table = with_column(table, "error", error.to_pylist())
     table = with_column(table, "num_frames", num_frames.to_pylist())
-    for name in ("start_seconds", "end_seconds", "first_frame", "file_frames"):
+    for name in SEGMENT_COLUMNS:
         table = with_column(table, name, [None] * len(table))
     return table

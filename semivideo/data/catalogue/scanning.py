@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -109,6 +109,7 @@ class ScanReport:
         num_short: Readable videos with fewer frames than the window.
         num_segments: How many of the videos are segments.
         num_segmented: Files that these are parts of.
+        num_verified: Files that were decoded whole and gave frames.
         classes: How many videos of each class there are, in ascending order of the names.
         unlabeled: The same for the videos without a label; its name is "".
     """
@@ -123,6 +124,7 @@ class ScanReport:
     num_short: int
     num_segments: int = 0
     num_segmented: int = 0
+    num_verified: int = 0
     classes: tuple[ClassCount, ...] = ()
     unlabeled: ClassCount = ClassCount("")
 
@@ -132,6 +134,7 @@ def scan(
     *,
     out: Path | None = None,
     hints: Hints | None = None,
+    verify: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -143,6 +146,8 @@ def scan(
         source: A folder or a list file, as in ``find_videos``.
         out: Where to write the manifest; None writes nothing.
         hints: What the source does not say by itself; None for nothing.
+        verify: Decode every file, which finds damage that nothing tells of, see
+            ``data.video.verifying``; files that were verified before are not read again.
         workers: Threads, >= 1; None for two per processor (they also wait for the disk).
         progress: Called with ("scan", files done, files in all, ""), at the start and after each.
 
@@ -158,16 +163,25 @@ def scan(
     if out is not None and out.is_dir():
         raise DataError(f"{out} is a folder; give the name of a file, such as manifest.parquet")
     hints = hints or Hints()
+    scanned = partial(
+        _scanned, source, out, hints, verify=verify, workers=workers, progress=progress
+    )
     if out is None:
-        return _scanned(source, out, hints, workers, progress)
+        return scanned()
     with locked(out, doing="scan into it"):
         for name in (out.name, _partial(out).name):
             sweep(out.parent, name=name)
-        return _scanned(source, out, hints, workers, progress)
+        return scanned()
 
 
 def _scanned(
-    source: Path, out: Path | None, hints: Hints, workers: int | None, progress: Progress | None
+    source: Path,
+    out: Path | None,
+    hints: Hints,
+    *,
+    verify: bool,
+    workers: int | None,
+    progress: Progress | None,
 ) -> Manifest:
     """As ``scan``, where nobody else writes."""
     check_rate(hints.frame_rate)
@@ -186,14 +200,17 @@ def _scanned(
         tell_rate(sum(not is_video(path) and (root / path).is_dir() for path in paths))
     rate = FRAME_RATE if hints.frame_rate is None else hints.frame_rate
     unchanged = _unchanged(out, root, paths, frame_rate=rate)
-    rows = _Rows(unchanged, out=out, root=root, frame_rate=rate)
+    if verify:
+        unchanged = unchanged.filter(unchanged["is_verified"])
+    rows = _Rows(unchanged, out=out, root=root)
+    look = partial(_probed, root, frame_rate=rate, verify=verify)
     known = set(rows.table["path"].to_pylist())
     todo = [path for path in paths if path not in known]
     if progress is not None:
         progress("scan", len(known), len(paths), "")
     if todo:
         rows.save()  # so that a place that cannot be written to shows at once
-        _probe_all(todo, rows, workers=workers or 2 * num_cores(), progress=progress)
+        _probe_all(todo, look, rows, workers=workers or 2 * num_cores(), progress=progress)
     manifest = Manifest(rows_of_entries(rows.table, entries), root=root)
     if out is not None:
         manifest.write(out)
@@ -209,7 +226,9 @@ def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
         window_frames: Count videos with fewer frames than this.
     """
     table = manifest.table
-    broken = table.filter(pc.is_valid(table["error"]))
+    is_broken = pc.is_valid(table["error"])
+    broken = table.filter(is_broken)
+    verified = table.filter(pc.and_not(table["is_verified"], is_broken))
     counts = _class_counts(manifest)
     return ScanReport(
         num_videos=len(manifest),
@@ -222,6 +241,7 @@ def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
         num_short=int(np.sum(manifest.usable & (manifest.num_frames < window_frames))),
         num_segments=int(manifest.is_segment.sum()),
         num_segmented=len(pc.unique(table.filter(pa.array(manifest.is_segment))["path"])),
+        num_verified=len(pc.unique(verified["path"])),
         classes=tuple(counts[name] for name in manifest.classes),
         unlabeled=counts.get(None, ClassCount("")),
     )
@@ -248,8 +268,8 @@ def _class_counts(manifest: Manifest) -> dict[str | None, ClassCount]:
 class _Rows:
     """Collects rows, and writes them down every now and then so that a killed scan loses little."""
 
-    def __init__(self, known: pa.Table, *, out: Path | None, root: Path, frame_rate: float) -> None:
-        self.tables, self.out, self.root, self.frame_rate = [known], out, root, frame_rate
+    def __init__(self, known: pa.Table, *, out: Path | None, root: Path) -> None:
+        self.tables, self.out, self.root = [known], out, root
         self.next_save = 0.0
 
     @property
@@ -272,14 +292,20 @@ class _Rows:
         self.next_save = end + max(_SAVE_EVERY_SECONDS, (end - start) / _SAVE_SHARE)
 
 
-def _probe_all(paths: list[str], rows: _Rows, *, workers: int, progress: Progress | None) -> None:
+def _probe_all(
+    paths: list[str],
+    look: Callable[[str], dict[str, Any]],
+    rows: _Rows,
+    *,
+    workers: int,
+    progress: Progress | None,
+) -> None:
     """Look at files in parallel and add their rows in order; a user's Ctrl-C saves them first."""
     num_known = rows.table.num_rows
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(paths), _CHUNK):
             chunk: list[dict[str, Any]] = []
             try:
-                look = partial(_probed, rows.root, frame_rate=rows.frame_rate)
                 for row in pool.map(look, paths[start : start + _CHUNK]):
                     chunk.append(row)
                     if progress is not None:
@@ -292,11 +318,12 @@ def _probe_all(paths: list[str], rows: _Rows, *, workers: int, progress: Progres
             rows.add(chunk)
 
 
-def _probed(root: Path, path: str, *, frame_rate: float) -> dict[str, Any]:
+def _probed(root: Path, path: str, *, frame_rate: float, verify: bool) -> dict[str, Any]:
     """Cells of one file, without what the source says of it."""
     # PyAV takes a tenth of a second to import.
     from semivideo.data.video import frame_folder
     from semivideo.data.video.decode import Probe, probe
+    from semivideo.data.video.verifying import verified
 
     found = Probe(0, 0, 0.0, 0, FrameTable(_NONE, _NONE > 0, Fraction(1), is_exact=False))
     num_bytes = modified_ns = 0
@@ -310,11 +337,14 @@ def _probed(root: Path, path: str, *, frame_rate: float) -> dict[str, Any]:
                 if is_folder
                 else probe(root / path)
             )
+            if verify:
+                found = verified(root / path, found)
     except DataError as unusable:
         error = str(unusable)
     size = (found.width, found.height, found.frame_rate, found.rotation)
     video = Video(path, path, None, None, *size, frames=found.frames, error=error)
-    return row_of_video(video) | {"num_bytes": num_bytes, "modified_ns": modified_ns}
+    state = {"num_bytes": num_bytes, "modified_ns": modified_ns, "is_verified": verify}
+    return row_of_video(video) | state
 
 
 def _state(file: Path) -> tuple[int, int]:

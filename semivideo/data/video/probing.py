@@ -192,8 +192,13 @@ def _counted_if_damaged(
     """
     times = [frame.pts for frame in sequential(path, clock=clock)]
     if times == frames.pts.tolist() and packets.starts_at_keyframe:
-        return FrameTable(frames.pts, _only_first(len(frames)), frames.time_base)
+        return from_start(frames)
     return counted(len(times), packets.rate)
+
+
+def from_start(frames: FrameTable) -> FrameTable:
+    """The same frames, which are decoded from the start of the file on, whichever is wanted."""
+    return FrameTable(frames.pts, _only_first(len(frames)), frames.time_base)
 
 
 def counted(num_frames: int, rate: Fraction | None) -> FrameTable:

@@ -6,6 +6,7 @@ On a CPU a step that does not fit makes the system kill the program, so it must 
 from __future__ import annotations
 
 import logging
+import statistics
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ from semivideo.settings import DataSettings, NetworkSettings, Settings
 _LOG = logging.getLogger("semivideo")
 USUAL_STEPS = 1000
 """Length of the run that a trial belongs to, where its own is not known or short."""
+_MOST_TRIED, _TRYING = 6, 4.0
+"""Steps that are timed at most, and the seconds after which no other one begins."""
 _STREAMS = ("labeled", "unlabeled")
 _FEW = {"labeled_batch": 2, "unlabeled_batch": 2}  # one alone may be too few for batch statistics
 _PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
@@ -92,7 +95,10 @@ def with_clips(batch: Batch, number: int, *, stream: str) -> Batch:
 
 
 def step_seconds(training: Training, batch: Batch, settings: Settings) -> float:
-    """Return how long a whole step takes, without reading; the second of two.
+    """Return how long a whole step takes, without reading: the median of those after the first.
+
+    There are two where a step takes seconds, and a few more where it is short: the first ones of a
+    process still ask for memory that later ones find.
 
     Args:
         training: Is trained on.
@@ -104,14 +110,14 @@ def step_seconds(training: Training, batch: Batch, settings: Settings) -> float:
         whole = with_clips(whole, settings.data.unlabeled_batch, stream="unlabeled")
     # From the middle of the run: by then warm-ups have ended, in which some methods do less.
     whole = replace(whole, step=training.plan.num_steps // 2)
-    seconds = 0.0
-    for _ in range(2):
+    seconds: list[float] = []
+    while len(seconds) < 2 or (len(seconds) < _MOST_TRIED and sum(seconds) < _TRYING):
         before = time.perf_counter()
         training.learn(whole.to(training.runtime.device), waited=0.0)
         if training.runtime.device.type != "cpu":
             torch.accelerator.synchronize()
-        seconds = time.perf_counter() - before
-    return seconds
+        seconds.append(time.perf_counter() - before)
+    return statistics.median(seconds[1:])
 
 
 def free_memory_gb() -> float | None:

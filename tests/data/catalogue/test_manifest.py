@@ -11,7 +11,8 @@ import pytest
 
 from semivideo.base.errors import DataError
 from semivideo.base.records import FrameTable, Video
-from semivideo.data.catalogue.manifest import SCHEMA, Manifest
+from semivideo.data.catalogue.manifest import Manifest
+from semivideo.data.catalogue.manifest_file import SCHEMA, SEGMENT_COLUMNS
 
 
 def video(path="a/x.mp4", *, label="a", group=None, pts=(0, 512, 1024), error=None, rate=30.0):
@@ -145,9 +146,9 @@ def test_manifest__bad_files(tmp_path):
 
 
 def test_manifest__format_1_is_still_read(manifest, tmp_path):
-    """That format had the times of all frames, neither of two columns, and none of segments."""
-    later = ["num_frames", "keyframes_repeat", "start_seconds", "end_seconds", "first_frame"]
-    names = [name for name in SCHEMA.names if name not in (*later, "file_frames")]
+    """That format had the times of all frames, and lacked columns that came later."""
+    later = ("num_frames", "keyframes_repeat", *SEGMENT_COLUMNS, "is_verified")
+    names = [name for name in SCHEMA.names if name not in later]
     columns = {name: manifest.table[name].to_pylist() for name in names}
     columns["pts"] = [manifest[row].frames.pts for row in range(4)]
     columns["keyframes"] = [np.flatnonzero(manifest[row].frames.is_keyframe) for row in range(4)]

@@ -16,7 +16,7 @@ from semivideo.base.errors import DataError, WriteError
 from semivideo.data.catalogue import manifest_file, scanning
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.scanning import ClassCount, report, scan
-from semivideo.data.video import decode
+from semivideo.data.video import decode, verifying
 from semivideo.data.video.barcodes import barcode_video
 
 HARD = Path(__file__).parents[3].parent / "shared" / "data" / "hard-videos"
@@ -158,7 +158,7 @@ def test_scan__continues_after_ctrl_c(videos, tmp_path, probed):
 SLOW_SCAN = """
 import sys, time
 from pathlib import Path
-from semivideo.data.video import decode
+from semivideo.data.video import decode, verifying
 from semivideo.data.catalogue import scanning as scan
 real = decode.probe
 decode.probe = lambda path: time.sleep(0.02) or real(path)
@@ -273,3 +273,40 @@ def test_report__counts_classes_by_side(tmp_path):
     found = report(scan(tmp_path))
     assert found.classes == (ClassCount("bowl", train=1), ClassCount("wave", train=2, test=1))
     assert found.unlabeled == ClassCount("", train=1)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files that are decoded whole."""
+    found = []
+    real = verifying.verified
+    monkeypatch.setattr(
+        verifying, "verified", lambda path, told: found.append(path.name) or real(path, told)
+    )
+    return found
+
+
+def test_scan__verify_decodes_each_file_once(videos, tmp_path, decoded):
+    out = tmp_path / "m.parquet"
+    plain = scan(videos, out=out)
+    assert report(plain).num_verified == 0
+    manifest = scan(videos, out=out, verify=True)
+    assert sorted(decoded) == ["x.mp4", "x.mp4", "y.mp4"]
+    assert report(manifest).num_verified == 3
+    assert manifest.table.drop_columns("is_verified").equals(
+        plain.table.drop_columns("is_verified")
+    )
+    decoded.clear()
+    write_video(videos / "a/y.mp4", num_frames=9)
+    assert report(scan(videos, out=out)).num_verified == 2  # what is known stays so
+    assert report(scan(videos, out=out, verify=True)).num_verified == 3
+    assert decoded == ["y.mp4"]
+
+
+def test_scan__verify_tells_of_a_file_without_frames(videos, monkeypatch):
+    def nothing(path, found):
+        raise DataError(f"cannot use {path.name}: none of its frames can be decoded")
+
+    monkeypatch.setattr(verifying, "verified", nothing)
+    found = report(scan(videos, verify=True))
+    assert (found.num_verified, len(found.unreadable)) == (0, 5)
