@@ -6,9 +6,9 @@ take the time in which the others could come to an end. Two threads on two cores
 two small networks, ms by the clock (docs/speed.md)::
 
     circles                   at rest    beside six busy processes
-    none (PASSIVE)              299         978
-    10,000                      230        1605
-    300,000 (as libgomp has it) 224        3121
+    none (PASSIVE)              890        2,870
+    10,000                      653        3,580
+    300,000 (as libgomp has it) 754       20,600
 """
 
 from __future__ import annotations
