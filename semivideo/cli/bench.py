@@ -71,6 +71,7 @@ def bench(
     from semivideo import api
     from semivideo.base.files import write_bytes
     from semivideo.profile import bench as measure
+    from semivideo.profile import require_videos
     from semivideo.profile.tables import as_json, as_markdown, headline, sheets
     from semivideo.run.choice.choosing import default_settings
     from semivideo.run.resolve import Wanted
@@ -80,6 +81,7 @@ def bench(
     wanted.check()
     with progress_bars() as progress:
         manifest = api.as_manifest(videos, progress=progress)
+        require_videos(manifest)
         seed = 0 if wanted.is_open else wanted.resolved().engine.seed
         parts = chosen_split(manifest, split, labels_per_class, seed)
         report = measure(

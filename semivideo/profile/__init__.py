@@ -9,6 +9,6 @@ Nothing is written and nothing is simulated: reader, loader, method and step are
 from __future__ import annotations
 
 from semivideo.profile.measured import Report
-from semivideo.profile.stages import bench
+from semivideo.profile.stages import bench, require_videos
 
-__all__ = ["Report", "bench"]
+__all__ = ["Report", "bench", "require_videos"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from semivideo.base.errors import ConfigError
 from semivideo.base.machine.threads import num_cores
 from semivideo.base.progress import Progress
 from semivideo.base.records import Batch
@@ -33,10 +34,24 @@ from semivideo.run.choice.trial import (
     set_up,
     with_clips,
 )
+from semivideo.run.feature_runs import with_features
 from semivideo.run.resolve import number_of_steps
 from semivideo.settings import Settings
 
 _MOST_TIMES = 16  # the batch of the settings, in search of the largest one
+
+
+def require_videos(manifest: Manifest) -> None:
+    """Refuse features: a training on them reads no video, and none of what is measured is in it.
+
+    Raises:
+        ConfigError: The manifest is one of features.
+    """
+    if manifest.features is not None:
+        raise ConfigError(
+            f"{manifest.features} holds features, on which a training takes seconds and prints its "
+            "own rate; what is measured here is a training on videos: name those"
+        )
 
 
 def bench(
@@ -64,6 +79,8 @@ def bench(
     Raises:
         SemiVideoError: What would stop the training, or a step does not fit in memory.
     """
+    require_videos(manifest)
+    settings = with_features(settings, manifest)
     tell = _stages(4 + compare + find_largest_batch, progress)
     tell("reading")
     others = watch_others()

@@ -5,6 +5,7 @@ import json
 import pytest
 from rich.cells import cell_len
 
+import semivideo
 from semivideo.data.synthetic.rendering import render
 
 TINY = {
@@ -53,6 +54,7 @@ def test_bench__json_is_all_there_is_on_stdout(run, videos):
         (["--recipe", "small-fixmach"], "no recipe 'small-fixmach'; did you mean"),
         (["--set", "engine.steps"], "--set 'engine.steps' is not section.key=value"),
         (["--method", "fixmath"], "no method 'fixmath'; did you mean 'fixmatch'"),
+        (["--recipe", "features-fixmatch"], "networks.primary.name = linear is a head on features"),
     ],
 )
 def test_bench__says_what_is_wrong_before_it_measures(run, videos, arguments, sentence):
@@ -66,3 +68,13 @@ def test_bench__an_empty_folder_is_no_data(run, tmp_path):
     assert result.code != 0
     assert "error: " in result.err
     assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("recipe", [[], ["--recipe", "features-fixmatch"]])
+def test_bench__refuses_features(run, videos, tmp_path, recipe):
+    manifest = semivideo.scan(videos)
+    features = tmp_path / "features"
+    semivideo.extract_features(manifest, out=features, encoder="local_motion", views=1)
+    result = run("bench", features, "--labels-per-class", 1, *recipe)
+    assert result.code == 2
+    assert f"{features} holds features, on which a training takes seconds" in result.err
