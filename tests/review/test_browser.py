@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -34,7 +35,10 @@ class Server:
             cwd=ROOT,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
+        limit = threading.Timer(120, self.process.kill)  # one that says nothing ends the wait
+        limit.start()
         self.address = self.process.stdout.readline().removeprefix("open ").strip()
+        limit.cancel()
         assert self.address.startswith("http://127.0.0.1:")
         return self
 
