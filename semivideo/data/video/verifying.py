@@ -17,15 +17,15 @@ import numpy as np
 
 from semivideo.base.faults import about_file
 from semivideo.base.records import FrameTable
-from semivideo.data.video.canvas import Image
-from semivideo.data.video.container import sequential, unusable, warn_once
+from semivideo.data.video.canvas import FrameSize, Image
+from semivideo.data.video.container import EndOfFramesError, sequential, unusable, warn_once
 from semivideo.data.video.decode import iterate_frames, read_frames
 from semivideo.data.video.in_turn import frames_in_turn
 from semivideo.data.video.probing import Probe, counted, from_start
 
 _MOST_ALONE = 64  # frames that are read by themselves: each of a short file
-_STRIDES = (2, 8)  # of clips: a decoder skips what lies between
-_CLIP = 8  # frames of one
+_CLIP, _STRIDES = 8, (2, 8)  # frames of a clip, and between them: a decoder skips what it can
+_APART = 16  # every so many of the frames above begins a clip
 _MOST_SIDE = 1080  # pixels of larger frames that are compared: a block of them is in memory at once
 
 
@@ -47,7 +47,7 @@ def verified(path: Path, found: Probe) -> Probe:
         DataError: No frame can be decoded.
     """
     with about_file(path):
-        side = min(_MOST_SIDE, found.width, found.height)
+        side = _MOST_SIDE if min(found.width, found.height) > _MOST_SIDE else None
         shown = iterate_frames(path, frames=found.frames, short_side=side)
         prints = [_fingerprint(image) for image in shown]
         if not prints:
@@ -58,7 +58,10 @@ def verified(path: Path, found: Probe) -> Probe:
         if path.is_dir() or not frames.is_exact:
             return replace(found, frames=frames)
         for table in (frames, from_start(frames)):
-            other = next(_others(path, table, prints, side=side), None)
+            try:
+                other = next(_others(path, table, prints, side=side), None)
+            except EndOfFramesError as end:
+                other = end.num_frames
             if other is None:
                 return replace(found, frames=table)
             sentence = "%s is damaged: frame %d by its number is another picture than in order; it "
@@ -77,7 +80,7 @@ def _first(frames: FrameTable, num_frames: int) -> FrameTable:
     return replace(frames, pts=frames.pts[:num_frames], is_keyframe=frames.is_keyframe[:num_frames])
 
 
-def _others(path: Path, frames: FrameTable, prints: list[int], *, side: int) -> Iterator[int]:
+def _others(path: Path, frames: FrameTable, prints: list[int], *, side: FrameSize) -> Iterator[int]:
     """Numbers of frames that are other pictures, read as clips, long videos and tools read them."""
     num_frames = len(frames)
     every = np.arange(num_frames)
@@ -85,8 +88,8 @@ def _others(path: Path, frames: FrameTable, prints: list[int], *, side: int) -> 
         if _fingerprint(image) != prints[index]:
             yield index
     alone = np.unique(np.linspace(0, num_frames - 1, min(num_frames, _MOST_ALONE)).astype(int))
-    starts = alone[:: len(_STRIDES) * _CLIP]
-    clips = [np.arange(s, num_frames, stride)[:_CLIP] for s in starts for stride in _STRIDES]
+    ranges = [range(s, num_frames, stride) for s in alone[::_APART] for stride in _STRIDES]
+    clips = [np.array(each[:_CLIP]) for each in ranges]
     for indices in [*alone.reshape(-1, 1), *clips]:
         images = read_frames(path, indices, frames=frames, short_side=side)
         for index, image in zip(indices.tolist(), images, strict=True):

@@ -9,6 +9,7 @@ import pytest
 from semivideo.base.errors import DataError
 from semivideo.data.video import verifying
 from semivideo.data.video.barcodes import barcode_video
+from semivideo.data.video.container import EndOfFramesError
 from semivideo.data.video.decode import probe, read_frames
 from semivideo.data.video.verifying import verified
 
@@ -56,6 +57,17 @@ def test_verified__counts_where_readings_differ_from_the_start_too(video, monkey
     wrong_by_number(monkeypatch, needs_start=True)
     frames = verified(video, probe(video)).frames
     assert (frames.is_exact, len(frames), float(1 / frames.time_base)) == (False, 40, 25.0)
+
+
+def test_verified__notices_a_reading_that_ends_early(video, monkeypatch):
+    def reading(path, indices, *, frames, **given):
+        if frames.is_keyframe.sum() > 1:
+            raise EndOfFramesError("it ends", num_frames=20)
+        return read_frames(path, indices, frames=frames, **given)
+
+    monkeypatch.setattr(verifying, "read_frames", reading)
+    frames = verified(video, probe(video)).frames
+    assert (len(frames), frames.is_keyframe.sum()) == (40, 1)
 
 
 def test_verified__takes_the_frames_that_come_out(video):
