@@ -20,7 +20,7 @@ from semivideo.run.resolve import Wanted
 FLAGS = {
     "scan": "videos --out --list --group-pattern --group-column --allow-missing --layout "
     "--frame-rate --format --annotator --class-from --point-seconds --label-rate "
-    "--multi-label --window-frames --workers",
+    "--multi-label --verify --window-frames --workers",
     "prepare": "videos --out --short-side --every --format --quality --flow --verify --workers "
     "--ray",
     "features": "videos --out --encoder --views --frames --flip --modality --rotations --from "
