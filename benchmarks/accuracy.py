@@ -29,6 +29,7 @@ import semivideo
 from semivideo.analysis import comparison, comparison_table
 from semivideo.base.errors import ConfigError, nearest
 from semivideo.base.files import write_bytes
+from semivideo.base.locks import locked
 from semivideo.base.progress import Progress
 from semivideo.cli.console import note, progress_bars, run_plainly
 from semivideo.data.catalogue.manifest import Manifest
@@ -37,6 +38,7 @@ from semivideo.methods import METHODS
 from semivideo.recipes.grids import Grid
 from semivideo.run.many.cells import grid_cells, sweep
 
+_PATIENCE = 600.0  # seconds: another process scans
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -66,27 +68,33 @@ class Dataset:
     ) -> tuple[Manifest, list[Split]]:
         """Scan the videos and draw one split a seed, all with the same test videos.
 
+        Several processes may call this for one folder; they take turns.
+
         Args:
             folder: Keeps the manifest and the splits.
             labels: Labels per class; 0 for all.
             num_seeds: How many splits.
             progress: See ``semivideo.api``.
         """
-        manifest = semivideo.scan(
-            self.videos, out=folder / "manifest.parquet", progress=progress, **self.source
-        )
-        amount: dict[str, Any] = {"labels_per_class": labels} if labels else {"labeled_fraction": 1}
-        groups = self.test_groups or self._drawn_groups(manifest)
-        return manifest, [
-            semivideo.split(
-                manifest,
-                **amount,
-                test_groups=groups,
-                seed=seed,
-                out=folder / f"split-{seed}.json",
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder, doing="scan and split", patience_seconds=_PATIENCE):
+            manifest = semivideo.scan(
+                self.videos, out=folder / "manifest.parquet", progress=progress, **self.source
             )
-            for seed in range(num_seeds)
-        ]
+            amount: dict[str, Any] = (
+                {"labels_per_class": labels} if labels else {"labeled_fraction": 1}
+            )
+            groups = self.test_groups or self._drawn_groups(manifest)
+            return manifest, [
+                semivideo.split(
+                    manifest,
+                    **amount,
+                    test_groups=groups,
+                    seed=seed,
+                    out=folder / f"split-{seed}.json",
+                )
+                for seed in range(num_seeds)
+            ]
 
     def groups_of(self, ids: Iterable[str]) -> dict[str, str | None]:
         """Return the group of each video by its id."""
