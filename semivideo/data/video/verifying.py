@@ -32,8 +32,9 @@ _MOST_SIDE = 1080  # pixels of larger frames that are compared: a block of them 
 def verified(path: Path, found: Probe) -> Probe:
     """Decode all of a file, compare readings by number with it, and say what can be trusted.
 
-    It takes about ten times as long as decoding the file once. What is damaged is told, a sentence
-    a file.
+    Against decoding once it takes 3 times as long for a long video, of which some frames are read
+    by themselves, and up to 30 times for a short clip, of which all are (J-HMDB 14, UTD-MHAD 27).
+    What is damaged is told, a sentence a file.
 
     Args:
         path: The file, or the folder of frames.
