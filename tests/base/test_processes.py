@@ -1,30 +1,25 @@
 """Rows of all processes: values and gradients of two equal those of one."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
 from semivideo.base.processes import gathered
+from tests.two_processes import run_two
 
 # Each process holds half of the rows. The loss compares rows with one another, adds two gathered
 # tensors, whose gradients autograd then holds in one memory, and gathers a transposed tensor.
 SCRIPT = """
-import sys, warnings
 import torch, torch.distributed as dist
 from semivideo.base.processes import gathered
+from tests.two_processes import work_as_one_of_two
 
 def loss_of(x, weight):
     both = gathered(x @ weight) + gathered((x * x) @ weight)
     turned = gathered((weight.T @ x.T).T)
     return (both @ both.T).softmax(1).diagonal().log().sum() + (turned @ turned.T).sin().sum()
 
-def main():
-    rank, folder = int(sys.argv[1]), sys.argv[2]
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    x, weight = torch.load(f"{folder}/given.pt", weights_only=True)
+def work(rank, folder):
+    x, weight = torch.load(folder / "given.pt", weights_only=True)
     weight.requires_grad_()
     mine = x[rank * 2 : rank * 2 + 2]
     loss = loss_of(mine, weight)
@@ -32,11 +27,10 @@ def main():
     dist.all_reduce(weight.grad)  # distributed training averages
     labels = gathered(torch.tensor([rank, rank + 10]))
     found = {"loss": loss.detach(), "gradient": weight.grad / 2, "labels": labels}
-    torch.save(found, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+    torch.save(found, folder / f"{rank}.pt")
 
 if __name__ == "__main__":
-    main()
+    work_as_one_of_two(work)
 """
 
 
@@ -47,10 +41,7 @@ def case(tmp_path_factory):
     generator = torch.Generator().manual_seed(0)
     x, weight = torch.randn(4, 3, generator=generator), torch.randn(3, 3, generator=generator)
     torch.save((x, weight), folder / "given.pt")
-    (folder / "script.py").write_text(SCRIPT)
-    commands = [[sys.executable, str(folder / "script.py"), str(r), str(folder)] for r in (0, 1)]
-    processes = [subprocess.Popen(command) for command in commands]
-    assert [process.wait(120) for process in processes] == [0, 0]
+    run_two(["-c", SCRIPT], folder)
     found = [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
     names = {"__name__": "script"}
     exec(SCRIPT, names)

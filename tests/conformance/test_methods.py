@@ -2,8 +2,6 @@
 
 import inspect
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import torch
 from semivideo import models
 from semivideo.methods import METHODS
 from semivideo.run import build
+from tests.two_processes import run_two
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 OF_USERS = ["toy_method:ToyMethod"]  # in tests/methods
@@ -179,12 +178,8 @@ def test_method__memorizes_eight_clips(kit, name):
 def gradients_of_two_processes(tmp_path_factory):
     """Folder with one file of averaged gradients a method."""
     folder = tmp_path_factory.mktemp("processes")
-    script = Path(__file__).parent / "two_processes.py"
-    commands = [
-        [sys.executable, str(script), str(rank), str(folder), *CLASSES] for rank in range(2)
-    ]
-    processes = [subprocess.Popen(command) for command in commands]
-    assert [process.wait(600) for process in processes] == [0, 0]
+    script = Path(__file__).with_name("gradients_of_two.py")
+    run_two([str(script)], folder, *CLASSES, seconds=600)
     return folder
 
 

@@ -1,8 +1,7 @@
 """UPS against NumPy: what a round chooses, and what the next one learns from it."""
 
 import copy
-import subprocess
-import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +15,7 @@ from semivideo.methods.parts.selection import Selection, dropout_scales, first_d
 from semivideo.methods.ups import UPS
 from semivideo.models.contract import Network
 from semivideo.settings import Settings
+from tests.two_processes import run_two, work_as_one_of_two
 
 K, D, B, V = 3, 6, 2, 12
 LENIENT = Selection(tau_p=0.5, kappa_p=0.2, tau_n=0.25, kappa_n=0.07, min_per_class=3)
@@ -257,30 +257,15 @@ def test_ups__options_are_checked():
     assert found["selection"] == Selection(tau_p=0.9)
 
 
-TWO_PROCESSES = """
-import importlib.util, sys
-import torch, torch.distributed as dist
-spec = importlib.util.spec_from_file_location("test_ups", sys.argv[1])
-t = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(t)
-torch.set_num_threads(1)
-rank, folder = int(sys.argv[2]), sys.argv[3]
-dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-method = t.make_method()
-rows = [[3, 1, 4, 0], [5, 9, 2, 6], [8, 7, 10, 11]]
-method.start_round([t.make_batch(part[2 * rank:2 * rank + 2]) for part in rows])
-torch.save(dict(method.named_buffers()), f"{folder}/{rank}.pt")
-dist.destroy_process_group()
-"""
+def choose(rank: int, folder: Path) -> None:
+    method = make_method()
+    rows = [[3, 1, 4, 0], [5, 9, 2, 6], [8, 7, 10, 11]]
+    method.start_round([make_batch(part[2 * rank : 2 * rank + 2]) for part in rows])
+    torch.save(dict(method.named_buffers()), folder / f"{rank}.pt")
 
 
 def test_ups__two_processes_choose_what_one_chooses(tmp_path):
-    commands = [
-        [sys.executable, "-c", TWO_PROCESSES, __file__, str(rank), str(tmp_path)]
-        for rank in range(2)
-    ]
-    processes = [subprocess.Popen(command) for command in commands]
-    assert [process.wait(60) for process in processes] == [0, 0]
+    run_two([__file__], tmp_path)
     method = make_method()
     method.start_round(one_pass())
     expected = SimpleNamespace(**dict(method.named_buffers()))
@@ -288,3 +273,7 @@ def test_ups__two_processes_choose_what_one_chooses(tmp_path):
         found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         for name in ("label", "kept", "excluded"):
             assert torch.equal(found[name], getattr(expected, name)), (rank, name)
+
+
+if __name__ == "__main__":
+    work_as_one_of_two(choose)

@@ -4,21 +4,19 @@ Also a script: one of two processes of a training, see ``test_rules__two_process
 """
 
 import copy
-import subprocess
-import sys
-import warnings
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.methods import CMPL, FixMatch
 from semivideo.methods.parts import threshold_rules
 from semivideo.methods.parts.threshold_rules import make_thresholds
+from tests.two_processes import run_two, work_as_one_of_two
 
 ADAPTIVE = ["flexmatch", "freematch", "softmatch"]
 K, NUM_VIDEOS, U = 3, 30, 8
@@ -275,27 +273,21 @@ def test_cmpl__logs_the_labels_that_each_network_gave():
     assert method.thresholds_A.assigned.tolist() != method.thresholds_F.assigned.tolist()
 
 
-def train_as_one_of_two(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
+def train_by_all_rules(rank: int, folder: Path) -> None:
     threshold_rules.DECAY = 0.5
-    warnings.filterwarnings("ignore", "Grad strides do not match")
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     for cls in (FixMatch, CMPL):
         for rule in ADAPTIVE:
             method = make_method(cls, rule)
             wrapped = nn.parallel.DistributedDataParallel(method)
             train(method, range(5), wrapped=wrapped, rows=slice(rank, None, 2))
-            torch.save(method.state_dict(), f"{folder}/{cls.__name__}-{rule}-{rank}.pt")
-    dist.destroy_process_group()
+            torch.save(method.state_dict(), folder / f"{cls.__name__}-{rule}-{rank}.pt")
 
 
 @pytest.fixture(scope="module")
 def states_of_two_processes(tmp_path_factory):
     """Folder with the final state of each method, rule and process."""
     folder = tmp_path_factory.mktemp("processes")
-    commands = [[sys.executable, __file__, str(rank), str(folder)] for rank in range(2)]
-    processes = [subprocess.Popen(command) for command in commands]
-    assert [process.wait(120) for process in processes] == [0, 0]
+    run_two([__file__], folder)
     return folder
 
 
@@ -313,4 +305,4 @@ def test_rules__two_processes_equal_one(cls, rule, states_of_two_processes, monk
 
 
 if __name__ == "__main__":
-    train_as_one_of_two(int(sys.argv[1]), sys.argv[2])
+    work_as_one_of_two(train_by_all_rules)
