@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_DRAWS = 5
-"""With fewer a claim stays open: runs that differ in rounding alone are 2 points apart."""
+"""With fewer a claim stays open: runs that differ in rounding alone are 3 points apart."""
 LEVEL = 0.05
 """Share of lists in which one verdict or more may be wrong where there is no difference."""
 Verdict = Literal["appears", "reversed", "open"]

@@ -13,10 +13,11 @@ all frames, says which clip is seen where.
     L_mix = 1/U sum_i (lambda m_i + (1 - lambda) m_j) 1/K sum_k (softmax(F(z_i))_k - q^_ik)^2
     L     = L_s + weight L_u + mixing.weight L_mix
 
-SeFAR (Huang et al., AAAI 2025) is this with two settings. ``reverse``: two short segments of the
-strong view run backwards in place of the warp. ``adaptive``: T predicts with dropout, P times, with
-mean p and deviation d of the top class; the weight w_i of ``regulated_weights`` stands for m_i, q_i
-is p_i always, and both unlabelled terms rise along a sine from the end of the warm-up on.
+SeFAR (Huang et al., AAAI 2025) is this with ``reverse``, ``adaptive`` and without ``warp``, decay
+0.9999. ``reverse``: two short segments of the strong view run backwards. ``adaptive``: T predicts
+with dropout, P times, with mean p and deviation d of the top class; the weight w_i of
+``regulated_weights`` stands for m_i, q_i is p_i always, and both unlabelled terms rise along a sine
+from the end of the warm-up on.
 
 The decision that is easy to get wrong: lambda of the labels is the share of pixels that the mask
 really shows. T is made at the end of the supervised warm-up: until then it is F. The partner j is

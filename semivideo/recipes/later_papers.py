@@ -6,7 +6,8 @@ SVFormer: TimeSformer with ImageNet's weights on 8 x 8 frames at 224, 30 epochs 
 clips, five unlabelled clips for each, SGD 0.005, 5 supervised epochs, drop path 0.1, dropout 0.5,
 5 x 3 views. The released settings have 8 labelled clips a step. The rate falls to a tenth at epoch
 25 and a hundredth at 28; here it follows a cosine. The threshold is one of 0.3, 0.5, 0.7 and 0.9
-there, without a word which; 0.7 here. SeFAR: SVFormer with its two settings and decay 0.9999.
+there, without a word which; 0.7 here. SeFAR: SVFormer with ``reverse`` and ``adaptive``, without
+``warp``, decay 0.9999.
 
 TimeBalance: 3D-ResNet-50, see ``timebalance``; its two teachers and the student's first weights
 were trained without labels on the same videos, which is not part of the method here.
@@ -26,7 +27,7 @@ from typing import Any
 from semivideo.settings import Settings
 
 Share = tuple[str, int]
-"""Data set and labelled percent, or labels a class of HMDB-51."""
+"""Data set and labelled percent."""
 
 UCF, HMDB, KINETICS = "ucf101", "hmdb51", "kinetics400"
 _SHARES: tuple[Share, ...] = (

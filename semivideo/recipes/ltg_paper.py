@@ -1,6 +1,6 @@
 """The settings behind LTG's Tables 1 and 2, for LTG and the methods it is compared with.
 
-    semivideo train videos/ --split split.json --recipe ltg-ucf101-20 --out runs/ltg
+    semivideo train videos/ --split split.json --recipe ltg-ucf101-20-r3d18 --out runs/ltg
 
 By LTG's published configurations: 40 labelled and 40 unlabelled clips a step (8 processes with 5
 and 5), R3D-18 on 8 x 8 frames at 224 cut by random resized crops, SGD 0.2 with momentum 0.9, weight

@@ -5,8 +5,8 @@
 
 Features are standardised and of unit length, so logits need large weights: the learning rate is
 high. The decay of weights is what the probe's C is: 1 / (C times labelled videos), and with hardly
-any a linear head is far below the probe. Rate and decay were chosen on held-out groups of J-HMDB's
-training side.
+any a linear head is far below the probe. The decay was chosen on held-out groups of the training
+sides of J-HMDB and UTD-MHAD; the rate is a first guess (docs/log.md).
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ def ups() -> Settings:
 def videossl() -> Settings:
     """Return VideoSSL (reconstructed) without its image classifier: pseudo-labels only.
 
-    Without a teacher it is not the paper's method, and is compared with nothing;
-    ``videossl_taught`` is.
+    Without a teacher it is not the paper's method, and no verdict is made of it;
+    ``videossl_taught`` has one.
     """
     return _settings(
         {"name": "videossl", "threshold": 0.8, "weight": 1.0, "supervised_warmup": 0.2}

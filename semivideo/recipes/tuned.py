@@ -5,7 +5,7 @@
 The network starts from ImageNet's weights (extra ``pretrained``), with temporal shift. AdamW moves
 the last stages at 1e-4 and the head at 1e-3; stem, res2 and res3 and all batch statistics stay as
 they came. For natural footage; where motion alone is the class, the small networks from scratch
-are better (docs/tuning.md). To tune the whole body, set ``networks.primary.freeze=[]``.
+are better (docs/choosing.md). To tune the whole body, set ``networks.primary.freeze=[]``.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ Zhang et al. 2025 (arXiv 2503.09707) do so with image networks that were tuned i
 video nobody has published it. In the first half of the steps voters learn the labels alone. Then
 each votes once a video, and in the second half the student learns how many votes each class got.
 
-    first   L = 1/B sum_i H(y_i, F(x_i)) + sum_v 1/B sum_i b_vi H(y_i, F_v(x_i))
+    first   L = 1/B sum_i (H(y_i, F(x_i)) + sum_v b_vi H(y_i, F_v(x_i)))
     between n_ik = number of voters v with k = argmax F_v(w(u_i));  q_i = softmax(n_i / temperature)
     then    L_s = 1/B sum_i H(y_i, F(x_i))
-            L_u = 1/U sum_i KL(q_i || softmax(F(w(u_i)))) + KL(q_i || softmax(F(s(u_i))))
+            L_u = 1/U sum_i (KL(q_i || softmax(F(w(u_i)))) + KL(q_i || softmax(F(s(u_i)))))
             L   = L_s + weight L_u
 
 Voters are F itself, the auxiliary network, a copy of F for each block of the features (the
