@@ -1,4 +1,4 @@
-"""Copies of small arrays to an accelerator (a GPU) that do not make the processor wait.
+"""What all code on a device needs: copies that do not wait, and whether its memory ran out.
 
 A plain ``tensor.to(device)`` stops the processor until the accelerator has done everything asked of
 it so far. A step draws the parameters of its views on the processor and copies dozens of them.
@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+_SIGNS = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "can't allocate memory")
+
 
 def on_device(values: NDArray[Any] | Tensor, device: torch.device) -> Tensor:
     """Return an array or a tensor of the CPU on a device, without waiting for the device.
@@ -25,3 +27,10 @@ def on_device(values: NDArray[Any] | Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda" and not tensor.is_cuda:
         tensor = tensor.pin_memory()  # only copies from pinned memory run by themselves
     return tensor.to(device, non_blocking=True)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch, or a library below it, says in one of their ways that memory ran out."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import torch
 
+from semivideo.base.devices import is_out_of_memory
 from semivideo.base.errors import ConfigError
 
 MARGIN = 0.1
 """Share of the largest size that worked which is left free: batches differ, memory fragments."""
-_SIGNS = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "can't allocate memory")
 
 
 def largest_batch(try_step: Callable[[int], None], *, start: int, limit: int) -> int:
@@ -79,13 +79,6 @@ def within_memory(
             raise MemoryError
 
     return careful
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch, or a library below it, says in one of their ways that memory ran out."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
 
 
 def _fits(try_step: Callable[[int], None], size: int) -> bool:

@@ -3,7 +3,8 @@
     file or row -> clips, uint8 -> test crops -> network -> softmax -> mean over clips x crops
 
 The views of all videos form one stream that is cut into batches of a fixed size, whichever video
-they belong to; in evaluation mode a view's score does not depend on its neighbours.
+they belong to; in evaluation mode a view's score does not depend on its neighbours. A
+batch is bounded by its bytes too, for the sizes of a card are anybody's.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from semivideo.base.errors import CheckpointError, ConfigError, option
+from semivideo.base.devices import is_out_of_memory
+from semivideo.base.errors import CheckpointError, ConfigError, DeviceError, option
 from semivideo.base.records import ClipSpec
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.segments import looked_at
@@ -34,6 +36,8 @@ from semivideo.transforms import Views
 STREAM = "primary"
 """What the deployed network's clips are called."""
 Precision = Literal["fp32", "bf16", "fp16"]
+_BATCH_BYTES = 2**30  # of the views of one forward pass
+_VIEW_BYTES = 2**32  # of one view; 64 frames of 1024 x 1024 pixels are a fifth of it
 _DTYPE = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -218,7 +222,7 @@ class Recognizer:
         """Return the settings of a protocol, None for the card's.
 
         Raises:
-            ConfigError: It is not allowed.
+            ConfigError: It is not allowed, or its views are too large.
         """
         settings = with_protocol(self.card.evaluation, protocol)
         if isinstance(self.network, OnParts) and settings.num_clips * settings.num_crops > 1:
@@ -226,6 +230,8 @@ class Recognizer:
                 f"this network looks at a whole video at once, so {protocol_name(settings)} clips "
                 f"x crops are not to be had; leave out {option('protocol')}"
             )
+        if not isinstance(self.network, OnParts):
+            self._views_at_once(settings)  # before anything is read
         return settings
 
     def shown(self, manifest: Manifest) -> Callable[[int, int], Image | Shown]:
@@ -281,10 +287,12 @@ class Recognizer:
 
         Raises:
             CheckpointError: The network gives scores that are not finite.
+            ConfigError: A view is too large.
+            DeviceError: The network runs out of memory.
         """
         settings = settings or self.card.evaluation
         views_of_video = settings.num_clips * settings.num_crops
-        batches = _regrouped(self._crops(clips, settings), settings.batch_clips)
+        batches = _regrouped(self._crops(clips, settings), self._views_at_once(settings))
         logits = (self._logits(views) for views in batches)
         for logits_VK in _regrouped(logits, views_of_video):
             yield self._averaged(logits_VK, settings)
@@ -334,7 +342,7 @@ class Recognizer:
         device = next(self.network.parameters()).device
         side = crop_side(settings, self.card.views)
         # All views of a long protocol at once may be gigabytes: cut as many clips as a batch needs.
-        num_clips = max(1, settings.batch_clips // settings.num_crops)
+        num_clips = max(1, self._views_at_once(settings) // settings.num_crops)
         for video in clips:
             if len(video) != settings.num_clips:
                 raise ValueError(f"expected {settings.num_clips} clips a video, got {len(video)}")
@@ -350,18 +358,46 @@ class Recognizer:
                 )
                 yield crops.flatten(0, 1)
 
+    def _views_at_once(self, settings: EvaluationSettings) -> int:
+        """Views of a forward pass: as many as are set, as long as their bytes are few enough."""
+        num_frames, side = self.card.network.num_frames, crop_side(settings, self.card.views)
+        num_bytes = 4 * 3 * num_frames * side**2
+        if num_bytes > _VIEW_BYTES:
+            raise ConfigError(
+                f"a view of {num_frames} frames of {side} x {side} pixels takes "
+                f"{num_bytes / 1e9:.1f} GB, and at most {_VIEW_BYTES / 1e9:.1f} GB are used; lower "
+                "network.num_frames, evaluation.crop_size or views.crop_size"
+            )
+        return max(1, min(settings.batch_clips, _BATCH_BYTES // num_bytes))
+
     def _logits(self, views_NCTHW: Tensor) -> Tensor:
         """Float32 (N, K) of one batch, on the CPU."""
         device = views_NCTHW.device.type
         enabled = self.precision != "fp32"
         views_NCTHW = views_NCTHW.contiguous(memory_format=torch.channels_last_3d)
         with (
+            self._sentence_for_memory(views_NCTHW),
             _evaluating(self.network),
             torch.no_grad(),
             torch.autocast(device, dtype=_DTYPE[self.precision], enabled=enabled),
         ):
             logits: Tensor = self.network(views_NCTHW)
             return logits.float().cpu()
+
+    @contextmanager
+    def _sentence_for_memory(self, views_NCTHW: Tensor) -> Iterator[None]:
+        """A forward pass that runs out of memory ends in a sentence."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            N, _, T, side, _ = views_NCTHW.shape
+            raise DeviceError(
+                f"{self.card.network.name} has not enough memory for {N} views of {T} frames of "
+                f"{side} x {side} pixels ({views_NCTHW.nbytes / 1e9:.1f} GB without what it "
+                "computes); lower evaluation.batch_clips, evaluation.crop_size or num_frames"
+            ) from None
 
     def _averaged(self, logits_VK: Tensor, settings: EvaluationSettings) -> Scores:
         """One video's probabilities from the logits of its views."""

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from semivideo.base.errors import CheckpointError, ConfigError, DataError
+from semivideo.base.errors import CheckpointError, ConfigError, DataError, DeviceError
 from semivideo.base.records import Video
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.video.barcodes import barcode_video, read_barcode
 from semivideo.data.video.decode import probe
-from semivideo.evaluation import Recognizer, with_protocol
+from semivideo.evaluation import Recognizer, infer, with_protocol
 from semivideo.evaluation.infer import STREAM
 from semivideo.models.weights import save_network
 from semivideo.transforms import Views
@@ -183,3 +183,34 @@ def test_predict__works_on_any_container_and_rotation(kit, name):
         pytest.skip(f"{HARD} is missing")
     prediction = kit.recognizer().predict(HARD / name)
     assert sum(prediction.probabilities) == pytest.approx(1.0)
+
+
+def test_scores__come_in_smaller_batches_where_views_are_large(kit, monkeypatch):
+    """A batch is bounded by bytes as well as by number, and the scores are the same."""
+    monkeypatch.setattr(infer, "_BATCH_BYTES", 2 * 4 * 3 * 2 * 14**2)  # of two views
+    recognizer, sizes = kit.recognizer(evaluation={"batch_clips": 65_536, "crop_size": 14}), []
+    recognizer.network.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    list(recognizer.scores_of_clips(kit.clips(2)))
+    assert sizes == [2] * 6
+
+
+def test_scores__of_views_that_no_memory_holds_are_refused_before_a_video_is_read(kit):
+    changes = {"network": {"num_frames": 4096}, "views": {"crop_size": 4096}}
+    recognizer = kit.recognizer(**changes)
+    sentence = (
+        r"a view of 4096 frames of 4681 x 4681 pixels takes 1077.0 GB, and at most 4.3 GB are "
+        r"used; lower network.num_frames, evaluation.crop_size or views.crop_size"
+    )
+    with pytest.raises(ConfigError, match=sentence):
+        recognizer.scores("not-there.mp4")
+
+
+def test_scores__say_so_where_the_network_runs_out_of_memory(kit):
+    def full(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 TB")
+
+    recognizer = kit.recognizer()
+    recognizer.network.register_forward_pre_hook(full)
+    sentence = "resnet3d10 has not enough memory for 4 views of 2 frames of 16 x 16 .*batch_clips"
+    with pytest.raises(DeviceError, match=sentence):
+        list(recognizer.scores_of_clips(kit.clips(1)))

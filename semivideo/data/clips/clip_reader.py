@@ -19,7 +19,8 @@ from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest, why_unusable
 from semivideo.data.catalogue.segments import video_id
 from semivideo.data.clips.plan import Timeline, testing_indices, timeline_of, training_indices
-from semivideo.data.video.canvas import frame_size
+from semivideo.data.video.budgets import budget
+from semivideo.data.video.canvas import canvas_size, frame_size
 from semivideo.data.video.container import EndOfFramesError, unusable, warn_once
 from semivideo.data.video.decode import Image, read_frames
 from semivideo.data.video.flow import flow_of_pairs
@@ -156,7 +157,8 @@ class ClipReader:
         )
 
         def cut(timeline: Timeline) -> dict[str, Image]:
-            return self._cut(plan(timeline), row, read=read)
+            chosen = _within_budget(plan(timeline), path, video, self.settings)
+            return self._cut(chosen, row, read=read)
 
         return _cut_before_end(cut, path, video, settings=self.settings, timeline=timeline)
 
@@ -223,11 +225,21 @@ def planned_frames(
     read = _reader(path, video, settings, hardware=hardware_of(settings))
 
     def cut(timeline: Timeline) -> dict[str, Image]:
-        return _cut(plan(timeline), read=read)
+        return _cut(_within_budget(plan(timeline), path, video, settings), read=read)
 
     with about_file(path):
         timeline = _timeline(path, video, settings)
         return _cut_before_end(cut, path, video, settings=settings, timeline=timeline)
+
+
+def _within_budget(
+    chosen: dict[str, Indices], path: Path, video: Video | Probe, settings: DataSettings
+) -> dict[str, Indices]:
+    """The frames that were chosen, if memory may hold them: settings of a file are anybody's."""
+    height, width = canvas_size(video.width, video.height, frame_size(settings))
+    num_frames = sum(indices.size for indices in chosen.values())
+    budget().check(path, num_bytes=3 * height * width * num_frames)
+    return chosen
 
 
 def hardware_of(settings: DataSettings, *, is_cached: bool = False) -> HardwareDecoder | None:

@@ -1,12 +1,13 @@
 """How much one video may ask for, so that a few bytes of a file do not decide over the memory.
 
-Four budgets, each with a name and an environment variable that changes it for all commands and all
+Five budgets, each with a name and an environment variable that changes it for all commands and all
 their processes::
 
     max_pixels      SEMIVIDEO_MAX_PIXELS      pixels of a frame
     max_frames      SEMIVIDEO_MAX_FRAMES      frames of a file, also at another frame rate
     max_duration    SEMIVIDEO_MAX_DURATION    seconds from the first to the last frame, without gaps
     max_seconds     SEMIVIDEO_MAX_SECONDS     seconds that may go into looking at one file
+    max_bytes       SEMIVIDEO_MAX_BYTES       bytes of the clips that are cut of a file at once
 
 They are compared when a file is scanned and again when it is read.
 """
@@ -23,6 +24,8 @@ from pathlib import Path
 
 from semivideo.base.errors import ConfigError, DataError
 
+_BYTES_OF_CLIPS = "num_clips, num_frames and data.short_side decide"
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -33,12 +36,14 @@ class Budget:
         max_frames: Of a file; a day at 115 frames per second.
         max_duration: Seconds; 31 days.
         max_seconds: Seconds for looking at a file; a day of video on a network disk takes minutes.
+        max_bytes: Of clips in memory; 10 clips of 64 frames of 1920 x 1080 pixels are half of it.
     """
 
     max_pixels: float = 2**26
     max_frames: float = 10_000_000
     max_duration: float = 31 * 86_400.0
     max_seconds: float = 600.0
+    max_bytes: float = 2**33
 
     def check(
         self,
@@ -48,6 +53,7 @@ class Budget:
         frames: float = 0,
         duration: float = 0,
         seconds: float = 0,
+        num_bytes: float = 0,
     ) -> None:
         """Refuse what is above a budget.
 
@@ -57,6 +63,7 @@ class Budget:
             frames: Of the file.
             duration: Of the file in seconds.
             seconds: Spent on it.
+            num_bytes: Of clips that are cut of it at once.
 
         Raises:
             DataError: Says what there is, the budget, and how to raise it.
@@ -66,6 +73,7 @@ class Budget:
             ("max_frames", frames, "frames"),
             ("max_duration", duration, "seconds of video"),
             ("max_seconds", seconds, "seconds to look at it"),
+            ("max_bytes", num_bytes, f"bytes of clips at once ({_BYTES_OF_CLIPS})"),
         ):
             most = getattr(self, name)
             if not given <= most:

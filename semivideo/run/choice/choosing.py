@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
+from semivideo.base.devices import is_out_of_memory
 from semivideo.base.errors import Sentence, option
 from semivideo.base.progress import duration
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
-from semivideo.engine.batch_size import is_out_of_memory
 from semivideo.features.feature_form import FeatureForm
 from semivideo.recipes import RECIPES
 from semivideo.run import build

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from semivideo import models
+from semivideo.base.devices import is_out_of_memory
 from semivideo.base.errors import TrainingError, option
 from semivideo.base.records import Batch, LabeledClips
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.clips.clip_reader import ClipReader
 from semivideo.data.clips.loader import Streams, training_loader
-from semivideo.engine.batch_size import is_out_of_memory
 from semivideo.engine.runtime import Runtime
 from semivideo.engine.trainer import Plan, Training
 from semivideo.models import NETWORKS, tuning

@@ -245,3 +245,21 @@ def test_reading__repeats_what_the_scan_found_wrong(manifest_of, bars):
 
 def test_why_unusable__accepts_small_videos():
     assert why_unusable(width=8, height=300, num_frames=2) is None
+
+
+def test_testing__of_clips_that_no_memory_holds_is_refused_before_a_frame_is_read(
+    reader_of, bars, monkeypatch
+):
+    monkeypatch.setenv("SEMIVIDEO_MAX_BYTES", str(3 * 64 * 104 * 8))
+    assert reader_of(bars[100]).testing(0, num_clips=2, stream="primary").shape[0] == 2
+    sentence = (
+        r"it asks for 239616 bytes of clips at once \(num_clips, num_frames and data.short_side "
+        r"decide\), and max_bytes is 159744; .*SEMIVIDEO_MAX_BYTES higher"
+    )
+    monkeypatch.setattr(clips_module, "read_frames", None)
+    with pytest.raises(DataError, match=sentence):
+        reader_of(bars[100]).testing(0, num_clips=3, stream="primary")
+    given = {"spec": ClipSpec(4, 4), "settings": DataSettings(), "num_clips": 3}
+    found = probe(bars[100])
+    with pytest.raises(DataError, match=sentence):
+        testing_clips(bars[100], found, **given)
