@@ -8,7 +8,7 @@ off is ignored.
 from __future__ import annotations
 
 import json
-import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from semivideo.base.checked import read_yaml as read_yaml_file
 from semivideo.base.errors import CheckpointError, ConfigError, option
 from semivideo.base.files import not_written, read_bytes, step_after, sweep, write_bytes
 from semivideo.base.foreign_code import refuse_foreign
+from semivideo.base.locks import LOCK
 from semivideo.base.places import not_a_run
 from semivideo.settings import Settings
 
@@ -84,7 +85,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: str | Path) -> RunFolder:
-        """Make a new, empty run folder, with its parents.
+        """Make a new, empty run folder, with its parents; for who holds its lock.
 
         Raises:
             CheckpointError: Something is there already, or the folder cannot be made.
@@ -96,8 +97,10 @@ class RunFolder:
                 f"{option('resume', str(run.path))} or choose another name"
             )
         if (run.path / _BEGUN).is_file():  # a process was killed before it was a run
-            shutil.rmtree(run.path, ignore_errors=True)
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+            run.clear()
+        if run.path.exists() and (
+            not run.path.is_dir() or any(file.name != LOCK for file in run.path.iterdir())
+        ):
             raise CheckpointError(
                 f"{run.path} exists and is not an empty folder; choose another name for the run"
             )
@@ -124,6 +127,17 @@ class RunFolder:
         """Write the settings, with which the folder is that of a run; raises as ``write_text``."""
         self.write_text(self.settings_file, settings.to_yaml())
         (self.path / _BEGUN).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove what a beginning that came to nothing wrote, and nothing else that lies there."""
+        self.sweep()
+        wanted = [] if self.choosing.is_symlink() else [*self.choosing.glob("*.json")]
+        own = (self.settings_file, self.manifest_file, self.split_file, self.path / _BEGUN)
+        for file in (*own, *wanted):
+            with suppress(OSError):
+                file.unlink()
+        with suppress(OSError):
+            self.choosing.rmdir()
 
     def sweep(self) -> None:
         """Remove what killed processes left half written; for who holds the folder's lock."""

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from semivideo.base.errors import DataError, SemiVideoError
-from semivideo.base.files import step_after
+from semivideo.base.files import require_regular, step_after
 
 log = logging.getLogger("semivideo")
 
@@ -76,7 +76,7 @@ def logged(error: Exception, *, about: str) -> str:
     text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {about}\n{''.join(lines)}\n"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        is_long = file.is_file() and file.stat().st_size > _LONGEST_LOG
+        is_long = file.exists() and require_regular(file).st_size > _LONGEST_LOG
         with file.open("w" if is_long else "a", encoding="utf-8", errors="replace") as opened:
             opened.write(text)
     except OSError as fault:

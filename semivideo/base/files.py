@@ -39,6 +39,7 @@ _STEPS = {
     errno.ENFILE: "raise the limit of open files (ulimit -n)",
     errno.EIO: "the disk or the network reports a fault: copy it from elsewhere",
     errno.ELOOP: "remove links that lead in a circle",
+    errno.EMLINK: "remove it",
     errno.EINVAL: "name a file",
     errno.EISDIR: "name a file",
     errno.ENXIO: "name a file",

@@ -22,13 +22,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from semivideo.base.errors import ConfigError
-from semivideo.base.files import not_written
+from semivideo.base.files import not_written, require_regular
 
 if sys.platform != "win32":
     import fcntl
 
 log = logging.getLogger("semivideo")
 
+LOCK = ".lock"
+"""Name of a folder's lock in it."""
 _HELD: dict[str, int] = {}
 """Paths of the locks of this process, which the system would give it twice; -1 is exclusive."""
 _guard = threading.Lock()
@@ -56,7 +58,7 @@ def locked(
         WriteError: The lock cannot be written.
     """
     path = Path(os.path.abspath(place))
-    path = path / ".lock" if path.is_dir() else path.with_name(f".{path.name}.lock")
+    path = path / LOCK if path.is_dir() else path.with_name(f".{path.name}.lock")
     end = time.monotonic() + patience_seconds
     while True:
         try:
@@ -130,10 +132,9 @@ def _taken(path: Path, place: Path, *, shared: bool, doing: str) -> IO[bytes] | 
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+            file = _opened(path)
         except OSError as error:
             raise not_written(path, error) from error
-        file = os.fdopen(number, "r+b")
         try:
             fcntl.lockf(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError as error:
@@ -148,6 +149,27 @@ def _taken(path: Path, place: Path, *, shared: bool, doing: str) -> IO[bytes] | 
                 _sign(file)
             return file
         file.close()
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The file of a lock, made if it is not there; only what this package could have made.
+
+    A folder from elsewhere may hold a link in its place, and what it leads to would be overwritten.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        number = os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.EMLINK, "a link stands there, and a lock is a file") from error
+        raise
+    try:
+        if require_regular(path, os.fstat(number)).st_nlink > 1:
+            raise OSError(errno.EMLINK, "it is a file with other names, and a lock has one")
+    except BaseException:
+        os.close(number)
+        raise
+    return os.fdopen(number, "r+b")
 
 
 def _is_at(path: Path, file: IO[bytes]) -> bool:

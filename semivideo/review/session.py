@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,7 @@ from typing import Any, Self
 
 from semivideo.analysis.groups import Trained
 from semivideo.base.errors import ConfigError, DataError
-from semivideo.base.files import not_written
+from semivideo.base.locks import locked_folder
 from semivideo.review.items import Item
 from semivideo.run.labeling.answers import LABELS, Answer, Answers
 
@@ -40,28 +39,17 @@ class Session:
         self._answers = Answers.read(trained.run.answers)
         self._lock = threading.Lock()
         self._revision = 0
-        self._file: Any = None
+        self._held = ExitStack()
 
     def __enter__(self) -> Self:
         """Take the lock of the run's answers.
 
         Raises:
-            ConfigError: Another review of this run is open.
+            HeldError: Another review of this run is open.
             WriteError: The folder cannot be written.
         """
         folder = self.trained.run.answers
-        try:
-            folder.mkdir(exist_ok=True)
-            self._file = (folder / ".lock").open("w")
-        except OSError as error:
-            raise not_written(folder, error) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise ConfigError(
-                f"another review of {self.trained.run.path} is open; go on there, or end it first"
-            ) from None
+        self._held.enter_context(locked_folder(folder, doing="review it"))
         self._answers = Answers.read(folder)  # of a review that ended a moment ago
         return self
 
@@ -72,8 +60,7 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         """Give the lock back."""
-        with suppress(OSError):
-            self._file.close()
+        self._held.close()
 
     @property
     def labels_file(self) -> Path:

@@ -7,7 +7,6 @@ the work and can be called again after a kill, since it needs nothing but the fo
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Any
 
 from semivideo.base.errors import ConfigError, DataError, Sentence, option
 from semivideo.base.foreign_code import allowing, refuse_foreign
-from semivideo.base.locks import locked
+from semivideo.base.locks import locked, locked_folder
 from semivideo.base.progress import Progress
 from semivideo.data.cache.reader import opened_cache
 from semivideo.data.catalogue.manifest import Manifest
@@ -235,13 +234,15 @@ def begin(
 
     Raises:
         SemiVideoError: As ``manifest`` and ``split``; the folder is taken; there is nothing to
-            learn from; or a step does not fit in memory.
+            learn from; a step does not fit in memory; or another process begins there.
     """
     runtime = Runtime()
     if runtime.is_main:
         may_choose = wanted.is_undecided and runtime.world_size == 1
-        run = RunFolder.create(out)
-        _write(run, wanted, budget if may_choose else None, manifest=manifest, split=split)
+        # Held from the first file on: another that begins here would take it for a killed one's.
+        with locked_folder(Path(out), doing="train in it"):
+            run = RunFolder.create(out)
+            _write(run, wanted, budget if may_choose else None, manifest=manifest, split=split)
     runtime.wait_for_all()
     return RunFolder.open(out)
 
@@ -272,7 +273,7 @@ def _write(
         parts.write(run.split_file)
         run.begun(settings)
     except BaseException:
-        shutil.rmtree(run.path)  # it was made empty by this call
+        run.clear()
         raise
 
 

@@ -1,11 +1,13 @@
 """One writer a place."""
 
+import os
 import subprocess
 import sys
 import threading
 
 import pytest
 
+from semivideo.base.errors import WriteError
 from semivideo.base.locks import HeldError, locked, locked_folder
 
 HOLDER = (
@@ -81,3 +83,36 @@ def test_locked_folder__leaves_no_empty_folder(tmp_path):
     (tmp_path / "file").touch()
     with locked_folder(tmp_path / "file", doing="fill it"):
         pass
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_locked__follows_no_link_out_of_a_folder_from_elsewhere(tmp_path, is_there):
+    folder, notes = tmp_path / "run", tmp_path / "notes.txt"
+    folder.mkdir()
+    if is_there:
+        notes.write_text("mine")
+    (folder / ".lock").symlink_to(notes)
+    with pytest.raises(
+        WriteError, match=r"cannot write .*lock: a link stands there.*; remove it"
+    ):
+        with locked(folder):
+            pass
+    assert notes.read_text() == "mine" if is_there else not notes.exists()
+
+
+def test_locked__writes_into_no_file_that_has_another_name(tmp_path):
+    folder, notes = tmp_path / "run", tmp_path / "notes.txt"
+    folder.mkdir()
+    notes.write_text("mine")
+    os.link(notes, folder / ".lock")
+    with pytest.raises(WriteError, match=r"it is a file with other names.*; remove it"):
+        with locked(folder):
+            pass
+    assert notes.read_text() == "mine"
+
+
+def test_locked__opens_no_pipe(tmp_path):
+    os.mkfifo(tmp_path / ".lock")
+    with pytest.raises(WriteError, match="it is a named pipe and no regular file"):
+        with locked(tmp_path):
+            pass

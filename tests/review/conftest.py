@@ -1,5 +1,7 @@
 """A finished run on rendered videos, and a session of it."""
 
+import shutil
+
 import pytest
 
 from semivideo.analysis.groups import Trained
@@ -24,8 +26,7 @@ def session(trained, items):
     """Holds the run's answers; they are gone afterwards."""
     with Session(trained, items) as made:
         yield made
-    for file in trained.run.answers.iterdir():
-        file.unlink()
+    shutil.rmtree(trained.run.answers, ignore_errors=True)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from semivideo.base.errors import ConfigError, DataError, WriteError
+from semivideo.base.locks import HeldError
 from semivideo.review.items import review_items
 from semivideo.review.session import Session, require_known
 from semivideo.run.labeling.answers import Answer, Interval
@@ -57,7 +58,7 @@ def test_session__undoes_one_answer_after_the_other(session, items):
 
 
 def test_session__of_a_run_is_the_only_one(session, trained, items):
-    with pytest.raises(ConfigError, match="run is open; go on there, or end it first"):
+    with pytest.raises(HeldError, match=r"answers is in use: .* only one may review it at a time"):
         Session(trained, items).__enter__()
 
 

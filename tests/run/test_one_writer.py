@@ -3,9 +3,11 @@
 import pytest
 
 import semivideo
+from semivideo.base.errors import CheckpointError, DataError
 from semivideo.base.locks import HeldError, locked
 from semivideo.evaluation.prediction_file import PredictionFile
-from semivideo.run.training import proceed
+from semivideo.run.resolve import Wanted
+from semivideo.run.training import begin, proceed
 from semivideo.runfolder import RunFolder
 
 LEFT = ".{}.12345-0a1b2c3d.tmp"
@@ -71,3 +73,49 @@ def test_create__takes_a_folder_again_that_was_killed_before_it_was_a_run(settin
     assert not again.manifest_file.exists()
     again.begun(settings("small-supervised"))
     assert [path.name for path in again.path.iterdir()] == ["settings.yaml"]
+
+
+def test_create__removes_nothing_that_a_beginning_did_not_write(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "mine.json").touch()
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    (folder / ".begun").touch()
+    (folder / "a.mp4").touch()
+    (folder / "choosing").symlink_to(outside)
+    with pytest.raises(CheckpointError, match="videos exists and is not an empty folder"):
+        RunFolder.create(folder)
+    assert (folder / "a.mp4").exists()
+    assert (outside / "mine.json").exists()
+
+
+def one_a_class(videos):
+    return semivideo.split(videos, labels_per_class=1)
+
+
+def test_begin__holds_the_folder_from_its_first_file_on(tmp_path, manifest):
+    """Another that begins there meanwhile is refused, and removes nothing."""
+    out = tmp_path / "run"
+    refused = []
+
+    def find():
+        before = sorted(out.iterdir())
+        with pytest.raises(HeldError, match=r"run is in use: .* may train in it"):
+            begin(out, wanted, manifest=lambda: manifest, split=one_a_class)
+        refused.append(sorted(out.iterdir()) == before)
+        return manifest
+
+    wanted = Wanted(recipe="small-supervised", steps=1)
+    begin(out, wanted, manifest=find, split=one_a_class)
+    assert refused == [True]
+    assert not (out / ".lock").exists()
+
+
+def test_begin__that_fails_leaves_nothing(tmp_path, manifest):
+    def fail(videos):
+        raise DataError("no", path="x")
+
+    with pytest.raises(DataError):
+        begin(tmp_path / "run", Wanted(), manifest=lambda: manifest, split=fail)
+    assert list(tmp_path.iterdir()) == []
