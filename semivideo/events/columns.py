@@ -303,28 +303,43 @@ def _labels_as_meant(name: str, entries: list[LabelRow]) -> list[LabelRow]:
     if labels and all(_WHOLE.fullmatch(label) for label in labels):
         found = [replace(e, label=e.label and _WHOLE.sub(r"\1", e.label)) for e in found]
     tell_marks(name, marks)
-    _tell_doubtful_classes(name, Counter(e.label for e in found if e.label is not None))
+    tell_doubtful_classes(name, Counter(e.label for e in found if e.label is not None))
     return found
 
 
-def tell_marks(name: str, marks: Counter[str]) -> None:
-    """Say which labels were taken as none."""
+def tell_marks(name: str, marks: Counter[str], *, are_folders: bool = False) -> None:
+    """Say which labels, or folders of a class, were taken as none."""
     if marks:
+        what, of = ("folder", "video(s)") if are_folders else ("label", "row(s)")
         spelled = ", ".join(repr(mark) for mark in sorted(marks))
         log.warning(
-            "%s: the label %s of %d row(s) is taken as no label; these videos are unlabelled",
-            *(name, spelled, marks.total()),
+            "%s: the %s %s of %d %s is taken as no label; these videos are unlabelled",
+            *(name, what, spelled, marks.total(), of),
         )
 
 
-def _tell_doubtful_classes(name: str, labels: Counter[str]) -> None:
-    """Name classes that may be none, and classes that may be one."""
+def tell_doubtful_classes(name: str, labels: Counter[str], *, are_folders: bool = False) -> None:
+    """Name classes that may be none, that may be one, and that are not what they look like.
+
+    Args:
+        name: Of the table or folder that they come from.
+        labels: How many rows or videos are of each class.
+        are_folders: Whether the names are those of folders, and not of cells.
+    """
+    of, remedy = ("row(s)", "leave these cells empty")
+    if are_folders:
+        of, remedy = ("video(s)", "call the folder 'unlabeled'")
     for label, number in sorted(labels.items()):
         if label.lower() in _MAYBE_MISSING:
             log.warning(
-                "%s: %r is taken as the class of %d row(s); if it means that nobody knows, leave "
-                "these cells empty",
-                *(name, label, number),
+                "%s: %r is taken as the class of %d %s; if it means that nobody knows, %s",
+                *(name, label, number, of, remedy),
+            )
+        if not label.isprintable():
+            log.warning(
+                "%s: the name of the class %a has characters in it that are not seen; they are "
+                "part of it, so correct it if they mean nothing",
+                *(name, label),
             )
     by_form: dict[str, list[str]] = {}
     for label in sorted(labels):

@@ -14,7 +14,7 @@ SUBSET_WORDS = {
     **dict.fromkeys(("test", "testing", "tst", "eval", "evaluation"), "test"),
     **dict.fromkeys(("holdout", "heldout"), "test"),
     **dict.fromkeys(("unused", "excluded", "ignore", "ignored"), "unused"),
-    **dict.fromkeys((UNLABELED, "unlabelled"), UNLABELED),
+    **dict.fromkeys((UNLABELED, "unlabelled", "nolabel"), UNLABELED),
 }
 """A word to "train", "val", "test", "unused" or ``UNLABELED``."""
 _SIDES = ("train", "val", "test", "unused")

@@ -95,6 +95,14 @@ def test_read_table__doubtful_classes_are_told(tmp_path, caplog):
     ]
 
 
+def test_read_table__characters_that_are_not_seen_are_told(tmp_path, caplog):
+    assert entries(tmp_path, "path,label\na.mp4,wa\0ve\n")[0].label == "wa\0ve"
+    assert caplog.messages[-1].endswith(
+        "the name of the class 'wa\\x00ve' has characters in it that are not seen; they are part "
+        "of it, so correct it if they mean nothing"
+    )
+
+
 def test_read_table__numbers_that_pandas_made_floats(tmp_path):
     found = entries(tmp_path, "path,class_id\na.mp4,3.0\nb.mp4,\nc.mp4,10.0\n")
     assert [e.label for e in found] == ["3", None, "10"]

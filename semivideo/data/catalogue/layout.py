@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from semivideo.base.errors import ConfigError, nearest
@@ -109,11 +110,33 @@ def said_by_folders(path: str, layout: Layout) -> Said:
     >>> said_by_folders("train/wave/1.mp4", Layout(("subset", "class")))
     Said(label='wave', group=None, subset='train')
     """
-    folders = path.split("/")[:-1]
-    found = dict(zip(layout.roles, folders, strict=False))
-    subset = subset_of_word(found.get("subset", ""))
-    said = Said(found.get("class"), found.get("group"), subset)
-    return replace(said, label=None, subset=None) if subset == UNLABELED else said
+    found = _by_role(path, layout)
+    words = {role: subset_of_word(found.get(role, "")) for role in ("class", "subset")}
+    return Said(
+        None if UNLABELED in words.values() else found.get("class"),
+        found.get("group"),
+        None if words["subset"] == UNLABELED else words["subset"],
+    )
+
+
+def unlabeled_class(path: str, layout: Layout) -> str | None:
+    """Folder of a video that stands where classes do and says that nobody told the class, or None.
+
+    >>> unlabeled_class("unlabelled/1.mp4", Layout(("class",)))
+    'unlabelled'
+    """
+    folder = _by_role(path, layout).get("class", "")
+    return folder if subset_of_word(folder) == UNLABELED else None
+
+
+def _by_role(path: str, layout: Layout) -> dict[str, str]:
+    """Role to the folder of a video that has it."""
+    return dict(zip(layout.roles, _folders(path), strict=False))
+
+
+def _folders(path: str) -> list[str]:
+    """Folders above a video; composed accents, since disks and tables write them either way."""
+    return unicodedata.normalize("NFC", path).split("/")[:-1]
 
 
 def recognized_layout(root: Path, paths: Sequence[str], *, is_told: bool) -> Layout:
@@ -133,7 +156,22 @@ def recognized_layout(root: Path, paths: Sequence[str], *, is_told: bool) -> Lay
             "layout %s (--layout %s)",
             *(root, layout, example, said.label, doubt, _other(layout), _other(layout)),
         )
+    if is_told:
+        _tell_sides_among_classes(root, paths, layout)
     return layout
+
+
+def _tell_sides_among_classes(root: Path, paths: Sequence[str], layout: Layout) -> None:
+    """Name classes that are called like a side of the data."""
+    labels = ((said_by_folders(path, layout).label, path) for path in paths)
+    examples = {label: path for label, path in labels if label and subset_of_word(label)}
+    for label, path in sorted(examples.items()):
+        log.warning(
+            "the folder %r of %s is taken as a class, as its neighbours are (%s is of class %r); "
+            "if it is for a subset, put folders of classes into it and the others into one called "
+            "train (--layout subset/class); if it is a class, say so (--layout %s)",
+            *(label, root, path, label, layout),
+        )
 
 
 def _other(layout: Layout) -> str:
@@ -156,7 +194,7 @@ def recognized(paths: Sequence[str]) -> tuple[Layout, str | None]:
         The layout, and what else it could be: a sentence for the user, or None where there is no
         doubt.
     """
-    folders = [path.split("/")[:-1] for path in paths]
+    folders = [_folders(path) for path in paths]
     is_loose = any(not each for each in folders)
     folders = [each for each in folders if each]
     if not folders:

@@ -16,6 +16,12 @@ from semivideo.data.video.frame_names import holds_frames
 log = logging.getLogger("semivideo")
 
 _MOST_NAMED = 6
+_OF_SYSTEMS = frozenset(
+    ("$recycle.bin", "system volume information", "@eadir", "#recycle", "lost+found", "__macosx")
+)
+"""Folders that Windows, macOS, Linux and Synology put beside a user's: bins, previews, remains."""
+_IN_RUNS = frozenset(("settings.yaml", "manifest.parquet"))
+"""Files of a run folder, both there before anything is trained; its files are not the user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,9 @@ class Found:
 
 
 def search(root: Path) -> Found:
-    """Look at the names of all files below a folder; hidden ones are not looked at.
+    """Look at the names of all files below a folder.
+
+    Hidden ones, the folders of systems (bins, previews) and run folders are not looked at.
 
     Raises:
         DataError: There is no video, a folder cannot be looked into, or a name is not UTF-8.
@@ -109,21 +117,30 @@ def _nothing_in(root: Path, others: list[str]) -> str:
 
 
 def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield ("" or "folder/", file names); follows links, each real folder once."""
+    """Yield ("" or "folder/", file names); follows links, each real folder once.
+
+    Links are followed last, so that a folder's own name counts and not that of a link to it.
+    """
     seen: set[tuple[int, int]] = set()
+    tops = [root]
 
     def refuse(error: OSError) -> None:
         raise DataError(f"cannot look into {error.filename}: {error.strerror}; check its rights")
 
-    for folder, inner, names in os.walk(root, followlinks=True, onerror=refuse):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
-            inner.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        below = Path(folder).relative_to(root).as_posix()
-        yield (
-            "" if below == "." else f"{below}/",
-            [name for name in names if not name.startswith(".")],
-        )
+    for top in tops:  # which grows: links that are met
+        for folder, inner, names in os.walk(top, onerror=refuse):
+            status = os.stat(folder)
+            is_seen = (status.st_dev, status.st_ino) in seen
+            if is_seen or (Path(folder) != root and _IN_RUNS.issubset(names)):
+                inner.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            inner[:] = sorted(name for name in inner if _is_users(name))
+            tops += [link for name in inner if (link := Path(folder, name)).is_symlink()]
+            below = Path(folder).relative_to(root).as_posix()
+            yield "" if below == "." else f"{below}/", [name for name in names if name[0] != "."]
+
+
+def _is_users(folder: str) -> bool:
+    """Whether a folder is neither hidden nor one that a system keeps its own things in."""
+    return folder[0] != "." and folder.lower() not in _OF_SYSTEMS

@@ -19,18 +19,27 @@ that the layout calls so; then two kinds of name that are known:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from semivideo.base.endings import without_extension
 from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.data.catalogue.clocks import Clocks
-from semivideo.data.catalogue.layout import Said, layout_of, recognized_layout, said_by_folders
+from semivideo.data.catalogue.layout import (
+    Layout,
+    Said,
+    layout_of,
+    recognized_layout,
+    said_by_folders,
+    unlabeled_class,
+)
 from semivideo.data.catalogue.matching import Disk, form, match
 from semivideo.data.catalogue.naming import Listed, is_same_name, with_classes
 from semivideo.data.catalogue.searching import Found, search, tell_left_out
 from semivideo.data.catalogue.segments import video_id
+from semivideo.events.columns import tell_doubtful_classes, tell_marks
 from semivideo.events.formats import read_labels
 from semivideo.events.guidance import Reading
 from semivideo.events.label_row import LabelRow, tell_not_used
@@ -137,7 +146,20 @@ def find_videos(
             entries.append(
                 LabelRow(path, label, entry.group, subset, start_seconds=start, end_seconds=end)
             )
+    if folders_name and is_by_folder:
+        _tell_classes(root, entries, labels, used)
     return _with_groups(entries, group_pattern, said)
+
+
+def _tell_classes(
+    root: Path, entries: Sequence[LabelRow], labels: Mapping[str, str | None], layout: Layout
+) -> None:
+    """Tell of folders' names what is told of a table's classes."""
+    named = [entry for entry in entries if entry.label == labels[entry.video]]
+    marks = Counter(filter(None, (unlabeled_class(e.video, layout) for e in named)))
+    tell_marks(str(root), marks, are_folders=True)
+    classes = Counter(entry.label for entry in named if entry.label is not None)
+    tell_doubtful_classes(str(root), classes, are_folders=True)
 
 
 def _own_table(root: Path) -> Path | None:

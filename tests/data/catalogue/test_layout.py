@@ -100,6 +100,33 @@ def test_said_by_folders__unlabeled_is_no_side():
 
 
 @pytest.mark.parametrize(
+    ("path", "roles", "expected"),
+    [
+        ("Unlabelled/1.mp4", ("class",), Said()),
+        ("no_label/1.mp4", ("class",), Said()),
+        ("train/unlabeled/1.mp4", ("subset", "class"), Said(None, None, "train")),
+        ("tom/unlabeled/1.mp4", ("group", "class"), Said(None, "tom")),
+    ],
+)
+def test_said_by_folders__unlabeled_is_no_class(path, roles, expected):
+    assert said_by_folders(path, Layout(roles)) == expected
+
+
+def test_said_by_folders__accents_of_either_form_are_one_class():
+    composed, apart = (said_by_folders(f"caf{e}/1.mp4", Layout()) for e in ("\xe9", "e\u0301"))
+    assert composed == apart
+
+
+def test_recognized_layout__tells_of_a_side_among_classes(caplog):
+    recognized_layout(Path("D"), [*paths("bowl wave"), "test/x.mp4"], is_told=True)
+    assert caplog.messages == [
+        "the folder 'test' of D is taken as a class, as its neighbours are (test/x.mp4 is of class "
+        "'test'); if it is for a subset, put folders of classes into it and the others into one "
+        "called train (--layout subset/class); if it is a class, say so (--layout class)"
+    ]
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("clas", r"layout 'clas' has the word 'clas'; did you mean 'class'\?; write what the fold"),

@@ -37,6 +37,25 @@ def test_search__pictures_beside_a_video_are_no_frames(make):
     assert found == Found(("a/x.mp4",), (), ("a/x1.jpg", "a/x2.jpg"))
 
 
+def test_search__a_real_folder_counts_before_a_link_to_it(make):
+    root = make("zwave/a.mp4", "z/other/b.mp4")
+    (root / "alias").symlink_to("zwave")
+    (root / "z" / "alias").symlink_to(root / "zwave")
+    assert search(root).videos == ("z/other/b.mp4", "zwave/a.mp4")
+
+
+@pytest.mark.parametrize(
+    "name", ["$RECYCLE.BIN", "System Volume Information", "@eaDir", "#recycle", "lost+found"]
+)
+def test_search__folders_of_systems_are_left_out(make, name):
+    assert search(make("a/x.mp4", f"a/{name}/y.mp4", f"{name}/z.mp4")).videos == ("a/x.mp4",)
+
+
+def test_search__runs_are_left_out(make):
+    root = make("a/x.mp4", *(f"run/{n}" for n in ("settings.yaml", "manifest.parquet", "y.mp4")))
+    assert search(root) == Found(("a/x.mp4",), (), ())
+
+
 def test_tell_left_out__counts_by_ending_and_names_tables(make, caplog):
     root = make("a/x.mp4", "a/y.txt", "a/Z.TXT", "README", "clips.csv", "labels.csv")
     tell_left_out(root, search(root), known=["labels.csv"])

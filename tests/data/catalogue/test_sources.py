@@ -43,6 +43,18 @@ def test_find_videos__folder_per_class(make):
     ]
 
 
+def test_find_videos__folders_are_told_of_like_cells(make, caplog):
+    root = make(*(f"{name}/1.mp4" for name in ("wave", "WAVE", "none", "unlabeled")))
+    assert [entry.label for entry in find_videos(root)] == ["WAVE", "none", None, "wave"]
+    assert caplog.messages == [
+        f"{root}: the folder 'unlabeled' of 1 video(s) is taken as no label; these videos are "
+        "unlabelled",
+        f"{root}: 'none' is taken as the class of 1 video(s); if it means that nobody knows, call "
+        "the folder 'unlabeled'",
+        f"{root}: 'WAVE' and 'wave' are taken as 2 classes; write them alike if they are one",
+    ]
+
+
 def test_find_videos__flat_folder_has_no_labels(make):
     assert find_videos(make("b.mp4", "a.mp4")) == [LabelRow("a.mp4"), LabelRow("b.mp4")]
 
