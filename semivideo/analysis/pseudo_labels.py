@@ -9,12 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from semivideo.base.checked import UnreadError, reading
+from semivideo.base.checked import UnreadError, opened_parquet, reading
 from semivideo.base.errors import CheckpointError
-from semivideo.base.files import require_regular
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
 from semivideo.runfolder import RunFolder
@@ -91,19 +89,20 @@ def late_labels(run: RunFolder, manifest: Manifest, split: Split) -> LateLabels:
 
 
 def read_pseudo_labels(run: RunFolder) -> pa.Table:
-    """Return all rows of ``pseudo_labels.parquet``.
+    """Return all rows of ``pseudo_labels.parquet``, without the confidences.
 
     Raises:
         CheckpointError: It is broken.
     """
     file = run.pseudo_labels_file
-    with reading(file, CheckpointError, "train again, or remove it"):
-        require_regular(file)
-        table = pq.read_table(file)
-        missing = [name for name in _COLUMNS if name not in table.schema.names]
+    with (
+        reading(file, CheckpointError, "train again, or remove it"),
+        opened_parquet(file) as opened,
+    ):
+        missing = [name for name in _COLUMNS if name not in opened.schema_arrow.names]
         if missing:
             raise UnreadError(f"it has no column {', '.join(missing)}")
-        return table
+        return opened.read(_COLUMNS)
 
 
 def without_labeled(table: pa.Table, manifest: Manifest, split: Split) -> pa.Table:

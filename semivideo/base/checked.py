@@ -3,17 +3,22 @@
 Whatever lies in a file of ours may have been edited, cut off or made up. It comes in through
 ``read_json``, ``read_yaml`` or ``parsed``, which know only two ends: plain values, or
 ``UnreadError`` with the reason.
+
+Arrays and tables come in through ``opened_npz`` and ``opened_parquet``, which count what they hold
+before it is unpacked: a megabyte of equal rows unpacks to gigabytes.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import yaml
 from pydantic import (
@@ -26,8 +31,16 @@ from pydantic import (
 )
 
 from semivideo.base.errors import SemiVideoError, nearest
-from semivideo.base.files import read_bytes, step_after
+from semivideo.base.files import open_regular, read_bytes, step_after
 
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+MOST_ROWS = 2**27
+"""Of a table. The pseudo-labels that two networks give in 200 passes over Kinetics-400 are 96
+million."""
+_MOST_VALUES = 2**29  # of a column of lists: the times of all frames of a million short videos
+_LEAST_UNPACKED, _MOST_RATIO = 2**28, 32  # bytes of arrays that any file may hold; and a byte of it
 _DEEPEST = 64  # levels of lists and keys in a file of ours
 _LARGEST_WHOLE = 2**63
 _MOST_BYTES = 1 << 30
@@ -190,6 +203,63 @@ def _check_plain(found: Any) -> None:
         for name, value in level:
             if isinstance(value, dict | list):
                 if id(value) in seen:
+@contextmanager
+def opened_npz(source: Path | bytes) -> Iterator[Mapping[str, Any]]:
+    """Open an archive of arrays that are not far larger than itself.
+
+    Args:
+        source: The file, or its content.
+
+    Raises:
+        OSError: It is not there, or no regular file.
+        UnreadError: Its arrays are too large.
+        Exception: Any other one for what is no such archive.
+    """
+    import numpy as np
+
+    with io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as file:
+        with zipfile.ZipFile(file) as archive:
+            num_bytes = sum(member.file_size for member in archive.infolist())
+        most = max(_LEAST_UNPACKED, _MOST_RATIO * file.seek(0, io.SEEK_END))
+        if num_bytes > most:
+            raise UnreadError(f"its arrays unpack to {num_bytes} bytes, and allowed are {most}")
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as arrays:
+            yield arrays
+
+
+@contextmanager
+def opened_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a table whose rows and values are few enough to read.
+
+    The sizes that a file states are those of its pages, where a value that repeats stands once; so
+    values are counted.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: It is not there, or no regular file.
+        UnreadError: It holds too much.
+        pyarrow.ArrowException: It is no Parquet file.
+    """
+    import pyarrow.parquet as pq
+
+    with open_regular(path) as content, pq.ParquetFile(content) as file:
+        found = file.metadata
+        if found.num_rows > MOST_ROWS:
+            raise UnreadError(f"it has {found.num_rows} rows, and at most {MOST_ROWS} are read")
+        groups = [found.row_group(number) for number in range(found.num_row_groups)]
+        for place in range(found.num_columns):
+            num_values = sum(group.column(place).num_values for group in groups)
+            if num_values > _MOST_VALUES:
+                name = found.schema.column(place).path
+                raise UnreadError(
+                    f"{name} has {num_values} values, and at most {_MOST_VALUES} are read"
+                )
+        yield file
+
+
                     raise UnreadError(f"{name or 'it'} is an alias (*) of another part")
                 seen[id(value)] = value
             if isinstance(value, dict):

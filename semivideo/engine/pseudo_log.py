@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
+from semivideo.base.checked import opened_parquet, reading
+from semivideo.base.errors import CheckpointError
 from semivideo.base.files import replacing
 from semivideo.base.records import PseudoLabels
 from semivideo.engine.runtime import Runtime
@@ -84,7 +87,8 @@ class PseudoLabelLog:
         merged = self._run.pseudo_labels_file
         if merged.exists():  # training had ended; the parts are gone, or about to go
             shutil.rmtree(self._run.pseudo_label_parts, ignore_errors=True)
-            self._write(pq.read_table(merged, filters=[("step", "<", step)]), step)
+            table = _table(merged)
+            self._write(table.filter(pc.less(table["step"], step)), step)
             merged.unlink()
         for part in self._parts():
             if int(part.stem.removeprefix("part-")) > step:
@@ -99,7 +103,7 @@ class PseudoLabelLog:
             pq.ParquetWriter(temporary, SCHEMA) as writer,
         ):
             for part in self._parts():
-                writer.write_table(pq.read_table(part))
+                writer.write_table(_table(part))
         shutil.rmtree(self._run.pseudo_label_parts)
 
     def _write(self, table: Any, step: int) -> None:
@@ -111,3 +115,12 @@ class PseudoLabelLog:
     def _parts(self) -> list[Path]:
         """The parts by step."""
         return sorted(self._run.pseudo_label_parts.glob("part-*.parquet"))
+
+
+def _table(file: Path) -> Any:
+    """All rows of a file of ours."""
+    with (
+        reading(file, CheckpointError, "restore it from a copy of the run, or train again"),
+        opened_parquet(file) as opened,
+    ):
+        return opened.read()

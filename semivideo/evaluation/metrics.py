@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from semivideo.base.checked import UnreadError, reading
+from semivideo.base.checked import UnreadError, opened_npz, reading
 from semivideo.base.errors import CheckpointError, DataError
 from semivideo.base.files import read_bytes, write_bytes
 from semivideo.events import presence
@@ -26,7 +25,6 @@ from semivideo.runfolder import RunFolder
 
 Scores = NDArray[np.float32]
 Labels = NDArray[np.int64]
-_MOST_BYTES = 1 << 33
 TOP = 5
 """The other figure that papers give beside top-1."""
 
@@ -398,11 +396,7 @@ class Evaluation:
     @classmethod
     def _from(cls, stated: dict[str, Any], content: bytes) -> Evaluation:
         """Put the two files together; the figures in ``stated`` are computed anew."""
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            num_bytes = sum(member.file_size for member in archive.infolist())
-        if num_bytes > _MOST_BYTES:
-            raise UnreadError(f"the scores hold {num_bytes} bytes, and allowed are {_MOST_BYTES}")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        with opened_npz(content) as arrays:
             return cls.from_json(
                 stated,
                 ids=arrays["ids"].tolist(),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from semivideo.base.checked import opened_npz
 from semivideo.base.errors import DataError
 
 Seconds = NDArray[np.float64]
@@ -88,7 +89,7 @@ class WindowScores:
             DataError: It is no such file.
         """
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            with opened_npz(data) as file:
                 return str(file["key"]), cls(
                     str(file["video"]),
                     tuple(map(str, file["classes"])),

@@ -10,8 +10,11 @@ from semivideo.analysis.pseudo_labels import (
     UNKNOWN,
     late_labels,
     pseudo_label_quality,
+    read_pseudo_labels,
     true_classes,
 )
+from semivideo.base import checked
+from semivideo.base.errors import CheckpointError
 from semivideo.data.splits import Split
 
 # Videos 0..4; the class of video 3 is unknown, that of video 4 is none of the network's.
@@ -138,3 +141,11 @@ def test_late_labels__of_labelled_videos_alone_are_none(run_with):
 def test_late_labels__are_unknown_without_a_file(tmp_path):
     found = late_labels(SimpleNamespace(pseudo_labels_file=tmp_path / "none"), None, None)
     assert np.isnan([found.kept, found.right]).all()
+
+
+def test_read_pseudo_labels__counts_the_rows_first(run_with, monkeypatch):
+    monkeypatch.setattr(checked, "MOST_ROWS", 1)
+    run, _, _ = run_with((0, "primary", 0, 0, True), (1, "primary", 0, 0, True))
+    sentence = "pseudo_labels.parquet has 2 rows, and at most 1 are read; train again, or remove it"
+    with pytest.raises(CheckpointError, match=sentence):
+        read_pseudo_labels(run)

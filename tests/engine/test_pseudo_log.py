@@ -2,6 +2,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from semivideo.base import checked
+from semivideo.base.errors import CheckpointError
 from semivideo.base.records import PseudoLabels
 from semivideo.engine.pseudo_log import PseudoLabelLog
 from semivideo.runfolder import RunFolder
@@ -59,3 +61,11 @@ def test_merge__without_pseudo_labels_writes_nothing(run, runtime):
     log.save(1)
     log.merge()
     assert list(run.path.iterdir()) == []
+
+
+def test_restore__reads_no_file_that_holds_too_much(run, runtime, monkeypatch):
+    log = write(run, runtime, steps=range(4))
+    log.merge()
+    monkeypatch.setattr(checked, "MOST_ROWS", 7)
+    with pytest.raises(CheckpointError, match=r"has 8 rows, and at most 7 are read; restore it"):
+        log.restore(2)

@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from semivideo.base.checked import UnreadError, parsed, shown
+from semivideo.base.checked import UnreadError, opened_parquet, parsed, shown
 from semivideo.base.errors import DataError
-from semivideo.base.files import replacing, require_regular
+from semivideo.base.files import replacing
 from semivideo.base.places import made_again
 from semivideo.data.catalogue import frame_columns
 from semivideo.data.video.budgets import budget
@@ -172,13 +172,13 @@ def read_table(path: Path) -> tuple[pa.Table, Places]:
     """Read the columns of a manifest, and where its videos and their caches are, or were.
 
     Raises:
-        DataError: It is not a manifest, or one of another version.
+        DataError: It is not a manifest, one of another version, or one of too many videos.
     """
     scan = f"semivideo scan VIDEOS --out {shlex.quote(str(path))}"
     again = made_again(path, f"delete it and make it again with: {scan}")
     try:
-        require_regular(path)
-        with pq.ParquetFile(path) as file:
+        with opened_parquet(path) as file:
+            budget().check(path, videos=file.metadata.num_rows)
             header = _header(file.schema_arrow)
             known = _schema_of(header.get("format"), file.schema_arrow.names)
             if known is None or not file.schema_arrow.equals(known):
@@ -191,6 +191,8 @@ def read_table(path: Path) -> tuple[pa.Table, Places]:
                 _compacted(file.iter_batches(_BATCH)) if is_explicit else _completed(file.read())
             )
         _check_rows(table)
+    except DataError:
+        raise
     except UnreadError as error:
         raise DataError(f"{path} is not a manifest: {error}; {again}", path=str(path)) from None
     except (pa.ArrowException, OSError, ValueError, IndexError, OverflowError) as error:

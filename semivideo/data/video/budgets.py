@@ -1,6 +1,6 @@
-"""How much one video may ask for, so that a few bytes of a file do not decide over the memory.
+"""How much one file may ask for, so that a few bytes of it do not decide over the memory.
 
-Five budgets, each with a name and an environment variable that changes it for all commands and all
+Six budgets, each with a name and an environment variable that changes it for all commands and all
 their processes::
 
     max_pixels      SEMIVIDEO_MAX_PIXELS      pixels of a frame
@@ -8,6 +8,7 @@ their processes::
     max_duration    SEMIVIDEO_MAX_DURATION    seconds from the first to the last frame, without gaps
     max_seconds     SEMIVIDEO_MAX_SECONDS     seconds that may go into looking at one file
     max_bytes       SEMIVIDEO_MAX_BYTES       bytes of the clips that are cut of a file at once
+    max_videos      SEMIVIDEO_MAX_VIDEOS      videos, or parts of them, of a manifest
 
 They are compared when a file is scanned and again when it is read.
 """
@@ -37,6 +38,7 @@ class Budget:
         max_duration: Seconds; 31 days.
         max_seconds: Seconds for looking at a file; a day of video on a network disk takes minutes.
         max_bytes: Of clips in memory; 10 clips of 64 frames of 1920 x 1080 pixels are half of it.
+        max_videos: Of a manifest; Kinetics-700 has 650 thousand.
     """
 
     max_pixels: float = 2**26
@@ -44,6 +46,7 @@ class Budget:
     max_duration: float = 31 * 86_400.0
     max_seconds: float = 600.0
     max_bytes: float = 2**33
+    max_videos: float = 5_000_000
 
     def check(
         self,
@@ -54,6 +57,7 @@ class Budget:
         duration: float = 0,
         seconds: float = 0,
         num_bytes: float = 0,
+        videos: float = 0,
     ) -> None:
         """Refuse what is above a budget.
 
@@ -64,6 +68,7 @@ class Budget:
             duration: Of the file in seconds.
             seconds: Spent on it.
             num_bytes: Of clips that are cut of it at once.
+            videos: Rows of the manifest.
 
         Raises:
             DataError: Says what there is, the budget, and how to raise it.
@@ -74,6 +79,7 @@ class Budget:
             ("max_duration", duration, "seconds of video"),
             ("max_seconds", seconds, "seconds to look at it"),
             ("max_bytes", num_bytes, f"bytes of clips at once ({_BYTES_OF_CLIPS})"),
+            ("max_videos", videos, "videos"),
         ):
             most = getattr(self, name)
             if not given <= most:

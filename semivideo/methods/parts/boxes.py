@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from semivideo.base.checked import read_json
+from semivideo.base.checked import opened_parquet, read_json
 from semivideo.base.errors import DataError
 
 _COLUMNS = ("left", "top", "right", "bottom", "score")
@@ -67,7 +66,8 @@ def _boxes(path: Path) -> tuple[list[str], NDArray[np.float64]]:
     """Ids (M,) and boxes (M, 5), left, top, right, bottom, score."""
     try:
         if path.suffix == ".parquet":
-            table = pq.read_table(path, columns=["video", *_COLUMNS])
+            with opened_parquet(path) as file:
+                table = file.read(["video", *_COLUMNS])
             columns = [table[name].to_numpy().astype(np.float64) for name in _COLUMNS]
             return table["video"].to_pylist(), np.stack(columns, axis=1)
         content = read_json(path)

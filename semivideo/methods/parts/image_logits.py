@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from semivideo.base.checked import opened_npz
 from semivideo.base.errors import DataError
-from semivideo.base.files import replacing, require_regular
+from semivideo.base.files import replacing
 
 Logits = NDArray[np.floating]
 
@@ -73,8 +74,7 @@ def _arrays(path: Path) -> tuple[NDArray[np.str_], Logits]:
     """The two arrays, of the right kinds and shapes."""
     wanted = "it must be an .npz with ids, text (V,), and logits, numbers (V, K)"
     try:
-        require_regular(path)
-        with np.load(path, allow_pickle=False) as arrays:
+        with opened_npz(path) as arrays:
             names, logits = arrays["ids"], arrays["logits"]
     except FileNotFoundError:
         raise DataError(

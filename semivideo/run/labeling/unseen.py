@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from semivideo.analysis.groups import Trained
+from semivideo.base.checked import opened_npz
 from semivideo.base.errors import DataError
 from semivideo.base.files import write_bytes
 from semivideo.base.progress import Progress
@@ -135,7 +136,7 @@ def _digest(trained: Trained, hashes: Sequence[str]) -> str:
 def _kept(trained: Trained, digest: str | None) -> Unseen | None:
     """Scores of the run folder, if they are these."""
     try:
-        with np.load(trained.run.held_out_file, allow_pickle=False) as arrays:
+        with opened_npz(trained.run.held_out_file) as arrays:
             if digest is not None and str(arrays["digest"]) != digest:
                 return None
             return Unseen(tuple(arrays["ids"].tolist()), arrays["probabilities"])

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from semivideo import models
 from semivideo.analysis.figures.feature_plane import Noted
 from semivideo.analysis.groups import Trained
+from semivideo.base.checked import opened_npz
 from semivideo.base.errors import CheckpointError, DataError, option
 from semivideo.base.files import write_bytes
 from semivideo.base.progress import Progress
@@ -295,7 +296,7 @@ def _keep(trained: Trained, deployed: Recognizer, scores: VideoScores) -> None:
 def _kept(trained: Trained, deployed: Recognizer) -> VideoScores | None:
     """Scores of the run folder; None if there are none, or of other weights, or broken ones."""
     try:
-        with np.load(trained.run.video_scores_file, allow_pickle=False) as arrays:
+        with opened_npz(trained.run.video_scores_file) as arrays:
             if str(arrays["digest"]) != _digest(trained, deployed):
                 return None
             ids, others = tuple(arrays["ids"].tolist()), arrays["others"]

@@ -189,3 +189,15 @@ def test_manifest__opens_many_rows_without_an_object_each(tmp_path):
     assert many.num_frames.sum() == 300_000
     assert many.usable.all()
     assert many[99_999].num_frames == 3
+
+
+def test_read__counts_the_videos_first(manifest, tmp_path, monkeypatch):
+    """A megabyte of equal rows unpacks to gigabytes."""
+    manifest.write(tmp_path / "m.parquet")
+    monkeypatch.setenv("SEMIVIDEO_MAX_VIDEOS", "3")
+    sentence = (
+        r"^cannot use m.parquet: it asks for 4 videos, and max_videos is 3; if that is right, set "
+        r"the environment variable SEMIVIDEO_MAX_VIDEOS higher, else leave it out$"
+    )
+    with pytest.raises(DataError, match=sentence):
+        Manifest.read(tmp_path / "m.parquet")
