@@ -241,7 +241,9 @@ def opened(path: Path, *, is_strict: bool = False) -> Iterator[tuple[InputContai
     allowed = budget()
     most_pixels = {"max_pixels": str(int(min(allowed.max_pixels, _MOST_INT)))}
     try:
-        require_regular(path)
+        # A file of the system without a size, such as /proc/kmsg, may be waited for without an end.
+        if require_regular(path).st_size == 0:
+            raise unusable(path, "it is empty (0 bytes)")
         # "file:" keeps FFmpeg from reading "a: b.mp4" as a protocol.
         container = av.open(
             f"file:{path}", metadata_errors="ignore", options=most_pixels, container_options=_ALONE
@@ -286,11 +288,8 @@ def _not_opened(path: Path, error: av.error.FFmpegError) -> DataError:
     try:
         with open_regular(path) as file:
             head = file.read(_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
-            is_empty = not head and not file.seek(0, 2)
     except OSError as fault:
         return _no_file(path, fault)
-    if is_empty:
-        return unusable(path, "it is empty (0 bytes)")
     if head.startswith(_LISTS):
         return DataError(
             f"cannot use {path.name}: it is a list that names other files, which are not opened; "

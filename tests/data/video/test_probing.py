@@ -185,3 +185,11 @@ def test_reading__goes_on_behind_the_hole_of_the_case(case, manifest_of, tmp_pat
     assert np.array_equal(images[:30], whole[:30])
     assert np.array_equal(images[40:], whole[40:])
     assert all(np.array_equal(image, images[29]) for image in images[30:33])
+
+
+def test_probe__opens_no_file_of_0_bytes(tmp_path, monkeypatch):
+    """Such as a link to /proc/kmsg, which has no size and is waited for without an end."""
+    (tmp_path / "a.mp4").touch()
+    monkeypatch.setattr(av, "open", None)
+    with pytest.raises(DataError, match=r"^cannot use a.mp4: it is empty \(0 bytes\); re-encode"):
+        probe(tmp_path / "a.mp4")
