@@ -99,5 +99,5 @@ def _table(report: Report) -> Table:
         if finding.count and finding.total:
             many += f"\n{percent(finding.count / finding.total)} %"
         verdict = Text(finding.severity, style=_STYLES[finding.severity])
-        table.add_row(finding.name, verdict, many, Text(finding.sentence, overflow="fold"))
+        table.add_row(finding.name, verdict, Text(many), Text(finding.sentence, overflow="fold"))
     return table

@@ -2,13 +2,15 @@
 
 Progress bars are drawn on a terminal; elsewhere there is a plain line now and then. What the
 library logs appears as one line each, errors as one sentence and an exit code; a traceback only
-with ``SEMIVIDEO_DEBUG=1``.
+with ``SEMIVIDEO_DEBUG=1``. Names of files and classes are anybody's, and a terminal obeys some
+characters, so what is written here goes through ``visible``.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import signal
 import sys
@@ -43,6 +45,11 @@ if TYPE_CHECKING:
 
 MESSAGES = Console(stderr=True, highlight=False)
 WIDTH_OFF_TERMINAL = 160
+# Control characters but tab and newline, what ends a line or turns the direction of writing, and
+# halves of characters, which stand for bytes of names that are no UTF-8.
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _OTHER_NAMES = {"settings": "set_", "from_run": "from_", "allow": "allow_code"}
 """Argument of a function to that of the commands, where they differ by more than a last "_"."""
 
@@ -66,19 +73,47 @@ def show(*items: Table | str) -> None:
     """Write results to stdout; tables are not squeezed into 80 columns when piped into a file.
 
     A cell that is too long goes on in the next line: the words that tell two rows apart are often
-    the last ones.
+    the last ones. A cell that has lines of its own is a ``Text``; a newline in any other one is
+    part of a name.
     """
     width = None if sys.stdout.isatty() else WIDTH_OFF_TERMINAL
     console = Console(width=width, highlight=False)
     for item in items:
-        for column in item.columns if isinstance(item, Table) else ():
-            column.overflow = "fold"
-        console.print(item, markup=False, soft_wrap=isinstance(item, str))
+        if isinstance(item, str):
+            console.print(visible(item), markup=False, soft_wrap=True)
+            continue
+        item.title = item.title and _cell(item.title)
+        for column in item.columns:
+            column.overflow, column.header = "fold", _cell(column.header)
+            column._cells[:] = map(_cell, column.cells)
+        console.print(item, markup=False)
+
+
+def _cell(cell: Any) -> Any:
+    """A cell whose control characters are seen."""
+    if isinstance(cell, Text):
+        cell.plain = visible(cell.plain)
+        return cell
+    return visible(cell).replace("\n", "\\x0a") if isinstance(cell, str) else cell
+
+
+def visible(text: str) -> str:
+    r"""Return a text whose control characters are seen and not obeyed; newlines stay.
+
+    >>> visible("a\x1b[31m\u202eb")
+    'a\\x1b[31m\\u202eb'
+    """
+
+    def seen(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+    return _OBEYED.sub(seen, text)
 
 
 def note(sentence: str, *, style: str = "") -> None:
     """Write one line to stderr, as it is: square brackets are no markup."""
-    line = " ".join(sentence.split())
+    line = visible(" ".join(sentence.split()))
     MESSAGES.print(Text(line, style=style), soft_wrap=True)
 
 
@@ -121,6 +156,7 @@ def progress_bars() -> Iterator[Progress]:
     with Bars(*columns, console=MESSAGES) as bars:
 
         def progress(description: str, done: int, total: int, extra: str = "") -> None:
+            extra = visible(" ".join(extra.split()))
             if description not in tasks:
                 tasks[description] = bars.add_task(description, total=total, extra=extra)
             bars.update(tasks[description], completed=done, total=total, extra=extra)
@@ -195,7 +231,7 @@ def run_plainly(command: Callable[[], Any], *, spelling: Spelling = _as_option) 
 
 def _ended(why: str) -> None:
     """Write the last line of a process that is ended from beside."""
-    sys.stderr.write(f"{why}\n")
+    sys.stderr.write(f"{visible(why)}\n")
 
 
 def _failed(error: Exception, spelling: Spelling) -> int:
@@ -209,12 +245,28 @@ def _failed(error: Exception, spelling: Spelling) -> int:
         sentence = f"{error.strerror or error}{where}; {step}, then run the command again"
         note(f"error: {sentence}", style="red")
         return 1
+    if _is_out_of_memory(error):
+        why = (str(error).splitlines() or ["no more is given"])[0]
+        note(
+            f"error: there is not enough memory ({why}); close other programs, or ask for less at "
+            "once, such as fewer videos or a smaller batch",
+            style="red",
+        )
+        return 1
     note(
         f"error: unexpected {type(error).__name__}: {error}; "
         f"{logged(error, about='a command')}, or run again with SEMIVIDEO_DEBUG=1 to see it",
         style="red",
     )
     return 1
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    from semivideo.base.devices import is_out_of_memory  # imports PyTorch
+
+    return is_out_of_memory(error)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from semivideo.cli.console import note, percent, show
 
@@ -106,7 +107,7 @@ def _show_table(name: str, records: Path) -> None:
         paper = "-" if cell.paper is None else f"{cell.paper:g}"
         paper += "".join(f", {what} {number:g}" for what, number in cell.also.items())
         row = cell.row + (f" ({cell.remark})" if cell.remark else "")
-        shown.add_row(row, cell.column, paper, _ours(cell, known))
+        shown.add_row(row, cell.column, paper, Text(_ours(cell, known)))
     if one.cells:
         show(shown)
     show(f"{one.source}: {one.title}" + (f". {one.remark}" if one.remark else ""))

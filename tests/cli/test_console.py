@@ -4,7 +4,7 @@ import signal
 
 from rich.console import Console
 
-from semivideo.base.errors import ConfigError, option
+from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.base.progress import PlainLines
 from semivideo.cli import console
 
@@ -84,3 +84,43 @@ def test_run_plainly__names_options_by_their_own_names_where_no_command_is_known
 
     assert console.run_plainly(fail) == 2
     assert lines == ["error: leave out --labels-per-class or add --train"]
+
+
+HOSTILE = "b\x1b]0;title\x07\nX\x9b\u202e\udcff.mp4"
+SEEN = r"b\x1b]0;title\x07{}X\x9b\u202e\udcff.mp4"
+
+
+def test_show__lets_no_name_speak_to_the_terminal(capsys):
+    table = console.Table("video", "share", title=HOSTILE)
+    table.add_row(HOSTILE, console.Text("3 of 4\n75 %"))
+    console.show(table, HOSTILE)
+    out = capsys.readouterr().out
+    assert not set(out) & set("\x07\x1b\x9b\u202e\udcff")
+    assert out.count(SEEN.format(r"\x0a")) == 2  # of a name the newline too
+    assert "3 of 4" in out
+    assert r"4\x0a75" not in out
+    assert SEEN.format("\n") in out  # in a text lines are ours
+
+
+def test_note__lets_no_name_speak_to_the_terminal(capsys, monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(console, "MESSAGES", Console(file=screen, width=200))
+
+    def command():
+        raise DataError(f"cannot use {HOSTILE}: it is empty")
+
+    assert console.run_plainly(command) == 2
+    assert screen.getvalue() == f"error: cannot use {SEEN.format(' ')}: it is empty\n"
+
+
+def test_run_plainly__says_where_memory_runs_out(monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(console, "MESSAGES", Console(file=screen, width=200))
+    for error in (MemoryError("realloc of size 7"), RuntimeError("can't allocate memory: 9 bytes")):
+
+        def command(error=error):
+            raise error
+
+        assert console.run_plainly(command) == 1
+    assert screen.getvalue().count("error: there is not enough memory (") == 2
+    assert "(realloc of size 7); close other programs, or ask for less at once" in screen.getvalue()
