@@ -27,6 +27,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from semivideo.analysis.groups import Described, by_method
 from semivideo.base.errors import ConfigError
 from semivideo.base.files import replacing, write_bytes
+from semivideo.base.places import check_output, head
 
 # Okabe and Ito's palette: told apart with any colour vision, in print too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -211,7 +212,8 @@ def save(figure: Figure, out: str | Path, numbers: Sequence[Row]) -> list[Path]:
 
     Args:
         figure: The picture.
-        out: A file that ends in .png or .svg; the others lie beside it. They are replaced.
+        out: A file that ends in .png or .svg; the others lie beside it. Those of an earlier figure
+            with the same columns are replaced.
         numbers: What is shown, all rows with the same columns; shares, not percent, and empty
             cells for NaN.
 
@@ -219,11 +221,11 @@ def save(figure: Figure, out: str | Path, numbers: Sequence[Row]) -> list[Path]:
         The three files.
 
     Raises:
-        ConfigError: ``out`` has another ending.
+        ConfigError: As ``checked_out``.
         WriteError: They cannot be written.
     """
-    out = checked_out(out)
-    picture, drawing, table = (out.with_suffix(ending) for ending in (*ENDINGS, ".csv"))
+    out = checked_out(out, columns=list(numbers[0]) if numbers else None)
+    picture, drawing, table = _three_files(out)
     write_bytes(table, _as_csv(numbers).encode())
     with replacing(drawing) as temporary, rc_context({"svg.hashsalt": "semivideo"}):
         figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
@@ -237,15 +239,53 @@ def save_picture(figure: Figure, out: Path) -> None:
         figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
-def checked_out(out: str | Path) -> Path:
-    """Return the path of a figure, or say how it must end."""
+def checked_out(
+    out: str | Path,
+    *,
+    columns: Sequence[str] | None = None,
+    inputs: Iterable[str | Path] = (),
+    named: str = "out",
+) -> Path:
+    """Return the path of a figure, or say how it must end and what lies in its way.
+
+    Args:
+        out: As in ``save``.
+        columns: Of the numbers, by which an earlier figure of the kind is known; None for any.
+        inputs: What the command reads, which is never written over.
+        named: The argument that names ``out``.
+
+    Raises:
+        ConfigError: ``out`` has another ending, or one of the three files is something else.
+        WriteError: The folder cannot be written to.
+    """
     out = Path(out)
-    if out.suffix not in ENDINGS:
+    if out.suffix.lower() not in ENDINGS:
         raise ConfigError(
             f"a figure is written as PNG, SVG and CSV of one name; {str(out)!r} must end in .png "
             "or .svg, such as figures/gap.png"
         )
+    files = _three_files(out)
+
+    def is_earlier(file: Path) -> bool:
+        # A picture has no mark of ours; three files of one name are a figure, one alone is not.
+        return all(each.is_file() for each in files) and (
+            columns is None
+            or next(csv.reader(head(files[-1]).splitlines()), []) in ([], list(columns))
+        )
+
+    for file in files:
+        check_output(
+            file, what="of an earlier figure", is_ours=is_earlier, inputs=inputs, named=named
+        )
     return out
+
+
+def _three_files(out: Path) -> list[Path]:
+    """Picture, drawing and numbers of a figure; the one that is named keeps its letters."""
+    return [
+        out if out.suffix.lower() == ending else out.with_suffix(ending)
+        for ending in (*ENDINGS, ".csv")
+    ]
 
 
 def _as_csv(rows: Sequence[Row]) -> str:

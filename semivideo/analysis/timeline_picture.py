@@ -17,6 +17,8 @@ MOST_CLASSES = 16
 """Shown: those with events first, then those with the highest probabilities."""
 _COLUMNS = 1200  # of the shade, over the whole video
 _BAR, _TRUE_BAR = 0.26, 0.12  # heights, of the row of a class
+COLUMNS = ("kind", "class", "start_seconds", "end_seconds", "score")
+"""Of the numbers."""
 
 
 def draw_timeline(
@@ -66,17 +68,16 @@ def draw_timeline(
         entries.append(drawing.line_entry("true event", drawing.COLORS[1]))
     drawing.legend_above(figure, entries)
     rows: list[drawing.Row] = [
-        {
-            "kind": kind,
-            "class": event.label,
-            "start_seconds": round(event.start_seconds, 3),
-            "end_seconds": round(event.end_seconds, 3),
-            "score": round(event.score, 4),
-        }
+        dict(zip(COLUMNS, (kind, event.label, *_rounded(event)), strict=True))
         for kind, given in (("found", events), ("true", truth))
         for event in given
     ]
     return drawing.save(figure, out, rows)
+
+
+def _rounded(event: Event) -> tuple[float, float, float]:
+    """Start, end and score, as they are written down."""
+    return round(event.start_seconds, 3), round(event.end_seconds, 3), round(event.score, 4)
 
 
 def _shown(scores: WindowScores, events: Sequence[Event]) -> list[str]:

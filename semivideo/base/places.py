@@ -2,15 +2,21 @@
 
 People name a folder of runs for a run, a run for its videos, or a manifest for a split. What they
 read then says what it is that they named, and what to name.
+
+A command writes to a new place, or over an earlier output of its own kind. What else lies at a path
+that the user names is somebody's work, such as a video or a list of labels: it is refused before
+anything is computed, for what was replaced does not come back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
-from semivideo.base.errors import DataError
+from semivideo.base.errors import ConfigError, DataError, option
+from semivideo.base.files import not_written, open_regular
 
 Kind = Literal[
     "run",
@@ -47,7 +53,7 @@ _FOLDERS: dict[str, Kind] = {
     "features.json": "features",
 }
 _SPLIT_KEYS = ('"labeled"', '"hash"')
-_HEAD = 4096  # bytes of a file that are looked at
+_HEAD = 4096  # bytes at either end of a file that are looked at
 
 
 def what_is(path: Path) -> Kind:
@@ -123,6 +129,64 @@ def require_list(path: Path, *, video_endings: Iterable[str]) -> None:
         raise DataError(f"{path} is {what} and no list of videos; {advice}", path=str(path))
 
 
+def check_output(
+    out: Path,
+    *,
+    what: str,
+    is_ours: Callable[[Path], bool],
+    inputs: Iterable[str | Path] = (),
+    named: str = "out",
+) -> None:
+    """Refuse to write where something else lies, or where nothing can be written.
+
+    Args:
+        out: The file or folder that is to be written.
+        what: An earlier output of this kind, in words, such as "an earlier report".
+        is_ours: Whether what lies there is one; whatever it raises means that it is not.
+        inputs: What the command reads, which is never written over.
+        named: The argument that names ``out``.
+
+    Raises:
+        ConfigError: It is one of the inputs, or neither empty nor an earlier output of this kind.
+        WriteError: Its folder cannot be written to.
+    """
+    if out.exists():
+        if any(Path(each).exists() and out.samefile(each) for each in inputs):
+            raise ConfigError(f"{out} is read by this command; choose another {option(named)}")
+        if not (_is_empty(out) or _is_true(is_ours, out)):
+            raise ConfigError(
+                f"{out} exists and is neither empty nor {what}; choose another {option(named)}, "
+                "or move it away"
+            )
+    _check_writable(out)
+
+
+def head(file: Path) -> str:
+    """Return the first characters of a file; what is no text is replaced.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with open_regular(file) as opened:
+        return opened.read(_HEAD).decode("utf-8", errors="replace")
+
+
+def tail(file: Path) -> bytes:
+    """Return the last bytes of a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with open_regular(file) as opened:
+        opened.seek(max(0, opened.seek(0, 2) - _HEAD))
+        return opened.read()
+
+
+def visible_in(folder: Path) -> set[str]:
+    """Return the names in a folder; what processes are just writing there is hidden."""
+    return {each.name for each in folder.iterdir() if not each.name.startswith(".")}
+
+
 def _is_split(path: Path) -> bool:
     try:
         with path.open("rb") as file:
@@ -130,3 +194,26 @@ def _is_split(path: Path) -> bool:
     except OSError:
         return False
     return all(key in head for key in _SPLIT_KEYS)
+
+
+def _is_empty(out: Path) -> bool:
+    if out.is_dir():
+        return not visible_in(out)
+    return out.is_file() and out.stat().st_size == 0
+
+
+def _is_true(is_ours: Callable[[Path], bool], out: Path) -> bool:
+    try:
+        return is_ours(out)
+    except Exception:  # a file can hold anything, and so go wrong anywhere
+        return False
+
+
+def _check_writable(out: Path) -> None:
+    """Refuse a place that takes no file, by trying: rights alone do not tell (``/proc``)."""
+    above = next(each for each in out.absolute().parents if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=above):
+            pass
+    except OSError as error:
+        raise not_written(out, error) from error

@@ -45,7 +45,9 @@ def show_timeline(
     from semivideo.run.labeling import long_video
 
     picture, annotated = pictures
-    _check_pictures(videos, out, picture, annotated)
+    # All that can be refused is, before windows are computed and before anything is written.
+    labels = None if truth is None else long_video.read_truth(truth, videos, frame_rate=frame_rate)
+    _check_outputs(videos, truth, out, pictures)
     hint = "run the same command again to go on" if out else ""
     with on_interrupt(lambda: hint), progress_bars() as progress:
         found = long_video.find_events(
@@ -62,7 +64,7 @@ def show_timeline(
         if each.seconds_taken:
             factor = each.scores.duration_seconds / each.seconds_taken
             note(f"{each.path.name}: {each.seconds_taken:.1f} s, {factor:.1f} x real time")
-    compared = None if truth is None else long_video.compared(found, truth)
+    compared = None if labels is None else long_video.compared(found, labels)
     if compared is not None:
         show(*_accuracy(compared.accuracy))
     if out is not None:
@@ -80,16 +82,29 @@ def show_timeline(
         note(f"wrote {annotated}")
 
 
-def _check_pictures(
-    videos: Sequence[Path], out: Path | None, picture: Path | None, annotated: Path | None
+def _check_outputs(
+    videos: Sequence[Path],
+    truth: Path | None,
+    out: Path | None,
+    pictures: tuple[Path | None, Path | None],
 ) -> None:
-    """Refuse what could not be drawn, before the work."""
+    """Refuse what could not be written, or would be written over something else."""
+    from semivideo.evaluation.prediction_file import video_files
+    from semivideo.run.labeling.long_video import check_events_file
+
+    picture, annotated = pictures
+    files = video_files(videos)
+    inputs = [*videos, *files, *([] if truth is None else [truth])]
+    if out is not None:
+        check_events_file(out, files, inputs=inputs)
     if (len(videos) > 1 or videos[0].is_dir()) and (picture or annotated):
         raise ConfigError("--picture and --annotated show one video; name one file")
     if picture is not None:
         from semivideo.analysis.drawing import checked_out
+        from semivideo.analysis.timeline_picture import COLUMNS
 
-        if out is not None and checked_out(picture).with_suffix(".csv") == out:
+        checked_out(picture, columns=COLUMNS, inputs=inputs, named="picture")
+        if out is not None and picture.with_suffix(".csv").resolve() == out.resolve():
             raise ConfigError(
                 f"{picture} comes with its numbers in {out.name}, which is --out; give it another "
                 "name"
@@ -97,7 +112,7 @@ def _check_pictures(
     if annotated is not None:
         from semivideo.run.labeling.annotated import check_annotated
 
-        check_annotated(annotated)
+        check_annotated(annotated, inputs=inputs)
 
 
 def _events(found: Sequence[FoundEvents]) -> Table:

@@ -44,6 +44,20 @@ def test_save__refuses_other_endings(tmp_path):
         save(picture(), tmp_path / "f.jpg", [])
 
 
+def test_save__replaces_a_figure_with_the_same_columns_and_nothing_else(tmp_path):
+    (tmp_path / "f.csv").write_text("mine\n")
+    sentence = r"f\.csv exists and is neither empty nor of an earlier figure; choose another out"
+    with pytest.raises(ConfigError, match=sentence):
+        save(picture(), tmp_path / "f.png", [{"a": 1}])
+    assert [each.name for each in tmp_path.iterdir()] == ["f.csv"]
+    for _ in range(2):
+        save(picture(), tmp_path / "g.PNG", [{"a": 1}])
+    assert {each.name for each in tmp_path.glob("g.*")} == {"g.PNG", "g.svg", "g.csv"}
+    (tmp_path / "g.csv").write_text("mine\n")
+    with pytest.raises(ConfigError, match=r"g\.PNG exists and is neither empty nor of an earlier"):
+        save(picture(), tmp_path / "g.PNG", [{"a": 1}])
+
+
 def test_in_percent__drops_useless_digits():
     figure = picture()
     formatter = figure.axes[0].yaxis.get_major_formatter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from semivideo.base.errors import ConfigError
 from semivideo.base.files import replacing
+from semivideo.base.places import check_output, tail
 from semivideo.base.records import Video
 from semivideo.data.video.decode import Image, iterate_frames
 from semivideo.events.event_stages import Event
@@ -21,18 +22,36 @@ _SHORT_SIDE = {".mp4": 480, ".gif": 240}
 _RATE = {".mp4": 30.0, ".gif": 8.0}  # frames a second at most
 _LINE = 24  # pixels of a line of text, at 480
 _INK, _PAPER = (255, 255, 255), 0.35
+_WORDS = b"annotated by semivideo"
+_END = {
+    ".mp4": (8 + len(_WORDS)).to_bytes(4, "big") + b"free" + _WORDS,
+    ".gif": b"\x21\xfe" + bytes([len(_WORDS)]) + _WORDS + b"\x00;",
+}
+"""What a copy ends with, by which it is known: a box that players pass over; a comment."""
 
 
-def check_annotated(out: Path) -> None:
-    """Refuse a name that no copy can have.
+def check_annotated(out: Path, *, inputs: Iterable[str | Path] = ()) -> None:
+    """Refuse a name that no copy can have, and to write over what is no earlier copy.
+
+    Args:
+        out: The file.
+        inputs: What the command reads, which is never written over.
 
     Raises:
-        ConfigError: It ends otherwise than in .mp4 or .gif.
+        ConfigError: It ends otherwise than in .mp4 or .gif, or something else lies there.
+        WriteError: Its folder cannot be written to.
     """
     if out.suffix.lower() not in _SHORT_SIDE:
         raise ConfigError(
             f"an annotated copy is an .mp4 or a .gif, and {out.name} is neither; rename it"
         )
+    check_output(
+        out,
+        what="an earlier annotated copy",
+        is_ours=lambda file: tail(file).endswith(_END[file.suffix.lower()]),
+        inputs=inputs,
+        named="annotated",
+    )
 
 
 def write_annotated(path: Path, video: Video, events: Sequence[Event], out: Path) -> None:
@@ -47,11 +66,12 @@ def write_annotated(path: Path, video: Video, events: Sequence[Event], out: Path
     Raises:
         ConfigError: As ``check_annotated``.
     """
-    check_annotated(out)
+    check_annotated(out, inputs=[path])
     kind = out.suffix.lower()
     rate = min(video.frame_rate or 25.0, _RATE[kind])
     with replacing(out) as part:
         _encode(part, kind, _written(path, video, events, kind, rate), rate)
+        _sign(part, kind)
 
 
 def _written(
@@ -101,3 +121,10 @@ def _encode(part: Path, kind: str, images: Iterator[Image], rate: float) -> None
             frame.pts, frame.time_base = index, 1 / even
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+
+
+def _sign(part: Path, kind: str) -> None:
+    """Write the end by which a copy is known; in a GIF it stands before the last byte."""
+    with part.open("rb+") as file:
+        file.seek(-1 if kind == ".gif" else 0, 2)
+        file.write(_END[kind])

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import numpy as np
 
 from semivideo.base.errors import ConfigError, DataError, nearest, option
 from semivideo.base.files import read_bytes, write_bytes
+from semivideo.base.places import check_output
 from semivideo.base.progress import Progress
 from semivideo.base.records import Video
 from semivideo.data.catalogue.clocks import Clocks
@@ -98,7 +99,8 @@ def find_events(
         run: The run, its folder, or a ``model`` folder.
         videos: Files, or folders of them.
         out: File of labels to write, of a format that its ending tells (.csv, .json, .eaf); scores
-            are kept beside it in ``<out>.scores``. None writes nothing.
+            are kept beside it in ``<out>.scores``, by which an earlier output is known. None writes
+            nothing.
         sliding: Length and stride of the windows; None for the usual ones.
         stages: Options of ``events.event_stages.Stages``.
         frame_rate: Frames a second of folders of frames; None for that of the manifest which names
@@ -107,7 +109,8 @@ def find_events(
 
     Raises:
         DataError: A file cannot be read.
-        ConfigError: Options that are not allowed, or no length for windows.
+        ConfigError: Options that are not allowed, no length for windows, or something else lies
+            at ``out``.
         CheckpointError: There is no usable network.
     """
     path = Path(run.path if isinstance(run, Run) else run)
@@ -116,7 +119,7 @@ def find_events(
     rates.tell(files)
     target = None if out is None else Path(out)
     if target is not None:
-        _check_out(target, files)
+        check_events_file(target, files)
     recognizer = load(path)
     if recognizer.card.data.multi_label:
         named.setdefault("overlap", True)
@@ -129,7 +132,7 @@ def find_events(
         scores, video, seconds = _scores(
             *(recognizer, file, wanted),
             frame_rate=rates(file),
-            folder=_scores_folder(target),
+            folder=None if target is None else _scores_folder(target),
             progress=progress,
         )
         events = tuple(events_of(scores, chosen))
@@ -139,20 +142,36 @@ def find_events(
     return found
 
 
-def _check_out(out: Path, files: Sequence[Path]) -> None:
-    """Refuse what cannot be written before the work."""
+def check_events_file(
+    out: Path, files: Sequence[Path], *, inputs: Iterable[str | Path] = ()
+) -> None:
+    """Refuse what cannot be written, and to write over what is no earlier output, before the work.
+
+    Args:
+        out: File of labels to write.
+        files: The videos.
+        inputs: What else is read.
+
+    Raises:
+        ConfigError: The format is not known or holds one video, or something else lies there.
+        WriteError: Its folder cannot be written to.
+    """
     format = FORMATS[format_by_ending(out)]
     if format.is_of_one_video and len(files) > 1:
         raise ConfigError(
             f"{out.name} can hold the events of one video, and there are {len(files)}; write a "
             ".csv and convert that (semivideo labels convert)"
         )
-    if out.exists() and out.resolve() in {file.resolve() for file in files}:
-        raise ConfigError(f"{out} is one of the videos; choose another {option('out')}")
+    check_output(
+        out,
+        what="an earlier timeline (its scores would lie beside it)",
+        is_ours=lambda file: file.is_file() and _scores_folder(file).is_dir(),
+        inputs=[*files, *inputs],
+    )
 
 
-def _scores_folder(out: Path | None) -> Path | None:
-    return None if out is None else out.with_name(f"{out.name}.scores")
+def _scores_folder(out: Path) -> Path:
+    return out.with_name(f"{out.name}.scores")
 
 
 def _usual_length(run: Path) -> float:
@@ -265,6 +284,56 @@ def write_events(found: Sequence[FoundEvents], out: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Truth:
+    """True labels of some videos, which are read before anything is written.
+
+    Attributes:
+        file: They are from.
+        rows: File name of each video to its labels.
+    """
+
+    file: Path
+    rows: dict[str, list[LabelRow]]
+
+
+def read_truth(
+    file: Path, videos: Sequence[str | Path], *, frame_rate: float | None = None
+) -> Truth:
+    """Read the true labels of videos.
+
+    Args:
+        file: Labels, of any format.
+        videos: As in ``find_events``, like the rate.
+        frame_rate: Frames a second of folders of frames.
+
+    Raises:
+        DataError: The file cannot be read, or says nothing of these videos.
+    """
+    files, rates = video_files(videos), FrameRates.of(videos, said=frame_rate)
+    known = {rates(each) for each in files if each.is_dir()}
+    clocks = Clocks(
+        min(each.resolve().parent for each in files),
+        frame_rate=known.pop() if len(known) == 1 else None,
+    )
+    rows = [row for row in read_labels(file, Reading(clock=clocks)) if row.label is not None]
+    names = [each.name for each in files]
+    found: dict[str, list[LabelRow]] = {name: [] for name in names}
+    others: set[str] = set()
+    for row, name in zip(rows, match([_by_name(row) for row in rows], names), strict=True):
+        if name is None:
+            others.add(row.video)
+        else:
+            found[name].append(row)
+    if not any(found.values()):
+        raise DataError(
+            f"{file.name} has no event of {', '.join(names[:3])}; it is about "
+            f"{', '.join(sorted(others)[:3]) or 'nothing'}",
+            path=str(file),
+        )
+    return Truth(file, found)
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """Found events beside the true ones.
 
@@ -277,53 +346,43 @@ class Compared:
     accuracy: EventAccuracy
 
 
-def compared(found: Sequence[FoundEvents], file: Path, how: Reading | None = None) -> Compared:
-    """Compare the events that were found with those of a file of labels.
+def compared(found: Sequence[FoundEvents], truth: str | Path | Truth) -> Compared:
+    """Compare the events that were found with the true ones.
 
     Classes that the network does not know are left out and named.
 
     Args:
         found: What was found.
-        file: Labels of the same videos, of any format.
-        how: What the file leaves open; None for nothing.
+        truth: Of the same videos, or a file of labels, of any format.
 
     Raises:
-        DataError: The file says nothing of these videos, or of none of the classes.
+        DataError: It says nothing of these videos, or of none of the classes.
     """
-    folders = {each.path.resolve().parent for each in found}
-    rates = {each.video.frame_rate for each in found if each.path.is_dir()}
-    clocks = Clocks(min(folders), frame_rate=rates.pop() if len(rates) == 1 else None)
-    reading = how or Reading(clock=clocks)
-    rows = [row for row in read_labels(file, reading) if row.label is not None]
-    paths = [each.path.name for each in found]
-    truth: dict[str, list[Event]] = {path: [] for path in paths}
-    others: set[str] = set()
+    if not isinstance(truth, Truth):
+        rates = {each.video.frame_rate for each in found if each.path.is_dir()}
+        rate = rates.pop() if len(rates) == 1 else None
+        truth = read_truth(Path(truth), [each.path for each in found], frame_rate=rate)
+    events: dict[str, list[Event]] = {}
     late: dict[str, float] = {}
-    for row, path in zip(rows, match([_by_name(row) for row in rows], paths), strict=True):
-        if path is None:
-            others.add(row.video)
-            continue
-        duration = found[paths.index(path)].video.duration_seconds
-        end = duration if row.end_seconds is None else min(row.end_seconds, duration)
-        if (row.start_seconds or 0.0) < end:
-            truth[path].append(Event(row.label or "", row.start_seconds or 0.0, end, 1.0))
-        else:
-            late[path] = row.start_seconds or 0.0
-    if not any(truth.values()) and late:
+    for each in found:
+        duration = each.video.duration_seconds
+        events[each.path.name] = own = []
+        for row in truth.rows[each.path.name]:
+            start = row.start_seconds or 0.0
+            end = duration if row.end_seconds is None else min(row.end_seconds, duration)
+            if start < end:
+                own.append(Event(row.label or "", start, end, 1.0))
+            else:
+                late[each.path.name] = start
+    if not any(events.values()):
         path, start = min(late.items())
-        duration = found[paths.index(path)].video.duration_seconds
+        duration = next(e.video.duration_seconds for e in found if e.path.name == path)
         raise DataError(
-            f"every label of {file.name} lies outside its video: one of {path} starts at {start:g} "
-            f"s, and the video ends at {duration:.3f} s; write seconds from its start",
-            path=str(file),
+            f"every label of {truth.file.name} lies outside its video: one of {path} starts at "
+            f"{start:g} s, and the video ends at {duration:.3f} s; write seconds from its start",
+            path=str(truth.file),
         )
-    if not any(truth.values()):
-        raise DataError(
-            f"{file.name} has no event of {', '.join(paths[:3])}; it is about "
-            f"{', '.join(sorted(others)[:3]) or 'nothing'}",
-            path=str(file),
-        )
-    known = _known(truth, found[0].scores.classes, file)
+    known = _known(events, found[0].scores.classes, truth.file)
     accuracy = event_accuracy(
         {each.path.name: each.events for each in found},
         known,

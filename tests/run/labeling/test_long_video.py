@@ -16,7 +16,7 @@ from semivideo.evaluation import Recognizer
 from semivideo.events.formats import read_labels
 from semivideo.run.labeling import long_video
 from semivideo.run.labeling.annotated import check_annotated, write_annotated
-from semivideo.run.labeling.long_video import Sliding, compared, find_events
+from semivideo.run.labeling.long_video import Sliding, compared, find_events, read_truth
 from semivideo.runfolder import RunFolder
 from semivideo.settings import ModelCard
 
@@ -144,6 +144,20 @@ def test_find_events__go_on_where_they_were_stopped(network, film, tmp_path):
     assert (found.scores.probabilities == whole).all()
 
 
+def test_find_events__never_over_a_video_or_labels_of_somebody(network, film, tmp_path):
+    """A file of events is known by the scores beside it."""
+    truth = tmp_path / "truth.csv"
+    truth.write_text(TRUTH)
+    sentence = (
+        r"truth\.csv exists and is neither empty nor an earlier timeline \(its scores would lie "
+        r"beside it\); choose another out, or move it away"
+    )
+    with pytest.raises(ConfigError, match=sentence):
+        find_events("run", [film], out=truth, sliding=TWO_SECONDS)
+    assert [each.name for each in tmp_path.iterdir()] == ["truth.csv"]
+    assert network.num_seen == 0
+
+
 def test_find_events__broken_scores_are_made_anew(network, film, tmp_path, caplog):
     find_events("run", [film], out=tmp_path / "e.csv", sliding=TWO_SECONDS)
     [scores] = (tmp_path / "e.csv.scores").iterdir()
@@ -189,6 +203,16 @@ def test_compared__names_what_does_not_fit(found, tmp_path, caplog):
         compared([found], truth)
 
 
+def test_read_truth__of_other_videos_is_refused_before_the_work(film, tmp_path):
+    truth = tmp_path / "truth.csv"
+    truth.write_text(TRUTH + "other.mp4,dark,1,2\n")
+    assert [row.label for row in read_truth(truth, [film]).rows["film.mp4"]] == [
+        *("bright", "dark", "dark")
+    ]
+    with pytest.raises(DataError, match=r"truth.csv has no event of b.mp4; it is about film.mp4"):
+        read_truth(truth, [tmp_path / "b.mp4"])
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -232,3 +256,15 @@ def test_write_annotated__lasts_as_long_as_the_video(found, tmp_path, name, rate
     assert frames[0][:8].max() > 150  # the text, on a dark picture
     with pytest.raises(ConfigError, match=r"an annotated copy is an .mp4 or a .gif, and t.avi"):
         check_annotated(tmp_path / "t.avi")
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".gif"])
+def test_write_annotated__replaces_earlier_copies_alone(found, tmp_path, ending):
+    out = tmp_path / f"t{ending}"
+    for _ in range(2):
+        write_annotated(found.path, found.video, found.events, out)
+    out.write_bytes(out.read_bytes()[:-1])
+    with pytest.raises(ConfigError, match=r"is neither empty nor an earlier annotated copy; cho"):
+        write_annotated(found.path, found.video, found.events, out)
+    with pytest.raises(ConfigError, match=r"film\.mp4 is read by this command; choose another ann"):
+        write_annotated(found.path, found.video, found.events, found.path)
