@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,7 @@ from semivideo.base.machine.threads import num_cores
 from semivideo.base.progress import Progress
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.frame_rates import tell_rate
-from semivideo.data.catalogue.manifest import Manifest, row_of_video
+from semivideo.data.catalogue.manifest import Manifest, row_of_video, why_unusable
 from semivideo.data.catalogue.manifest_file import (
     SCHEMA,
     is_probed_alike,
@@ -45,6 +45,9 @@ from semivideo.data.catalogue.rows import rows_of_entries, rows_of_files
 from semivideo.data.catalogue.sources import find_videos, source_root
 from semivideo.data.video.frame_names import FRAME_RATE, check_rate, is_frame_folder
 from semivideo.events.guidance import Reading
+
+if TYPE_CHECKING:
+    from semivideo.data.video.decode import Probe
 
 log = logging.getLogger("semivideo")
 
@@ -325,7 +328,8 @@ def _probed(root: Path, path: str, *, frame_rate: float, verify: bool) -> dict[s
     from semivideo.data.video.decode import Probe, probe
     from semivideo.data.video.verifying import verified
 
-    found = Probe(0, 0, 0.0, 0, FrameTable(_NONE, _NONE > 0, Fraction(1), is_exact=False))
+    nothing = Probe(0, 0, 0.0, 0, FrameTable(_NONE, _NONE > 0, Fraction(1), is_exact=False))
+    found = nothing
     num_bytes = modified_ns = 0
     error = None
     try:
@@ -339,12 +343,22 @@ def _probed(root: Path, path: str, *, frame_rate: float, verify: bool) -> dict[s
             )
             if verify:
                 found = verified(root / path, found)
+            _require_usable(root / path, found)
     except DataError as unusable:
-        error = str(unusable)
+        error, found = str(unusable), nothing
     size = (found.width, found.height, found.frame_rate, found.rotation)
     video = Video(path, path, None, None, *size, frames=found.frames, error=error)
     state = {"num_bytes": num_bytes, "modified_ns": modified_ns, "is_verified": verify}
     return row_of_video(video) | state
+
+
+def _require_usable(file: Path, found: Probe) -> None:
+    """Refuse what every reader of clips would refuse, whatever the settings."""
+    from semivideo.data.video.container import unusable
+
+    size = {"width": found.width, "height": found.height, "num_frames": len(found.frames)}
+    if (reason := why_unusable(**size)) is not None:
+        raise unusable(file, reason)
 
 
 def _state(file: Path) -> tuple[int, int]:
@@ -368,7 +382,7 @@ def _unchanged(
     wanted = set(paths)
     rows: dict[str, int] = {}
     earlier = pa.concat_tables([SCHEMA.empty_table(), *tables])
-    usable = earlier["error"].is_null().to_pylist()
+    usable = _may_be_used(earlier)
     names = ("path", "num_bytes", "modified_ns", "frame_rate")
     columns = [earlier[name].to_pylist() for name in names]
     for row, (path, num_bytes, modified_ns, rate) in enumerate(zip(*columns, strict=True)):
@@ -378,6 +392,15 @@ def _unchanged(
             if is_same and _state(file) == (num_bytes, modified_ns):
                 rows[path] = row
     return earlier.take(pa.array(list(rows.values()), pa.int64()))
+
+
+def _may_be_used(rows: pa.Table) -> list[bool]:
+    """Whether each file has no reason against it, not even one that an earlier scan let pass."""
+    columns = [rows[name].to_pylist() for name in ("error", "width", "height", "num_frames")]
+    return [
+        error is None and why_unusable(width=width, height=height, num_frames=number) is None
+        for error, width, height, number in zip(*columns, strict=True)
+    ]
 
 
 def _is_close(rate: float, other: float) -> bool:
