@@ -9,6 +9,7 @@ the columns that are not used.
 from __future__ import annotations
 
 import logging
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -16,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from semivideo.base.checked import shown
 from semivideo.base.endings import is_video
 from semivideo.base.errors import DataError
-from semivideo.events.label_row import LabelRow, tell_not_used
+from semivideo.events.label_row import LATEST_SECONDS, LabelRow, is_time, tell_not_used
 from semivideo.events.sheets import Sheet, delimiter_of, read_sheet, without_hint
 from semivideo.events.subsets import UNLABELED, subset_name, subset_of_word
 
@@ -161,10 +163,13 @@ def seconds(cell: str) -> float | None:
         else:
             hours, minutes = int(clock["hours"] or 0), int(clock["minutes"])
             found = 3600 * hours + 60 * minutes + float(clock["seconds"].replace(",", "."))
-    except ValueError:
+    except (ValueError, OverflowError):
+        found = math.nan
+    if not is_time(found):
         raise DataError(
-            f"{cell!r} is no time in the video; write seconds, such as 12.5, or 0:12.5"
-        ) from None
+            f"{shown(cell)} is no time in the video; write seconds, up to {LATEST_SECONDS}, such "
+            "as 12.5, or 0:12.5"
+        )
     return found
 
 
@@ -249,6 +254,10 @@ def _entry(rows: _Rows, number: int, cells: Sequence[str], is_kinetics: bool) ->
     try:
         side = None if subset in MISSING else subset_name(subset)
         start, end = (seconds(said.get(meaning, "")) for meaning in ("start", "end"))
+        if end is not None and start is None and (word := said.get("start")):
+            raise DataError(
+                f"{word!r} is no time, and the end is given; write 0 for the start of the video"
+            )
     except DataError as error:
         raise DataError(f"row {number} of {rows.name}: {error}") from None
     entry = LabelRow(

@@ -74,10 +74,12 @@ def _parsed_xml(path: Path, data: bytes) -> ElementTree.Element:
     try:
         guard.Parse(data, True)
         return ElementTree.fromstring(data)
+    except DataError:
+        raise
     except (expat.ExpatError, ElementTree.ParseError) as error:
         raise DataError(
             f"{path.name} is no whole XML file ({error}); it may be cut off: export it again",
             path=str(path),
         ) from None
-    except LookupError as error:
+    except (LookupError, ValueError) as error:  # of encodings that do not exist, or not for XML
         raise DataError(f"{path.name}: {error}; save it as UTF-8", path=str(path)) from None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 log = logging.getLogger("semivideo")
 
+LATEST_SECONDS = 10_000_000
+"""Of a time in a video: 115 days, more than any file has."""
 _MOST_NAMED = 8
 
 
@@ -52,6 +54,11 @@ class LabelRow:
     def part(self) -> tuple[float | None, float | None]:
         """Which part of the video it is about; (None, None) for all of it."""
         return self.start_seconds, self.end_seconds
+
+
+def is_time(seconds: float) -> bool:
+    """Whether a number can be a time in a video; of one before it, the video's row says so."""
+    return abs(seconds) <= LATEST_SECONDS
 
 
 def tell_not_used(name: str, what: str, unused: Iterable[str]) -> None:

@@ -157,3 +157,20 @@ def test_read_table__kinetics_without_labels(tmp_path, caplog):
     assert entries(tmp_path, text, is_kinetics=True) == [expected]
     assert caplog.messages == ["t.csv: columns not used: is_cc"]
     assert caplog.records[0].levelno == logging.WARNING
+
+
+@pytest.mark.parametrize("cell", ["inf", "-inf", "1e308", "10000001", f"{'9' * 400}:00:00"])
+def test_read_table__names_the_row_of_what_is_no_time(tmp_path, cell):
+    sentence = (
+        rf"^row 2 of t.csv: '{cell[:100]}.* is no time in the video; write seconds, up to "
+        r"10000000, such as 12.5, or 0:12.5$"
+    )
+    with pytest.raises(DataError, match=sentence):
+        entries(tmp_path, f"path,label,start,end\na.mp4,w,0,{cell}")
+
+
+def test_read_table__a_word_for_nothing_is_no_start(tmp_path):
+    assert entries(tmp_path, "path,label,start,end\na.mp4,w,,9")[0].part == (None, 9.0)
+    sentence = r"row 2 of t.csv: 'nan' is no time, and the end is given; write 0 for the start of"
+    with pytest.raises(DataError, match=sentence):
+        entries(tmp_path, "path,label,start,end\na.mp4,w,nan,9")

@@ -26,7 +26,7 @@ from semivideo.events.formats import (
     via,
 )
 from semivideo.events.guidance import Reading, Writing, tell_overlaps
-from semivideo.events.label_row import LabelRow
+from semivideo.events.label_row import LATEST_SECONDS, LabelRow, is_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +215,25 @@ def read_labels(path: Path, how: Reading | None = None) -> list[LabelRow]:
         raise
     except ConfigError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, AssertionError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
         raise DataError(_other_format(content, name, error), path=str(path)) from None
+    except OverflowError as error:  # a whole number of hundreds of digits
+        raise DataError(_other_format(content, name, error), path=str(path)) from None
+    _check_times(path, rows)
     tell_overlaps(path.name, rows)
     return rows
+
+
+def _check_times(path: Path, rows: Sequence[LabelRow]) -> None:
+    """Refuse what is no time, in whatever format it is written."""
+    for number, row in enumerate(rows, start=1):
+        for time in row.part:
+            if time is not None and not is_time(time):
+                raise DataError(
+                    f"label {number} of {path.name}, of {row.video}, has the time {time:g}; "
+                    f"correct it to seconds, up to {LATEST_SECONDS}",
+                    path=str(path),
+                )
 
 
 def recognized(content: Content) -> str | None:
@@ -267,6 +282,11 @@ def write_labels(rows: Sequence[LabelRow], name: str, how: Writing | None = None
         raise DataError("there is no label to write")
     for row in rows:
         start, end = row.start_seconds or 0.0, row.end_seconds
+        if start < 0:
+            raise DataError(
+                f"the label {row.label!r} of {row.video} starts at {start:g} s, before the video; "
+                "correct it, no program reads such a label"
+            )
         if end is not None and end < start:
             raise DataError(
                 f"the label {row.label!r} of {row.video} starts at {start:g} s and ends at {end:g} "

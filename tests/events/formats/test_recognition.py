@@ -1,5 +1,6 @@
 """Every format is told by what is in the file, and a file of another kind is refused in a line."""
 
+import re
 from contextlib import suppress
 
 import pytest
@@ -93,3 +94,27 @@ def test_read_labels__tells_of_labels_at_once(read, caplog):
 def test_reading__lengths_must_be_above_zero():
     with pytest.raises(ConfigError, match="point_seconds must be above 0, got 0"):
         Reading(point_seconds=0)
+
+
+@pytest.mark.parametrize(("time", "told"), [("Infinity", "inf"), ("NaN", "nan"), ("1e300", "1e+")])
+def test_read_labels__refuses_what_is_no_time_in_any_format(tmp_path, time, told):
+    part = f'{{"segment": [0, {time}], "label": "run"}}'
+    file = tmp_path / "a.json"
+    file.write_text(f'{{"database": {{"v": {{"subset": "train", "annotations": [{part}]}}}}}}')
+    sentence = f"^label 1 of a.json, of v, has the time {re.escape(told)}.*; correct it to seco"
+    with pytest.raises(DataError, match=sentence):
+        read_labels(file)
+
+
+@pytest.mark.parametrize("encoding", ["idna", "nonsense", "utf-7"])
+def test_read_content__of_an_encoding_that_is_not_read(tmp_path, encoding):
+    file = tmp_path / "a.xml"
+    file.write_text(f'<?xml version="1.0" encoding="{encoding}"?><a/>')
+    with pytest.raises(DataError, match=r"^a.xml: .*; save it as UTF-8$"):
+        read_content(file)
+
+
+def test_write_labels__refuses_a_start_before_the_video():
+    row = LabelRow("a.mp4", "run", start_seconds=-5.0, end_seconds=2.0)
+    with pytest.raises(DataError, match=r"the label 'run' of a.mp4 starts at -5 s, before the vid"):
+        write_labels([row], "csv")
