@@ -154,9 +154,9 @@ def check_output(
         if any(Path(each).exists() and out.samefile(each) for each in inputs):
             raise ConfigError(f"{out} is read by this command; choose another {option(named)}")
         if not (_is_empty(out) or _is_true(is_ours, out)):
+            step = "" if out.is_dir() else ", or move it away"
             raise ConfigError(
-                f"{out} exists and is neither empty nor {what}; choose another {option(named)}, "
-                "or move it away"
+                f"{out} exists and is neither empty nor {what}; choose another {option(named)}{step}"
             )
     _check_writable(out)
 

@@ -37,7 +37,9 @@ from semivideo.features.feature_cache import FeatureCache, Features
 from semivideo.features.feature_form import (
     MANIFEST,
     NUM_TURNED,
+    SHARDS,
     FeatureForm,
+    check_features_folder,
     is_features,
     shard_files,
     videos_per_shard,
@@ -100,13 +102,14 @@ def extract(
         The cache; of several processes the last one to end sees it finished.
 
     Raises:
-        ConfigError: The cache was begun otherwise, or the encoder takes another number of frames.
+        ConfigError: The cache was begun otherwise, something else lies at ``out``, or the encoder
+            takes another number of frames.
         DataError: The cache is of other videos.
         WriteError: A file cannot be written.
     """
     with locked_folder(out, shared=part != ALONE, doing="make features in it"):
         if part == ALONE and is_features(out):
-            for folder in (out, out / "shards"):
+            for folder in (out, out / SHARDS):
                 sweep(folder)
         return _extracted(manifest, out, encoder, wanted, part, verify, progress)
 
@@ -160,8 +163,9 @@ def _begun(manifest: Manifest, out: Path, encoder: Encoder, wanted: Wanted) -> F
                 path=str(out),
             )
     else:
+        check_features_folder(out)
         form = _new_form(manifest, encoder, wanted, num_frames=num_frames)
-        (out / "shards").mkdir(parents=True, exist_ok=True)
+        (out / SHARDS).mkdir(parents=True, exist_ok=True)
         form.write(out)
     features = Manifest(manifest.table, root=manifest.root, features=str(out))
     features.write(out / MANIFEST)

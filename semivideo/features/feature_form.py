@@ -13,6 +13,7 @@ FEATURES/ENCODER/             features of several encoders, joined: a feature ca
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,12 +22,15 @@ from pydantic import Field, ValidationError
 from semivideo.base.checked import Section, read_json, sentence
 from semivideo.base.errors import ConfigError, DataError
 from semivideo.base.files import write_first
+from semivideo.base.places import check_output, visible_in
 from semivideo.base.records import Modality
 from semivideo.encoders.encoder import Encoder, Preprocessing
+from semivideo.encoders.local_motion.codebook import CODEBOOK_FILE
 from semivideo.settings import League
 
 FORM_FILE = "features.json"
 MANIFEST = "manifest.parquet"
+SHARDS, CODEBOOK_STAMP = "shards", "codebook.json"
 VERSION = 1
 MODALITIES: dict[str, Modality] = {
     "rgb": "rgb",
@@ -179,6 +183,25 @@ def is_features(folder: Path) -> bool:
     return (folder / FORM_FILE).is_file()
 
 
+def check_features_folder(out: Path, *, parts: Iterable[str] = ()) -> None:
+    """Refuse to make features among other files, such as a run's or the videos themselves.
+
+    Args:
+        out: The folder.
+        parts: Encoders whose features are joined there.
+
+    Raises:
+        ConfigError: It is neither empty nor a feature cache, begun or finished.
+        WriteError: It cannot be made.
+    """
+    before_its_form = {SHARDS, CODEBOOK_FILE, CODEBOOK_STAMP, *parts}
+    check_output(
+        out,
+        what="a folder of features",
+        is_ours=lambda folder: is_features(folder) or visible_in(folder) <= before_its_form,
+    )
+
+
 def videos_per_shard(*, num_views: int, steps: int, dim: int) -> int:
     """Videos in a file: at most 64 and about 64 MB, so that a kill costs a minute or so."""
     fitting = int(_SHARD_BYTES / (2 * num_views * steps * dim))
@@ -187,7 +210,7 @@ def videos_per_shard(*, num_views: int, steps: int, dim: int) -> int:
 
 def shard_files(folder: Path, number: int) -> tuple[Path, Path]:
     """Array and description of a shard."""
-    stem = folder / "shards" / f"{number:05}"
+    stem = folder / SHARDS / f"{number:05}"
     return stem.with_suffix(".npy"), stem.with_suffix(".json")
 
 

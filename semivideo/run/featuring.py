@@ -16,7 +16,7 @@ from semivideo.data.catalogue.manifest import Manifest
 from semivideo.encoders import Encoder, all_encoders, load_encoder
 from semivideo.features.extract import Wanted, extract, unread
 from semivideo.features.feature_cache import FeatureCache
-from semivideo.features.feature_form import MODALITIES
+from semivideo.features.feature_form import MODALITIES, check_features_folder
 from semivideo.features.several.codebook_pass import learned_motion
 from semivideo.features.several.joining import JOINT, check_folder, encoders_in, joined, take
 from semivideo.run.videos import Videos, as_manifest
@@ -64,8 +64,8 @@ def extract_features(
         progress: See ``semivideo.api``.
 
     Raises:
-        ConfigError: No such encoder or modality, or settings that are not those that the folder was
-            begun with.
+        ConfigError: No such encoder or modality, something else lies at ``out``, or settings that
+            are not those that the folder was begun with.
         MissingExtraError: The weights are not here; the sentence says what to type.
         DataError: The folder holds features of other videos.
         WriteError: A file cannot be written.
@@ -74,6 +74,7 @@ def extract_features(
         raise ConfigError(f"views must lie in [1, 64], got {views}; 6 is usual")
     modalities = None if modality is None else _checked(modality)
     names, folder, wanted = encoders_in(encoder), Path(out), Wanted(views, frames, flip)
+    check_features_folder(folder, parts=names if len(names) > 1 else ())
     if len(names) > 1:
         check_folder(folder, JOINT.join(names))
         if modalities not in (None, ("rgb",)) or rotations:

@@ -12,7 +12,7 @@ from semivideo.encoders.encoder import Origin
 from semivideo.features import extract as module
 from semivideo.features.extract import Wanted, extract
 from semivideo.features.feature_cache import FeatureCache
-from semivideo.features.feature_form import MANIFEST, FeatureForm
+from semivideo.features.feature_form import MANIFEST, FeatureForm, check_features_folder
 from semivideo.features.video_views import VideoViews
 
 
@@ -75,6 +75,28 @@ def test_extract__killed_and_resumed_equals_the_unbroken_pass(
     assert content(resumed.folder) == content(whole.folder)
     rows = np.array([5, 0, 3])
     assert np.array_equal(whole.rows(rows), cache.rows(rows))
+
+
+def test_extract__never_among_other_files(manifest, grey, tmp_path):
+    (tmp_path / "settings.yaml").touch()
+    (tmp_path / "manifest.parquet").write_bytes(b"of a run")
+    sentence = r"exists and is neither empty nor a folder of features; choose another out$"
+    with pytest.raises(ConfigError, match=sentence):
+        extract(manifest, tmp_path, encoder=grey, wanted=Wanted(4, 3))
+    assert {each.name for each in tmp_path.iterdir() if each.name[0] != "."} == {
+        *("settings.yaml", "manifest.parquet")
+    }
+    assert (tmp_path / "manifest.parquet").read_bytes() == b"of a run"
+
+
+def test_check_features_folder__takes_what_is_there_before_the_form(tmp_path):
+    """Another process may have begun, and several encoders lie in folders of their own."""
+    (tmp_path / "f" / "shards").mkdir(parents=True)
+    (tmp_path / "f" / "codebook.safetensors").touch()
+    check_features_folder(tmp_path / "f")
+    check_features_folder(tmp_path, parts=["f"])
+    with pytest.raises(ConfigError, match="is neither empty nor a folder of features"):
+        check_features_folder(tmp_path)
 
 
 def test_extract__processes_share_the_files(manifest, grey, tmp_path, monkeypatch):

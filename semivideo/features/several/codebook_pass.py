@@ -35,13 +35,12 @@ from semivideo.encoders.local_motion import (
     learn_codebook,
 )
 from semivideo.features.extract import pool, results_in_order, single_threads
-from semivideo.features.feature_form import FeatureForm, is_features
+from semivideo.features.feature_form import CODEBOOK_STAMP, FeatureForm, is_features
 from semivideo.features.several.motion_views import PairReader
 
 _LOG = logging.getLogger("semivideo")
 _SAMPLE = 250
 """Videos that a codebook is learned from."""
-_STAMP = "codebook.json"
 _PATIENCE_SECONDS = 2.0
 
 
@@ -74,7 +73,7 @@ def learned_motion(
         out.mkdir(parents=True, exist_ok=True)
         write_bytes(out / CODEBOOK_FILE, encoder.codebook.content)
         stamp = {"videos": digest_of(manifest)}
-        write_bytes(out / _STAMP, json.dumps(stamp).encode())
+        write_bytes(out / CODEBOOK_STAMP, json.dumps(stamp).encode())
         return encoder
 
 
@@ -110,7 +109,7 @@ def codebook_of(out: Path) -> Codebook:
 def _is_of(manifest: Manifest, out: Path) -> bool:
     """Whether a codebook was learned from these videos, and written to its end."""
     try:
-        told = read_json(out / _STAMP)
+        told = read_json(out / CODEBOOK_STAMP)
     except (OSError, UnreadError):
         return False
     return isinstance(told, dict) and told.get("videos") == digest_of(manifest)
