@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,12 +51,14 @@ class Plan:
         settings: Optimiser and intervals; ``steps`` and ``epochs`` are not read here.
         split_hash: Digest of the split.
         settings_hash: Digest of all settings, see ``checkpoint.settings_hash``.
+        ids: Of the videos, for what is told of them; none where they are told by their numbers.
     """
 
     num_steps: int
     settings: EngineSettings
     split_hash: str
     settings_hash: str
+    ids: Sequence[str] = ()
 
 
 def timed(batches: Batches, steps: range) -> Generator[tuple[Batch, float], None, None]:
@@ -237,7 +239,7 @@ class Training:
             "machine": self.runtime.machine(),
             "precision": self.runtime.precision,
             "processes": self.runtime.world_size,
-            "skipped_videos": {str(row): skipped[row] for row in sorted(skipped)},
+            "skipped_videos": {self._name(row): skipped[row] for row in sorted(skipped)},
             "warnings": self.watch.warnings,
             "last": self.metrics.last,
         }
@@ -245,6 +247,10 @@ class Training:
             self.run.write_json(self.run.summary_file, summary)
         self.runtime.wait_for_all()
         return summary
+
+    def _name(self, row: int) -> str:
+        """What a video is called in the summary."""
+        return self.plan.ids[row] if self.plan.ids else str(row)
 
     def _with_gradient(self, batch: Batch) -> StepResult:
         """Compute the step, in parts if so set, and leave the gradient in the parameters."""

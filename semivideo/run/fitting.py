@@ -161,7 +161,13 @@ def fitted(
             batches=lambda start_step: loader(num_steps=num_steps, start_step=start_step),
             unlabeled_pass=lambda: loader(num_steps=steps_of_pass),
         ),
-        plan=Plan(num_steps, settings.engine, job.split.hash, settings_hash(settings)),
+        plan=Plan(
+            num_steps,
+            settings.engine,
+            split_hash=job.split.hash,
+            settings_hash=settings_hash(settings),
+            ids=manifest.ids,
+        ),
         run=run,
         runtime=runtime,
         evaluate=quick if job.split.test else None,
@@ -178,7 +184,7 @@ def _compute(method: ClosedForm, job: Job, streams: Streams, run: RunFolder) -> 
         raise DataError("fewer than two classes have a labelled video with features; label others")
     wanted = {*Streams.of(job.manifest, job.split).unlabeled}
     skipped = {
-        str(row): why
+        job.manifest.ids[row]: why
         for row, why in sorted(job.features.errors.items())
         if row in wanted and why != feature_runs.NOT_COMPUTED
     }

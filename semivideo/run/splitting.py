@@ -7,7 +7,7 @@ from pathlib import Path
 
 from semivideo.base.errors import ConfigError, option
 from semivideo.data.catalogue.manifest import Manifest
-from semivideo.data.splits import Split, check_split, draw_split, practical_split
+from semivideo.data.splits import Split, check_split, draw_split, practical_split, tell_unlearned
 from semivideo.data.splits.published import listed_split, published
 from semivideo.run.videos import Videos, as_manifest
 
@@ -48,6 +48,7 @@ def split(
         missing = option("lists" if lists is None else "protocol")
         pair = f"{option('protocol')} and {option('lists')}"
         raise ConfigError(f"{pair} go together, and {missing} is not given")
+    manifest = as_manifest(videos)
     if protocol is not None and lists is not None:
         if labels_per_class or labeled_fraction or test_groups or test_fraction:
             raise ConfigError(
@@ -56,10 +57,10 @@ def split(
                 f"{option('test_groups')} and {option('test_fraction')}"
             )
         listed = published(protocol, lists=Path(lists), seed=seed)
-        drawn = listed_split(as_manifest(videos), listed, allow_missing=allow_missing)
+        drawn = listed_split(manifest, listed, allow_missing=allow_missing)
     else:
         drawn = draw_split(
-            as_manifest(videos),
+            manifest,
             labels_per_class=labels_per_class,
             labeled_fraction=labeled_fraction,
             seed=seed,
@@ -67,6 +68,7 @@ def split(
             test_fraction=test_fraction,
             allow_fewer=allow_fewer,
         )
+    tell_unlearned(manifest, drawn)
     if out is not None:
         drawn.write(Path(out))
     return drawn
@@ -75,11 +77,13 @@ def split(
 def chosen_split(
     manifest: Manifest, given: str | Path | Split | None, labels_per_class: int | None, seed: int
 ) -> Split:
-    """Return the split that ``train`` is asked for."""
+    """Return the split that ``train`` is asked for; classes that it leaves out are told."""
     if labels_per_class is not None:
-        return draw_split(manifest, labels_per_class=labels_per_class, seed=seed)
-    if given is None:
-        return practical_split(manifest)
-    found = given if isinstance(given, Split) else Split.read(Path(given))
-    check_split(found, manifest)
+        found = draw_split(manifest, labels_per_class=labels_per_class, seed=seed)
+    elif given is None:
+        found = practical_split(manifest)
+    else:
+        found = given if isinstance(given, Split) else Split.read(Path(given))
+        check_split(found, manifest)
+    tell_unlearned(manifest, found)
     return found

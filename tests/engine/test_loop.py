@@ -146,6 +146,18 @@ def test_fit__reports_progress_from_where_it_starts(tiny, tmp_path, runtime):
     assert all(what[3].startswith("loss ") for what in told)
 
 
+def test_fit__summary_calls_skipped_videos_by_their_ids(tiny, tmp_path, runtime):
+    ids = [f"{number}.mp4" for number in range(2000)]
+    found = fit(
+        tiny.make_method(),
+        feed=Feed(lambda start: tiny.stream(start, 5)),
+        plan=Plan(5, EngineSettings(tensorboard=False), "a", "b", ids=ids),
+        run=RunFolder(tmp_path),
+        runtime=runtime,
+    )
+    assert found.summary["skipped_videos"] == {"5.mp4": "clip.mp4: no frames"}
+
+
 def test_fit__refuses_the_checkpoint_of_another_split_or_network(tiny, tmp_path):
     tiny.train(tmp_path, num_steps=3)
     with pytest.raises(CheckpointError, match=r"trained on split 9f2c\.\.\., this run uses 41aa"):

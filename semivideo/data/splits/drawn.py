@@ -14,6 +14,7 @@ files nor the platform changes it (``published`` has splits from published lists
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -25,8 +26,13 @@ from semivideo.base.errors import SplitError, nearest, option
 from semivideo.base.randomness import keys
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits.split_file import Split, check_split, require_apart
+from semivideo.events.label_sets import classes_in
 
-__all__ = ["Split", "check_split", "draw_split", "practical_split", "redrawn"]
+__all__ = ["Split", "check_split", "draw_split", "practical_split", "redrawn", "tell_unlearned"]
+
+log = logging.getLogger("semivideo")
+
+_MOST_NAMED = 5
 
 
 def draw_split(
@@ -160,6 +166,20 @@ def practical_split(manifest: Manifest, *, name: str = "practical") -> Split:
         unlabeled=_ids(manifest, set(train) - labeled),
         test=_ids(manifest, test),
     )
+
+
+def tell_unlearned(manifest: Manifest, split: Split) -> None:
+    """Name the classes that a training by a split learns nothing of."""
+    labels = set(filter(None, manifest.labels))
+    learned = {label for row in manifest.rows_of(split.labeled) if (label := manifest.labels[row])}
+    unlearned = set(classes_in(labels)) - set(classes_in(learned))
+    if unlearned:
+        named = ", ".join(map(repr, sorted(unlearned)[:_MOST_NAMED]))
+        log.warning(
+            "nothing is learned of %d class(es) (%s%s): none of their videos is readable and "
+            "labelled for training",
+            *(len(unlearned), named, ", ..." if len(unlearned) > _MOST_NAMED else ""),
+        )
 
 
 def _require_ranges(

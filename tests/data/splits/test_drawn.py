@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from semivideo.base.errors import SplitError
-from semivideo.data.splits import check_split, draw_split, practical_split, redrawn
+from semivideo.data.splits import (
+    check_split,
+    draw_split,
+    practical_split,
+    redrawn,
+    tell_unlearned,
+)
 
 
 @pytest.fixture(scope="session")
@@ -209,6 +215,21 @@ def test_practical_split__takes_all_labels(make_manifest):
     assert (split.labeled, split.unlabeled, split.test) == (("1", "3", "5"), ("2",), ())
     official = practical_split(make_manifest([*rows, ("6", "b", None, "test")]))
     assert (official.labeled, official.test) == (("1", "3", "5"), ("6",))
+
+
+def test_tell_unlearned__names_classes_for_testing_alone_and_of_broken_videos(
+    make_manifest, caplog
+):
+    rows = [("1", "a"), ("2", "b"), ("3", "jump", None, "test"), ("4", "one", None, None, "short")]
+    manifest = make_manifest([*rows, ("5", "a|b", None, "test")])
+    tell_unlearned(manifest, practical_split(manifest))
+    assert caplog.messages == [
+        "nothing is learned of 2 class(es) ('jump', 'one'): none of their videos is readable and "
+        "labelled for training"
+    ]
+    caplog.clear()
+    tell_unlearned(make_manifest(rows[:2]), practical_split(make_manifest(rows[:2])))
+    assert caplog.messages == []
 
 
 def test_redrawn__has_as_many_labels_of_the_same_training_videos(make_manifest):
