@@ -95,9 +95,23 @@ def read_json(path: Path, *, most_bytes: int = _MOST_BYTES) -> Any:
 
 
 class _Yaml(yaml.SafeLoader):
-    """Reads 1e-4 as a number, as YAML 1.2 does; YAML 1.1 takes it for a word."""
+    """Reads 1e-4 as a number, as YAML 1.2 does, and a date as text; YAML 1.1 does neither.
+
+    A few aliases of aliases (``<<: [*a, *a]``) fill any memory while they are read, so none is.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """As the library does, but for an alias."""
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise UnreadError(f"it has an alias (*{event.anchor}) of another part")
+        return super().compose_node(parent, index)
 
 
+_Yaml.yaml_implicit_resolvers = {
+    start: [(tag, form) for tag, form in known if tag != "tag:yaml.org,2002:timestamp"]
+    for start, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _Yaml.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
@@ -106,15 +120,17 @@ _Yaml.add_implicit_resolver(
 
 
 def yaml_of(text: str) -> Any:
-    """Return what a user has written in YAML; only plain values are made of it.
+    """Return what somebody has written in YAML; only plain values are made of it, as ``parsed``.
+
+    All YAML that no program of ours has written comes in here.
 
     Raises:
-        yaml.YAMLError: It is not YAML.
+        UnreadError: It is not YAML, has aliases or other values, or is too deep.
 
     >>> yaml_of("weight: 1e-3")
     {'weight': 0.001}
     """
-    return yaml.load(text, Loader=_Yaml)
+    return parsed(text, lambda given: yaml.load(given, Loader=_Yaml), "YAML")
 
 
 def read_yaml(path: Path, parse: Callable[[str], Any]) -> Any:
@@ -151,8 +167,10 @@ def parsed(content: bytes | str, parse: Callable[[str], Any], kind: str) -> Any:
         raise UnreadError(f"it is nested more than {_DEEPEST} levels deep") from None
     except MemoryError:
         raise UnreadError("it needs more memory than there is") from None
+    except UnreadError:
+        raise
     except Exception as error:  # of a YAML reader, any kind: it trusts its own conversions
-        raise UnreadError(f"it is not {kind} ({_in_one_line(error)})") from None
+        raise UnreadError(f"it is not {kind} ({in_one_line(error)})") from None
     _check_plain(found)
     return found
 
@@ -181,28 +199,10 @@ def reading(path: Path, error: type[SemiVideoError], advice: str) -> Iterator[No
         raise error(f"{path} has no key {fault}; {advice}") from None
     except Exception as fault:  # a file can hold anything, and so go wrong anywhere
         if not isinstance(fault, UnreadError):
-            fault = UnreadError(f"it is broken ({type(fault).__name__}: {_in_one_line(fault)})")
+            fault = UnreadError(f"it is broken ({type(fault).__name__}: {in_one_line(fault)})")
         raise error(f"{fault.about(path)}; {advice}") from None
 
 
-def _content(path: Path, most_bytes: int) -> bytes:
-    try:
-        return read_bytes(path, most=most_bytes)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise UnreadError(f"{error.strerror or error}; {step_after(error)}") from None
-
-
-def _check_plain(found: Any) -> None:
-    """Refuse what no file of ours holds, level by level."""
-    level: list[tuple[str, Any]] = [("", found)]
-    seen: dict[int, Any] = {}  # with the values, so that no number is given twice
-    for _ in range(_DEEPEST):
-        below: list[tuple[str, Any]] = []
-        for name, value in level:
-            if isinstance(value, dict | list):
-                if id(value) in seen:
 @contextmanager
 def opened_npz(source: Path | bytes) -> Iterator[Mapping[str, Any]]:
     """Open an archive of arrays that are not far larger than itself.
@@ -260,6 +260,24 @@ def opened_parquet(path: Path) -> Iterator[pq.ParquetFile]:
         yield file
 
 
+def _content(path: Path, most_bytes: int) -> bytes:
+    try:
+        return read_bytes(path, most=most_bytes)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UnreadError(f"{error.strerror or error}; {step_after(error)}") from None
+
+
+def _check_plain(found: Any) -> None:
+    """Refuse what no file of ours holds, level by level."""
+    level: list[tuple[str, Any]] = [("", found)]
+    seen: dict[int, Any] = {}  # with the values, so that no number is given twice
+    for _ in range(_DEEPEST):
+        below: list[tuple[str, Any]] = []
+        for name, value in level:
+            if isinstance(value, dict | list):
+                if id(value) in seen:
                     raise UnreadError(f"{name or 'it'} is an alias (*) of another part")
                 seen[id(value)] = value
             if isinstance(value, dict):
@@ -297,7 +315,8 @@ def shown(value: Any) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
-def _in_one_line(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
+    """Return why something failed, without line ends and not longer than a sentence can hold."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 

@@ -187,24 +187,22 @@ def parse_settings(assignments: list[str]) -> dict[str, Any]:
     >>> parse_settings(["engine.steps=100", "views.flip=false", "engine.learning_rate=1e-2"])
     {'engine.steps': 100, 'views.flip': False, 'engine.learning_rate': 0.01}
     """
-    import yaml
-
-    from semivideo.base.checked import yaml_of
+    from semivideo.base.checked import UnreadError, shown, yaml_of
 
     settings = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not (equals and key.strip()):
             raise ConfigError(
-                f"--set {assignment!r} is not section.key=value; write for example "
+                f"--set {shown(assignment)} is not section.key=value; write for example "
                 "--set engine.steps=100"
             )
         try:
             settings[key.strip()] = yaml_of(text)
-        except yaml.YAMLError:
+        except UnreadError:
             raise ConfigError(
-                f"the value of --set {assignment!r} cannot be read; write a number, true, false, "
-                "null, a word or a list such as [1, 2]"
+                f"the value of --set {shown(assignment)} cannot be read; write a number, true, "
+                "false, null, a word or a list such as [1, 2]"
             ) from None
     return settings
 

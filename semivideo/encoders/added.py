@@ -8,16 +8,30 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import yaml
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
-from semivideo.base.checked import Section, sentence, yaml_of
+from semivideo.base.checked import Section, UnreadError, read_json, sentence, yaml_of
 from semivideo.base.errors import ConfigError, DataError, nearest
-from semivideo.base.files import write_bytes
+from semivideo.base.files import open_regular, write_bytes
 from semivideo.base.user_folders import user_config
 from semivideo.settings import NOT_TOLD, League
+
+_FORMAT = 1
+_MOST_BYTES = 1 << 24  # of the list
+_HEADER_BYTES = 1 << 16  # of a README, in which its header must end
+_LONGEST = 200  # characters of what is told of weights
+
+
+def _told(value: object) -> str:
+    """What others tell of weights, as one line that a terminal can show."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(value))
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+Told = Annotated[str, AfterValidator(_told)]
 
 
 class Added(Section):
@@ -25,15 +39,12 @@ class Added(Section):
 
     folder: str
     """Where its configuration, weights and processor's file are."""
-    pretrained_on: str = NOT_TOLD
+    pretrained_on: Told = NOT_TOLD
     """The data it had seen, as published."""
-    licence: str = NOT_TOLD
+    licence: Told = NOT_TOLD
     """Of the weights, as published."""
     league: League | None = None
     """What it makes of results; None for that of its family."""
-
-
-_FORMAT = 1
 
 
 def list_file() -> Path:
@@ -50,13 +61,13 @@ def added_encoders() -> dict[str, Added]:
     file = list_file()
     again = "correct it, or remove it and add your encoders again"
     try:
-        content = json.loads(file.read_bytes())
+        content = read_json(file, most_bytes=_MOST_BYTES)
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             raise ValueError(f"it is not of format {_FORMAT}")
         found = dict(content.get("encoders", {}))
     except FileNotFoundError:
         return {}
-    except (OSError, TypeError, ValueError, RecursionError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise DataError(f"cannot read {file}: {error}; {again}", path=str(file)) from None
     return {name: _checked(each, name, file) for name, each in found.items()}
 
@@ -107,16 +118,18 @@ def published_in(folder: Path) -> dict[str, str]:
     """Return licence and data that the ``README.md`` of a folder names, as the hub has them.
 
     Args:
-        folder: The folder; a file that is not there or has no header names nothing.
+        folder: The folder; a file that is not there, or has no header that can be read, names
+            nothing.
 
     Returns:
-        "licence" and "pretrained_on", as far as they are named.
+        "licence" and "pretrained_on", as far as they are named: a line each.
     """
     try:
-        text = (folder / "README.md").read_text(encoding="utf-8", errors="replace")
+        with open_regular(folder / "README.md") as file:
+            text = file.read(_HEADER_BYTES).decode("utf-8", errors="replace")
     except OSError:
         return {}
-    header = re.match(r"---\s*\n(.*?)\n---", text, flags=re.S)
+    header = re.match(r"---[ \t\r]*\n(.*?)\n---", text, flags=re.S)
     if header is None:
         return {}
     told = _header(header[1])
@@ -124,14 +137,14 @@ def published_in(folder: Path) -> dict[str, str]:
     data = told.get("datasets")
     listed = ", ".join(map(str, data)) if isinstance(data, list) else data
     found = {"licence": licence, "pretrained_on": listed}
-    return {key: str(value) for key, value in found.items() if value}
+    return {key: line for key, value in found.items() if value and (line := _told(value))}
 
 
 def _header(text: str) -> dict[str, Any]:
     """The YAML of a header; nothing where it is none."""
     try:
         told = yaml_of(text)
-    except yaml.YAMLError:
+    except UnreadError:
         return {}
     return told if isinstance(told, dict) else {}
 

@@ -18,12 +18,14 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from semivideo.base.checked import read_json
 from semivideo.base.files import write_bytes
 from semivideo.base.machine.threads import num_cores
 from semivideo.base.user_folders import user_cache
 from semivideo.encoders.encoder import Encoder
 
 _LONG_SECONDS = 10.0  # a clip that takes longer is not timed three times more
+_MOST_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,11 @@ def times_file() -> Path:
 def known_times() -> dict[str, Measured]:
     """Return what was measured on this machine, by name; nothing where the file is broken."""
     try:
-        content = json.loads(times_file().read_bytes())
+        content = read_json(times_file(), most_bytes=_MOST_BYTES)
         if content["machine"] != machine():
             return {}
         return {name: Measured(**each) for name, each in content["encoders"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}  # it is made again
 
 

@@ -16,8 +16,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from semivideo.base.checked import yaml_of
 from semivideo.base.errors import ConfigError, nearest
 from semivideo.base.files import read_bytes
@@ -126,7 +124,7 @@ def find_grid(name: str) -> Grid:
         )
     try:
         content = yaml_of(read_bytes(file).decode("utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read the grid {file}: {error}; correct the file") from None
     return _checked(content, file)
 

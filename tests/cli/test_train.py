@@ -229,6 +229,7 @@ def test_train__counts_skipped_videos(run, trained, monkeypatch):
         ("a=b", "a=b"),
         ("{width: 0.25}", {"width": 0.25}),
         ("nan-like", "nan-like"),
+        ("2024-99-99", "2024-99-99"),
     ],
 )
 def test_parse_settings__reads_yaml_values(text, value):
@@ -241,6 +242,16 @@ def test_parse_settings__needs_key_and_value(text):
         parse_settings([text])
 
 
-def test_parse_settings__refuses_what_is_not_yaml():
-    with pytest.raises(ConfigError, match=r"the value of --set 'a.b=\[1,' cannot be read"):
-        parse_settings(["a.b=[1,"])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[1,", r"a.b=\[1,'"),
+        ("[" * 3000, r"a.b=\[{115}\.\.\."),
+        ("9" * 5000, r"a.b=9{115}\.\.\."),
+        ("[&a [1], *a]", r"a.b=\[&a \[1\], \*a\]'"),
+    ],
+)
+def test_parse_settings__refuses_what_is_not_yaml(text, told):
+    sentence = f"the value of --set '{told} cannot be read; write a number, true, false, null, a wo"
+    with pytest.raises(ConfigError, match=sentence):
+        parse_settings([f"a.b={text}"])

@@ -2,14 +2,16 @@
 
 import importlib
 import json
+import os
 
 import pytest
 
 from semivideo.base.errors import CheckpointError, ConfigError, DataError, MissingExtraError
 from semivideo.encoders import ENCODERS, add_encoder, all_encoders, load_encoder
-from semivideo.encoders.added import added_encoders, forget, list_file
+from semivideo.encoders.added import added_encoders, forget, list_file, published_in
 from semivideo.encoders.families import FAMILIES
 from semivideo.encoders.hub_networks import MODEL_TYPES, PICTURES, REPOS, VIDEOS
+from semivideo.encoders.timing import known_times, times_file
 from tests.encoders.tiny_folders import write_folder
 
 hub = pytest.importorskip("huggingface_hub", reason="needs the extra hf")
@@ -57,6 +59,48 @@ def test_add__takes_licence_and_data_from_the_readme(tmp_path):
     origin = add_encoder("mine", folder=folder, league="video weights").origin
     assert (origin.licence, origin.pretrained_on) == ("cc-by-4.0", "imagenet-1k, kinetics")
     assert origin.league == all_encoders()["mine"].league == "video weights"
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("license: 2024-99-99", {"licence": "2024-99-99"}),
+        ("datasets: &a [x]\nmore: *a", {}),
+        (f"license: {'[' * 5000}", {}),
+        (f"license: {'9' * 5000}", {}),
+        ("license: mit\nother: " + "x" * (1 << 16), {}),
+        (
+            'license: "a\\u001b[31mb\\nc\\u202ed\\0"\ndatasets: ["  ", "\\t", x]',
+            {"licence": "a [31mb c d", "pretrained_on": ", , x"},
+        ),
+        (f"license: {'x' * 300}", {"licence": "x" * 200 + "..."}),
+        ('license: "\\u001b"', {}),
+    ],
+)
+def test_published__is_a_line_each_or_nothing(tmp_path, header, found):
+    (tmp_path / "README.md").write_text(f"---\n{header}\n---\n# A network\n")
+    assert published_in(tmp_path) == found
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_published__and_the_list_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "README.md")
+    assert published_in(tmp_path) == {}
+    for file in (list_file(), times_file()):
+        file.parent.mkdir(parents=True)
+        os.mkfifo(file)
+    assert known_times() == {}
+    with pytest.raises(
+        DataError, match=r"cannot read .*: it is a named pipe and no regular file; "
+    ):
+        added_encoders()
+
+
+def test_added__shows_lines_of_an_edited_list():
+    told = {"folder": "a", "licence": "a\x1b[31m\nb"}
+    list_file().parent.mkdir(parents=True)
+    list_file().write_text(json.dumps({"format": 1, "encoders": {"mine": told}}))
+    assert added_encoders()["mine"].licence == "a [31m b"
 
 
 def test_add__a_copy_of_a_known_network_keeps_what_is_published(tmp_path):
