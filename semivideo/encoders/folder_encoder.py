@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from semivideo.base.errors import CheckpointError, ConfigError
+from semivideo.base.files import open_regular
 from semivideo.encoders.encoder import Encoder, Origin
 from semivideo.encoders.families import FAMILIES, Family
 from semivideo.encoders.processor_file import preprocessing_of
@@ -26,10 +27,9 @@ from semivideo.models.hf_folder import (
     side_of,
     stored_config,
     transformers_library,
+    weight_files,
 )
 from semivideo.settings import League
-
-_WEIGHTS = ("model.safetensors", "model-*.safetensors", "pytorch_model.bin", "pytorch_model-*.bin")
 
 
 class FolderEncoder(Encoder):
@@ -130,25 +130,11 @@ def league_of(family: Family) -> League:
     return "video weights" if family.is_video else "image weights"
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """Return the files that weights are read from, safetensors before pickles.
-
-    Raises:
-        CheckpointError: There are none.
-    """
-    for pattern in _WEIGHTS:
-        if found := sorted(folder.glob(pattern)):
-            return found
-    raise CheckpointError(
-        f"{folder} has no weights (model.safetensors or pytorch_model.bin); copy them too"
-    )
-
-
 def weights_digest(folder: Path) -> str:
     """Return the SHA-256 of a folder's weights: of the file, or of the digests of its parts."""
     digests = []
     for path in weight_files(folder):
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             digests.append(hashlib.file_digest(file, "sha256"))
     if len(digests) == 1:
         return digests[0].hexdigest()
@@ -168,7 +154,6 @@ def _network_config(family: Family, stored: dict[str, Any]) -> Any:
 def _network(family: Family, folder: Path, config: Any) -> Any:
     """The network with all of its weights, without the parts that are not used."""
     transformers = transformers_library()
-    weight_files(folder)
     with quiet(transformers):
         architecture = getattr(transformers, family.network)
         network, report = filled_from(architecture, folder, config, **family.options)

@@ -10,12 +10,14 @@ std, so mean and deviation are turned into those of frames in [0, 1].
 
 from __future__ import annotations
 
-import json
+import math
 from pathlib import Path
 from typing import Any
 
+from semivideo.base.checked import UnreadError, read_json
 from semivideo.base.errors import CheckpointError
 from semivideo.encoders.encoder import Channels, Preprocessing
+from semivideo.models.hf_folder import MOST_PIXELS
 
 IMAGE_FILE, VIDEO_FILE = "preprocessor_config.json", "video_preprocessor_config.json"
 JOINT_FILE = "processor_config.json"
@@ -24,6 +26,7 @@ _FILTERS = {2: "bilinear", 3: "bicubic"}
 """Numbers of Pillow."""
 _BICUBIC_KINDS = ("CLIP", "Siglip", "Bit", "LlavaOnevision")
 """Beginnings of names of processors that are bicubic where the file does not say."""
+_MOST_BYTES = 1 << 20
 
 
 def preprocessing_of(folder: Path, *, is_video: bool, num_frames: int | None) -> Preprocessing:
@@ -54,7 +57,7 @@ def preprocessing_of(folder: Path, *, is_video: bool, num_frames: int | None) ->
     else:
         side, keeps_ratio = _resized(content.get("size"))
     crop = side if crop is None else crop
-    if not 0 < crop <= side:
+    if not 0 < crop <= side <= MOST_PIXELS:
         raise refused(
             f"says size {content.get('size')} and crop_size {content.get('crop_size')}, and a "
             "square crop of such frames cannot be made"
@@ -66,7 +69,7 @@ def preprocessing_of(folder: Path, *, is_video: bool, num_frames: int | None) ->
         raise refused(f"says resample {number}, and only 2 (bilinear) and 3 (bicubic) are known")
     try:
         mean, std = _in_unit_range(content, kind)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         raise refused("says no usable image_mean, image_std and rescale_factor") from None
     return Preprocessing(crop, side, mean, std, num_frames, interpolation, keeps_ratio)  # type: ignore[arg-type]
 
@@ -78,8 +81,8 @@ def _found(folder: Path, *, is_video: bool) -> tuple[Path, dict[str, Any]]:
         if not file.is_file():
             continue
         try:
-            content = json.loads(file.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
+            content = read_json(file, most_bytes=_MOST_BYTES)
+        except (OSError, UnreadError) as error:
             raise CheckpointError(f"cannot read {file}: {error}; copy the folder again") from None
         if isinstance(content, dict) and name == JOINT_FILE:
             parts = ["video_processor", "image_processor"][0 if is_video else 1 :]
@@ -135,6 +138,8 @@ def _in_unit_range(content: dict[str, Any], kind: str) -> tuple[Channels, Channe
     span = 255 * factor
     first, second = ([each / span for each in levels] for levels in ((*mean,), (*std,)))
     shifted = [each + offset / span for each in first]
+    if not all(map(math.isfinite, (*shifted, *second))):
+        raise ValueError
     return (shifted[0], shifted[1], shifted[2]), (second[0], second[1], second[2])
 
 

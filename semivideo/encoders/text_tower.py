@@ -103,8 +103,15 @@ def class_texts(folder: Path, sentences: Sequence[Sequence[str]]) -> ClassTexts:
 def _tokenizer(transformers: Any, folder: Path, *, num_tokens: int) -> Any:
     """What cuts sentences into the network's tokens; no code of the folder is run."""
     reason = f"it has none of {', '.join(_VOCABULARIES)}"
+    odd = [
+        path.name
+        for path in folder.iterdir()
+        if path.exists() and not (path.is_file() or path.is_dir())
+    ]
+    if odd:  # such as a named pipe, which the library would wait for
+        reason = f"{odd[0]} is no regular file"
     # Without a vocabulary the library makes one of a few marks, and all sentences are alike.
-    if any((folder / name).is_file() for name in _VOCABULARIES):
+    elif any((folder / name).is_file() for name in _VOCABULARIES):
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False

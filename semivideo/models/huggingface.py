@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from semivideo.base.checked import Proportion
+from semivideo.base.checked import Proportion, shown
 from semivideo.base.errors import CheckpointError, ConfigError, nearest
 from semivideo.models.blocks.drop_path import DropLayer, DropPath
 from semivideo.models.contract import HEAD, Network
@@ -243,7 +243,7 @@ def _stored_config(folder: Path) -> dict[str, Any]:
     found = stored.get("model_type")
     if found not in TYPES:
         raise ConfigError(
-            f"{folder / 'config.json'} is of model_type {found!r}; supported are "
+            f"{folder / 'config.json'} is of model_type {shown(found)}; supported are "
             f"{', '.join(TYPES)}; others can be wrapped with semivideo.models.wrap"
         )
     return stored
@@ -278,7 +278,7 @@ def _fresh(architecture: Any, config: Any) -> Any:
     """Build a model with weights from torch's global generator."""
     try:
         return architecture(config)
-    except (ArithmeticError, KeyError, RuntimeError, ValueError) as error:
+    except Exception as error:  # of what a card or a user asks for, any kind
         raise ConfigError(
             f"config of {config.model_type} gives no model ({type(error).__name__}: {error}); "
             "change it"

@@ -1,6 +1,7 @@
 """Folders as encoders: the feature of each family, and a sentence for what cannot be used."""
 
 import json
+import os
 import pickle
 import sys
 
@@ -204,6 +205,134 @@ def test_encoder__without_transformers_says_what_to_install(tmp_path, monkeypatc
         encoder(folder)
 
 
+def change_config(folder, **changes):
+    file = folder / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_bytes()), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"num_hidden_layers": 10**8},
+            "num_hidden_layers = 100000000, which must be from 1 to 256",
+        ),
+        ({"hidden_size": 40000}, "hidden_size = 40000, which must be from 1 to 8192"),
+        (
+            {"image_size": [10**6, 32]},
+            r"image_size = \[1000000, 32\], which must be from 1 to 4096",
+        ),
+        ({"num_attention_heads": 0}, "num_attention_heads = 0, which must be from 1 to 1024"),
+        ({"patch_size": 0}, "patch_size = 0, which must be from 1 to 512"),
+        ({"patch_size": []}, "not enough values"),
+        ({"image_size": 4096, "patch_size": 1}, "its frames and pixels make 4294967296 numbers"),
+    ],
+)
+def test_encoder__refuses_sizes_that_no_network_has(tmp_path, changes, sentence):
+    folder = write_folder(tmp_path / "folder", "dinov2")
+    change_config(folder, **changes)
+    with pytest.raises(ConfigError, match=rf"^config of dinov2 is not allowed: {sentence}.*; "):
+        encoder(folder)
+
+
+def test_encoder__refuses_sizes_of_a_tower(tmp_path):
+    folder = write_folder(tmp_path / "folder", "xclip")
+    change_config(folder, text_config={"vocab_size": 10**9})
+    with pytest.raises(
+        ConfigError, match=r"allowed: text_config.vocab_size = 1000000000, which mus"
+    ):
+        encoder(folder)
+
+
+def test_encoder__refuses_a_network_that_is_larger_than_its_weights(tmp_path):
+    folder = write_folder(tmp_path / "folder", "vjepa2")
+    change_config(folder, pred_hidden_size=8192)  # a part whose weights need not be there
+    sentence = (
+        r"the weights in .* have \d+ bytes, and its config.json asks for a network of more "
+        "numbers; copy config.json and weights of one network again"
+    )
+    with pytest.raises(CheckpointError, match=sentence):
+        encoder(folder)
+
+
+def test_encoder__says_what_a_configuration_makes_impossible(tmp_path):
+    folder = write_folder(tmp_path / "folder", "dinov2")
+    change_config(folder, hidden_act="gulu")
+    with pytest.raises(CheckpointError, match=r"^cannot load .*: 'gulu'; copy the folder again$"):
+        encoder(folder)
+    change_config(folder, model_type=["dinov2"])
+    with pytest.raises(ConfigError, match=r"is of model_type \['dinov2'\], which is no name; copy"):
+        encoder(folder)
+
+
+def test_encoder__computes_as_it_was_built_to_whatever_its_folder_names(tmp_path):
+    folder = write_folder(tmp_path / "folder", "xclip")
+    wanted = encoder(folder)(clip(4))
+    kernel = {"attn_implementation": "somebody/kernel", "_attn_implementation": "somebody/kernel"}
+    stored = json.loads((folder / "config.json").read_bytes())
+    towers = {name: {**stored[name], **kernel} for name in ("text_config", "vision_config")}
+    change_config(
+        folder,
+        **kernel,
+        **towers,
+        auto_map={"AutoModel": "modeling.Network"},
+        fusion_config={"patch_embeddings": True},
+        transformers_weights="../elsewhere.safetensors",
+        output_attentions=True,
+    )
+    made = encoder(folder)
+    assert torch.equal(made(clip(4)), wanted)
+    assert made.network.config._attn_implementation in ("sdpa", "eager")
+
+
+def test_encoder__refuses_quantised_weights(tmp_path):
+    folder = write_folder(tmp_path / "folder", "dinov2")
+    change_config(folder, quantization_config={"quant_method": "fp8"})
+    sentence = (
+        r"quantised \(quantization_config\), and such are not read; take the network's weight"
+    )
+    with pytest.raises(ConfigError, match=sentence):
+        encoder(folder)
+
+
+def test_encoder__refuses_an_adapter(tmp_path):
+    folder = write_folder(tmp_path / "folder", "dinov2")
+    (folder / "adapter_config.json").write_text("{}")
+    sentence = (
+        r"has an adapter \(adapter_config.json\), which is not joined .*; merge the two \(mer"
+    )
+    with pytest.raises(CheckpointError, match=sentence):
+        encoder(folder)
+
+
+def test_encoder__reads_shards_of_its_folder_and_nothing_that_an_index_names(tmp_path):
+    folder = write_folder(tmp_path / "folder", "dinov2")
+    wanted = encoder(folder)(clip(2))
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").rename(tmp_path / "precious.safetensors")
+    index = {"metadata": {}, "weight_map": dict.fromkeys(weights, "../precious.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(CheckpointError, match=r"has no weights .*; copy them too"):
+        encoder(folder)
+    names = sorted(weights)
+    for number, part in enumerate((names[::2], names[1::2]), 1):
+        file = folder / f"model-{number:05}-of-00002.safetensors"
+        safetensors.torch.save_file({name: weights[name] for name in part}, file)
+    assert torch.equal(encoder(folder)(clip(2)), wanted)
+    safetensors.torch.save_file(weights, folder / "model-00003-of-00003.safetensors")
+    with pytest.raises(CheckpointError, match=r"is in two of its files; copy the folder again$"):
+        encoder(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_encoder__does_not_wait_for_weights(tmp_path):
+    folder = write_folder(tmp_path / "folder", "dinov2")
+    (folder / "model.safetensors").unlink()
+    os.mkfifo(folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match="it is a named pipe and no regular file"):
+        encoder(folder)
+
+
 def test_digest__is_that_of_the_file_and_changes_with_it(tmp_path):
     folder = write_folder(tmp_path / "folder", "dinov2")
     before = weights_digest(folder)
@@ -234,6 +363,8 @@ def test_preprocessing__of_a_joint_file_is_that_of_its_part(tmp_path):
         ({"image_mean": None}, "says no usable image_mean"),
         ({"image_std": [0, 0, 0]}, "says no usable image_mean"),
         ({"size": {"longest_edge": 64}}, "and a square crop of such frames cannot be made"),
+        ({"size": 10**9, "crop_size": 10**9}, "square crop of such frames cannot be made"),
+        ({"rescale_factor": 1e-320}, "says no usable image_mean"),
         ({"crop_size": {"height": 32, "width": 16}}, "square crop of such frames cannot be made"),
     ],
 )

@@ -1,5 +1,7 @@
 """Class names through the text network of tiny folders, against the library's own outputs."""
 
+import os
+
 import pytest
 import torch
 
@@ -59,6 +61,18 @@ def test_class_texts__need_a_tokenizer(tmp_path, content, why):
         (folder / "tokenizer.json").write_text(content)
     encoder = FolderEncoder("clip", folder, **ORIGIN)
     with pytest.raises(CheckpointError, match=rf"clip has no tokenizer that can be used \(.*{why}"):
+        encoder.class_texts(ABOUT)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_class_texts__do_not_wait_for_a_tokenizer(tmp_path):
+    folder = write_text_folder(tmp_path / "clip", "clip")
+    (folder / "tokenizer_config.json").unlink()
+    os.mkfifo(folder / "tokenizer_config.json")
+    encoder = FolderEncoder("clip", folder, **ORIGIN)
+    with pytest.raises(
+        CheckpointError, match=r"\(tokenizer_config.json is no regular file\); copy"
+    ):
         encoder.class_texts(ABOUT)
 
 

@@ -110,6 +110,27 @@ def test_load__settings_of_a_card_have_bounds(saved, changes, sentence):
         load_network(saved)
 
 
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        (
+            {"num_hidden_layers": 10**8},
+            "num_hidden_layers = 100000000, which must be from 1 to 256",
+        ),
+        ({"image_size": 4096}, "its frames and pixels make .* numbers of positions, and at most"),
+        ({"num_attention_heads": 0}, "num_attention_heads = 0, which must be from 1 to 1024"),
+    ],
+)
+def test_load__configurations_of_a_card_have_bounds(saved, config, sentence):
+    pytest.importorskip("transformers", reason="needs the extra hf")
+    options = {"model": "videomae", "config": config}
+    edit(saved, network__name="huggingface", network__options=options)
+    with pytest.raises(
+        CheckpointError, match=rf"config of videomae .*{sentence}.*restore the card"
+    ):
+        load_network(saved)
+
+
 def test_load__refuses_numbers_that_are_none(saved):
     weights = safetensors.torch.load_file(saved / "model.safetensors")
     name = next(key for key, tensor in weights.items() if tensor.ndim == 5)
