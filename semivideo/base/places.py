@@ -10,11 +10,13 @@ anything is computed, for what was replaced does not come back.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
+from semivideo.base.endings import IMAGE_EXTENSIONS, ending, is_video
 from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.base.files import not_written, open_regular
 
@@ -57,12 +59,15 @@ _HEAD = 4096  # bytes at either end of a file that are looked at
 
 
 def what_is(path: Path) -> Kind:
-    """Say what lies at a path, as far as names and a file's first bytes tell."""
+    """Say what lies at a path, as far as names and a file's first bytes tell.
+
+    A folder that holds runs beside videos or frames is the folder of these videos.
+    """
     if path.is_dir():
         for name, kind in _FOLDERS.items():
             if (path / name).is_file():
                 return kind
-        return "folder" if first_run(path) is None else "runs"
+        return "folder" if first_run(path) is None or _holds_videos(path) else "runs"
     if not path.is_file():
         return "nothing"
     if path.name.endswith(".run.json.gz"):
@@ -185,6 +190,20 @@ def tail(file: Path) -> bytes:
 def visible_in(folder: Path) -> set[str]:
     """Return the names in a folder; what processes are just writing there is hidden."""
     return {each.name for each in folder.iterdir() if not each.name.startswith(".")}
+
+
+def _holds_videos(folder: Path) -> bool:
+    """Whether a file below a folder, but in none of its runs, is called like a video or a frame."""
+    for _, inner, names in os.walk(folder):
+        if _SETTINGS in names:
+            inner.clear()
+        elif any(map(is_video, names)) or sum(map(_is_numbered_picture, names)) > 1:
+            return True
+    return False
+
+
+def _is_numbered_picture(name: str) -> bool:
+    return ending(name) in IMAGE_EXTENSIONS and any(map(str.isdigit, name))
 
 
 def _is_split(path: Path) -> bool:

@@ -5,6 +5,8 @@ import shutil
 import pytest
 
 import semivideo
+from semivideo.base.places import what_is
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.synthetic.rendering import render
 
 
@@ -86,3 +88,13 @@ def test_predict__wants_videos(run, places, place, what, monkeypatch):
     assert result.code == 2
     assert f"{places / place} is {what}" in result.err
     assert "and no video; name video files, or the folder that holds them" in result.err
+
+
+def test_scan__a_run_among_the_videos_does_no_harm(run, places, tmp_path):
+    among = shutil.copytree(places / "videos", tmp_path / "videos")
+    shutil.copytree(places / "runs" / "a", among / "run")
+    assert what_is(among) == "folder"
+    assert run("scan", among, "--out", tmp_path / "m.parquet").code == 0
+    assert Manifest.read(tmp_path / "m.parquet").ids == sorted(
+        each.relative_to(among).as_posix() for each in among.rglob("*.mp4")
+    )
