@@ -157,7 +157,7 @@ def _begun(manifest: Manifest, out: Path, encoder: Encoder, wanted: Wanted) -> F
     if is_features(out):
         form = FeatureForm.read(out)
         _check_begun(form, out, encoder, wanted)
-        if form.videos != digest_of(manifest):
+        if (form.videos, form.num_videos) != (digest_of(manifest), len(manifest)):
             raise DataError(
                 f"{out} holds features of other videos; choose another folder, or remove it",
                 path=str(out),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from semivideo.base.checked import UnreadError, read_json
 from semivideo.base.errors import DataError
 from semivideo.base.files import read_bytes, require_regular
+from semivideo.data.cache.form import shard_numbers
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.features.feature_form import MANIFEST, FeatureForm, shard_files
 
@@ -45,12 +46,14 @@ class FeatureCache:
         if found.form.parts:
             found.check_parts()
             return found
-        missing = [n for n in range(found.form.num_shards) if not found.is_there(n)]
+        num_shards, shards = found.form.num_shards, folder / "shards"
+        names = [path.name for path in shards.iterdir()] if shards.is_dir() else []
+        there = [number for number in shard_numbers(names, ".npy") if number < num_shards]
+        missing = num_shards - sum(map(found.is_there, there))
         if missing:
             raise DataError(
-                f"feature cache {folder} is not finished: {len(missing)} of its "
-                f"{found.form.num_shards} files are missing; finish it with the command that began "
-                "it",
+                f"feature cache {folder} is not finished: {missing} of its {num_shards} files are "
+                "missing; finish it with the command that began it",
                 path=str(folder),
             )
         return found
@@ -70,6 +73,12 @@ class FeatureCache:
             DataError: One is.
         """
         for part in self.parts:
+            if part.form.parts:
+                raise DataError(
+                    f"{part.folder} is to be features of one encoder, a part of {self.folder}, and "
+                    "is joined of several itself; remove the folder and make the features again",
+                    path=str(part.folder),
+                )
             FeatureCache.open(part.folder)
         ours = self.form.weights_sha256
         theirs = joined_digest([part.form.weights_sha256 for part in self.parts])
@@ -89,8 +98,7 @@ class FeatureCache:
     def is_there(self, shard: int) -> bool:
         """Whether a shard was written to its end, by its description and its size."""
         if self.form.parts:
-            every = [(part, n) for part in self.parts for n in range(part.form.num_shards)]
-            return all(part.is_there(n) for part, n in every)
+            return all(part.is_there(n) for part in self.parts for n in range(part.form.num_shards))
         array, _ = shard_files(self.folder, shard)
         try:
             description = self.description(shard)

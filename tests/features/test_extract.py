@@ -1,5 +1,8 @@
 """The pass over the videos: resumable, shared, checked, and equal to a computation by hand."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -214,3 +217,14 @@ def test_extract__shares_the_threads_of_torch_and_gives_them_back(manifest, grey
         torch.set_num_threads(before)
     alone = extract(manifest, tmp_path / "g", encoder=grey, wanted=Wanted(4, 3))
     assert np.array_equal(made.rows(np.arange(6)), alone.rows(np.arange(6)))
+
+
+def test_open__counts_files_and_not_what_a_form_asks_for(cache, manifest, grey, tmp_path):
+    folder = shutil.copytree(cache.folder, tmp_path / "f")
+    form = json.loads((folder / "features.json").read_text())
+    form |= {"num_videos": 100_000_000, "videos_per_shard": 1}
+    (folder / "features.json").write_text(json.dumps(form))
+    with pytest.raises(DataError, match=r"not finished: 100000000 of its 100000000 files are miss"):
+        FeatureCache.open(folder)
+    with pytest.raises(DataError, match="holds features of other videos; choose another folder"):
+        extract(manifest, folder, encoder=grey)

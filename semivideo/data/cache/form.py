@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any, Self
 
@@ -189,8 +189,24 @@ def check_finished(folder: Path, form: CacheForm) -> None:
 
 def num_missing(form: CacheForm, names: Set[str]) -> int:
     """Number of shards without a tar file or index among the names of the files there are."""
-    pairs = (shard_files(Path(), shard) for shard in range(form.num_shards))
-    return sum(not {tar.name, index.name} <= names for tar, index in pairs)
+    there = shard_numbers(names, ".tar") & shard_numbers(names, ".index")
+    return form.num_shards - sum(number < form.num_shards for number in there)
+
+
+def shard_numbers(names: Iterable[str], ending: str) -> set[int]:
+    """Return the numbers of the shards that files belong to.
+
+    What is missing is counted so: it takes as long as there are files, whatever a form asks for.
+
+    Args:
+        names: Of the files.
+        ending: Other files are passed over.
+
+    >>> shard_numbers(["00007.tar", "00007.index", "7.tar"], ".tar")
+    {7}
+    """
+    stems = (name.removesuffix(ending) for name in names if name.endswith(ending))
+    return {int(stem) for stem in stems if stem.isdecimal() and stem == f"{int(stem):05}"}
 
 
 def command(folder: Path, *, verify: bool = False) -> str:

@@ -254,7 +254,7 @@ def _existing(out: Path) -> Path:
 def _form_there(manifest: Manifest, out: Path, given: dict[str, Any]) -> CacheForm:
     """The form of a cache that was begun, if it is what is wanted."""
     form = CacheForm.read(out)
-    if form.videos != digest_of(manifest):
+    if (form.videos, form.num_videos) != (digest_of(manifest), len(manifest)):
         raise DataError(
             f"cache {out} was made of other videos than those of {manifest.root}; choose another "
             "name for the new cache",

@@ -1,6 +1,7 @@
 """Reading from a cache: the clips are those of the source files."""
 
 import gc
+import json
 import pickle
 from dataclasses import replace
 
@@ -283,3 +284,14 @@ def test_check__lets_everything_pass_where_all_frames_are_there(cache_of):
     cache = reader(cache_of()).cache
     specs = {name: replace(spec, stride_frames=1) for name, spec in SPECS.items()}
     cache.check(specs, DataSettings())
+
+
+def test_open__counts_files_and_not_what_a_form_asks_for(cache_of, source, tmp_path):
+    cache_of()
+    file = tmp_path / "cache" / "cache.json"
+    asked = {"num_videos": 100_000_000, "videos_per_shard": 1}
+    file.write_text(json.dumps(json.loads(file.read_text()) | asked))
+    with pytest.raises(DataError, match=r"not finished: 9999999\d of its 100000000 shards are mis"):
+        cached_manifest(tmp_path / "cache")
+    with pytest.raises(DataError, match="was made of other videos than those of"):
+        prepare(source, tmp_path / "cache")

@@ -1,5 +1,7 @@
 """Features of several encoders in one folder: joined without a second look, and described."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -131,3 +133,10 @@ def test_joined__refuses_views_that_are_mirrored_and_views_that_are_not(
     take([motion_folder], out, ["local_motion"])
     with pytest.raises(ConfigError, match="may be mirrored and others not; make them alike"):
         joined(manifest, out, ["grey", "local_motion"])
+
+
+def test_open__refuses_a_part_that_is_joined_itself(both):
+    file = both.folder / "features.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"parts": ["."]}))
+    with pytest.raises(DataError, match=r"is to be features of one encoder, .* is joined of sever"):
+        FeatureCache.open(both.folder)
