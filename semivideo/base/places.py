@@ -159,9 +159,9 @@ def check_output(
         if any(Path(each).exists() and out.samefile(each) for each in inputs):
             raise ConfigError(f"{out} is read by this command; choose another {option(named)}")
         if not (_is_empty(out) or _is_true(is_ours, out)):
-            step = "" if out.is_dir() else ", or move it away"
+            other = option(named) if out.is_dir() else f"{option(named)}, or move it away"
             raise ConfigError(
-                f"{out} exists and is neither empty nor {what}; choose another {option(named)}{step}"
+                f"{out} exists and is neither empty nor {what}; choose another {other}"
             )
     _check_writable(out)
 
@@ -174,6 +174,11 @@ def head(file: Path) -> str:
     """
     with open_regular(file) as opened:
         return opened.read(_HEAD).decode("utf-8", errors="replace")
+
+
+def begins_with(*words: str) -> Callable[[Path], bool]:
+    """Return a check, for ``check_output``, of how a file begins."""
+    return lambda file: head(file).startswith(words)
 
 
 def tail(file: Path) -> bytes:

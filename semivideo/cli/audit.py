@@ -45,7 +45,16 @@ def audit(
     """
     from semivideo.analysis.audit.verdict import audit as audit_parts
     from semivideo.base.files import write_bytes
+    from semivideo.base.places import begins_with, check_output
 
+    if json is not None:
+        check_output(
+            json,
+            what="an earlier audit",
+            is_ours=begins_with('{\n "leaks": '),
+            inputs=[each for each in (manifest, split) if each is not None],
+            named="json",
+        )
     parts = _parts(manifest=manifest, split=split, protocol=protocol, lists=lists, seed=seed)
     with progress_bars() as progress:
         report = audit_parts(parts, with_frames=not no_frames, progress=progress)

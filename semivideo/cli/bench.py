@@ -66,8 +66,8 @@ def bench(
     Takes the options of `semivideo train`, trains a few steps and keeps nothing. It compares no
     candidates: where `train` would choose, name the recipe that was chosen.
     """
-    if out is not None and out.suffix not in _FORMATS:
-        raise ConfigError(f"--out {out} ends in {out.suffix!r}; allowed: {', '.join(_FORMATS)}")
+    if out is not None:
+        _check_out(out)
     from semivideo import api
     from semivideo.base.files import write_bytes
     from semivideo.profile import bench as measure
@@ -101,9 +101,19 @@ def bench(
             show("", _table(sheet))
         show("", *(fill(f"* {line}", _WIDTH, subsequent_indent="  ") for line in report.advice))
     if out is not None:
-        text = as_json(report) if out.suffix == ".json" else as_markdown(report)
+        text = as_json(report) if out.suffix.lower() == ".json" else as_markdown(report)
         write_bytes(out, text.encode())
         note(f"wrote {out}")
+
+
+def _check_out(out: Path) -> None:
+    """Refuse another kind of file, and to write over what is no benchmark."""
+    from semivideo.base.places import begins_with, check_output
+
+    words = "# Benchmark\n" if out.suffix.lower() == ".md" else '{\n "machine": '
+    if out.suffix.lower() not in _FORMATS:
+        raise ConfigError(f"--out {out} ends in {out.suffix!r}; allowed: {', '.join(_FORMATS)}")
+    check_output(out, what="an earlier benchmark", is_ours=begins_with(words))
 
 
 def _table(sheet: Sheet) -> Table:

@@ -35,6 +35,7 @@ def compare(
     """
     from semivideo.analysis.comparison import evaluated_runs, keep_records
 
+    _check_tables(markdown, csv)
     with allowing(allow_code or ()):
         found, left_out = evaluated_runs(runs)
         tell_left_out(left_out)
@@ -70,6 +71,24 @@ def show_comparison(
         write_bytes(csv, comparison_table.as_csv(comparison_table.in_numbers(lines)).encode())
         note(f"wrote {csv}")
     return lines
+
+
+def _check_tables(markdown: Path | None, csv: Path | None) -> None:
+    """Refuse to write over what is no comparison."""
+    from semivideo.analysis.comparison_table import WHY_APART
+    from semivideo.base.places import begins_with, check_output
+
+    for out, named, words in (
+        (markdown, "markdown", ("| method | runs |", WHY_APART)),
+        (csv, "csv", ("method,runs,",)),
+    ):
+        if out is not None:
+            check_output(
+                out,
+                what="an earlier comparison",
+                is_ours=begins_with(*words),
+                named=named,
+            )
 
 
 def tell_left_out(left_out: LeftOut) -> None:

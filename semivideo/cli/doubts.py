@@ -13,6 +13,7 @@ from semivideo.cli.console import command, note, on_interrupt, percent, progress
 if TYPE_CHECKING:
     from semivideo.run.labeling.doubting import Doubts
 
+_COLUMNS = ("kind", "id", "path", "given", "likely")
 _KINDS = {"label": "label", "pseudo": "pseudo-label", "copy": "copy"}
 
 
@@ -45,10 +46,10 @@ def doubts(
     in the run folder.
     """
     from semivideo import api
-    from semivideo.run.labeling.row_file import check_ending, write_rows
+    from semivideo.run.labeling.row_file import check_row_file, write_rows
 
     if out is not None:
-        check_ending(out)
+        check_row_file(out, columns=_COLUMNS, what="an earlier list of doubts")
     with on_interrupt(lambda: "run the same command again to go on"), progress_bars() as progress:
         found = api.doubts(
             run, folds=folds, rule=rule, look_at_frames=not no_frames, progress=progress
@@ -57,8 +58,7 @@ def doubts(
     for sentence in found.notes:
         note(sentence, style="yellow")
     if out is not None:
-        columns = ("kind", "id", "path", "given", "likely")
-        write_rows(out, [each.to_json() for each in found.found], columns=columns)
+        write_rows(out, [each.to_json() for each in found.found], columns=_COLUMNS)
         note(f"wrote {len(found.found)} doubts into {out}")
     note(f"next: {command('semivideo', 'review', run)} shows them and takes the right labels")
 

@@ -148,10 +148,18 @@ def convert(
     What was written begins a training: --set networks.primary.weights=FILE. It keeps what the
     weights were pretrained on and which pixels they want. No code in a pickle is run.
     """
+    from semivideo.base.places import check_output
     from semivideo.encoders.foreign_weights import LAYOUTS
     from semivideo.encoders.foreign_weights import convert as converted
+    from semivideo.encoders.initial import described
     from semivideo.settings import WeightsOrigin
 
+    check_output(
+        out,
+        what="of weights that were converted earlier",
+        is_ours=lambda there: described(there) is not None,
+        inputs=[file],
+    )
     found = converted(file, to=to)
     table = Table("in the file", "here", "what became of it", "remark")
     shown = [row for row in found.rows if keys or row.fate not in ("loaded", "renamed")]

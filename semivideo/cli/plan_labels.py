@@ -13,6 +13,8 @@ from semivideo.cli.console import note, on_interrupt, percent, progress_bars, sh
 if TYPE_CHECKING:
     from semivideo.run.labeling.planning import Planned
 
+_COLUMNS = ("what", "num_labels", "accuracy", "low", "high")
+
 
 def plan(
     runs: Annotated[
@@ -42,10 +44,10 @@ def plan(
     parts of its labels, which takes seconds each.
     """
     from semivideo import api
-    from semivideo.run.labeling.row_file import check_ending, write_rows
+    from semivideo.run.labeling.row_file import check_row_file, write_rows
 
     if out is not None:
-        check_ending(out)
+        check_row_file(out, columns=_COLUMNS, what="an earlier plan")
     with on_interrupt(lambda: "run the same command again to go on"), progress_bars() as progress:
         found = api.plan(
             runs, seconds_per_label=seconds_per_label, draws=draws, train=train, progress=progress
@@ -61,7 +63,7 @@ def plan(
                 strict=True,
             )
         ]
-        write_rows(out, rows, columns=("what", "num_labels", "accuracy", "low", "high"))
+        write_rows(out, rows, columns=_COLUMNS)
         note(f"wrote {out}")
 
 

@@ -23,8 +23,9 @@ def report(
     own. Runs that were tested on different videos are refused.
     """
     from semivideo import api
+    from semivideo.cli.prepare import in_words
 
     with progress_bars() as progress:
         path = api.report(runs, out=out, progress=progress)
-    show(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")
+    show(f"wrote {path}, {in_words(path.stat().st_size)}")
     note("open it in a browser; printing it gives a PDF")

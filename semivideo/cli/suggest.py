@@ -14,6 +14,8 @@ from semivideo.cli.console import command, note, percent, progress_bars, show
 if TYPE_CHECKING:
     from semivideo.run.labeling.suggesting import Suggestion
 
+_COLUMNS = ("id", "path", "guess")
+
 
 def suggest(
     run: Annotated[Path, typer.Argument(help="Run folder of a finished training.")],
@@ -44,10 +46,10 @@ def suggest(
     other was asked once.
     """
     from semivideo import api
-    from semivideo.run.labeling.row_file import check_ending, write_rows
+    from semivideo.run.labeling.row_file import check_row_file, write_rows
 
     if out is not None:
-        check_ending(out)
+        check_row_file(out, columns=_COLUMNS, what="an earlier list of suggestions")
     with progress_bars() as progress:
         found = api.suggest(
             run,
@@ -60,7 +62,7 @@ def suggest(
         )
     show(_table(found))
     if out is not None:
-        write_rows(out, [each.to_json() for each in found], columns=("id", "path", "guess"))
+        write_rows(out, [each.to_json() for each in found], columns=_COLUMNS)
         note(f"wrote {len(found)} videos into {out}")
     note(f"next: {command('semivideo', 'review', run)} shows them and takes the labels")
 

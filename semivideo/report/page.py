@@ -12,12 +12,14 @@ from markupsafe import Markup
 
 from semivideo.base.errors import ConfigError, option
 from semivideo.base.files import write_bytes
+from semivideo.base.places import check_output, tail
 from semivideo.base.progress import Progress
 from semivideo.report.comparing import comparison_of
 from semivideo.report.run_findings import MOST_ROWS, MOST_STRIPS, findings
 from semivideo.run.finished import Run
 
 ENDINGS = (".html", ".htm")
+_SIGNED = b"<footer><p>Written by <code>semivideo report</code>."  # as in base.html
 
 
 def report(
@@ -32,14 +34,15 @@ def report(
 
     Args:
         runs: One run, finished or not; or several evaluated ones, records, or folders of them.
-        out: The file; one of that name is replaced.
+        out: The file; an earlier report is replaced.
         progress: See ``semivideo.api``.
 
     Returns:
         ``out``.
 
     Raises:
-        ConfigError: No run, another ending, or runs that were tested on different videos.
+        ConfigError: No run, another ending, something else that lies at ``out``, or runs that were
+            tested on different videos.
         CheckpointError: A run is missing or broken, or one of several was not evaluated.
         WriteError: The file cannot be written.
     """
@@ -48,6 +51,7 @@ def report(
         raise ConfigError(
             f"{option('out')} {str(out)!r} must end in .html, for the report is a page"
         )
+    check_output(out, what="an earlier report", is_ours=lambda file: _SIGNED in tail(file))
     paths = [run.path if isinstance(run, Run) else Path(run) for run in runs]
     if not paths:
         raise ConfigError("there is nothing to report; name a run or several")

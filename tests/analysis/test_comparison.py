@@ -150,6 +150,15 @@ def test_compare__command_names_what_it_leaves_out(finished, tmp_path):
         in result.stderr
     )
     assert [len(file.read_text().splitlines()) for file in files] == [3, 2]
+    assert CliRunner().invoke(app, ["compare", str(tmp_path / "x"), *options]).exit_code == 0
+    for option, file in zip(options[::2], files, strict=True):
+        file.write_text("mine")
+        result = CliRunner().invoke(app, ["compare", str(tmp_path / "x"), option, str(file)])
+        assert (result.exit_code, result.stderr) == (
+            2,
+            f"error: {file} exists and is neither empty nor an earlier comparison; choose another "
+            f"{option}, or move it away\n",
+        )
 
 
 def test_compare__draws_groups_where_all_know_them(finished):
@@ -209,6 +218,7 @@ def test_command__shows_leagues_apart_and_what_they_had_seen(finished, tmp_path)
     assert "## League: scratch" in markdown
     assert markdown.index("## League: video weights") < markdown.index("| fixmatch")
     assert ",video weights,Kinetics-400,CC-BY-NC" in table
+    assert CliRunner().invoke(app, list(map(str, arguments))).exit_code == 0
 
 
 def test_command__says_nothing_of_leagues_from_scratch(finished):

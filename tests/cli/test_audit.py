@@ -40,6 +40,20 @@ def test_audit__exits_0_without_and_3_with_a_leak(run, videos, tmp_path):
     assert content["hash"] == Split.read(videos / "mixed.json").hash
 
 
+def test_audit__never_over_another_file(run, videos, tmp_path):
+    asked = ["audit", videos / "m.parquet", "--split", videos / "apart.json", "--json"]
+    assert [run(*asked, tmp_path / "audit.json").code for _ in range(2)] == [0, 0]
+    split = (videos / "apart.json").read_bytes()
+    assert run(*asked, videos / "apart.json").err == (
+        f"error: {videos / 'apart.json'} is read by this command; choose another --json\n"
+    )
+    assert (videos / "apart.json").read_bytes() == split
+    assert run(*asked, videos / "mixed.json").err == (
+        f"error: {videos / 'mixed.json'} exists and is neither empty nor an earlier audit; choose "
+        "another --json, or move it away\n"
+    )
+
+
 def test_audit__reads_no_video_without_frames(run, videos):
     result = run("audit", videos / "m.parquet", "--split", videos / "apart.json", "--no-frames")
     assert result.code == 0

@@ -37,6 +37,20 @@ def test_bench__tables_fit_80_columns_and_end_in_advice(run, videos, tmp_path):
     assert "* The training of 1200 steps takes about " in result.out
     assert "| strong view, primary |" in out.read_text()
     assert result.err.endswith(f"wrote {out}\n")
+    # That one may be written again, and so comes as far as the next fault.
+    assert "no method 'x'" in run("bench", videos, "--method", "x", "--out", out).err
+    (tmp_path / "b.json").write_text('{\n "machine": "x"}\n')
+    again = run("bench", videos, "--method", "x", "--out", tmp_path / "b.json")
+    assert "no method 'x'" in again.err
+
+
+@pytest.mark.parametrize("name", ["b.MD", "b.json"])
+def test_bench__never_over_another_file(run, videos, tmp_path, name):
+    (tmp_path / name).write_text('{"mine": 1}')
+    assert run("bench", videos, "--out", tmp_path / name).err == (
+        f"error: {tmp_path / name} exists and is neither empty nor an earlier benchmark; choose "
+        "another --out, or move it away\n"
+    )
 
 
 def test_bench__json_is_all_there_is_on_stdout(run, videos):

@@ -107,6 +107,10 @@ def test_convert__shows_every_name_and_writes_what_training_begins_with(run, tmp
     assert "--set networks.primary.name=s3d --set networks.primary.weights=" in result.err
     every = run("encoders", "convert", tmp_path / "s3d.pth", *arguments, "--keys")
     assert every.out.count("│ renamed") == 387
+    over = run(
+        *("encoders", "convert", tmp_path / "s3d.pth"), *arguments, "--out", tmp_path / "s3d.pth"
+    )
+    assert "s3d.pth is read by this command; choose another --out" in over.err
     wrong = run("encoders", "convert", tmp_path / "s3d.pth", "--to", "r3d18", *arguments[2:])
     assert wrong.code == 2
     assert "holds no r3d18 as torchvision r3d_18 writes it" in wrong.err

@@ -69,3 +69,27 @@ def test_plan__shows_twice_and_four_times_the_labels(run, api, tmp_path):
         "160",
         "100",
     ]
+
+
+def test_out__is_never_written_over_something_else(run, api, tmp_path):
+    """An earlier file of the command itself is replaced, of either kind, in any letters."""
+    made = planned([Point(n, 0.4 + n / 200, 200) for n in (10, 40)], num_unlabeled=9, tested_on="x")
+    api.suggest = lambda folder, **given: [SUGGESTION]
+    api.doubts = lambda folder, **given: DOUBTS
+    api.plan = lambda folder, **given: made
+    for command in ("suggest", "doubts", "plan"):
+        for name in ("a.csv", "b.json", "C.CSV"):
+            out = tmp_path / command / name
+            assert [run(command, "r", "--out", out).code for _ in range(2)] == [0, 0]
+    api.suggest = api.doubts = api.plan = None  # whatever is refused is so before the work
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,label\na.mp4,wave\n")
+    other = tmp_path / "plan" / "b.json"
+    for command, what in (("suggest", "list of suggestions"), ("doubts", "list of doubts")):
+        for file in (labels, other):
+            assert run(command, "r", "--out", file).err == (
+                f"error: {file} exists and is neither empty nor an earlier {what}; choose another "
+                "--out, or move it away\n"
+            )
+    assert "nor an earlier plan; choose" in run("plan", "r", "--out", labels).err
+    assert labels.read_text() == "path,label\na.mp4,wave\n"

@@ -207,6 +207,17 @@ def test_report__refuses_what_is_no_page_and_no_run(tmp_path):
         api.report([tmp_path / "a", tmp_path / "b"], out=tmp_path / "report.html")
 
 
+def test_report__replaces_earlier_reports_alone(video_run, tmp_path):
+    (tmp_path / "mine.HTML").write_text("<p>mine</p>")
+    sentence = (
+        r"mine\.HTML exists and is neither empty nor an earlier report; choose another out, or"
+    )
+    with pytest.raises(ConfigError, match=sentence):
+        api.report([video_run], out=tmp_path / "mine.HTML")
+    for _ in range(2):
+        api.report([video_run], out=tmp_path / "r.html")
+
+
 def test_report__of_videos_that_left_has_no_pictures(video_run, tmp_path):
     table = pq.read_table(video_run.folder.manifest_file)
     assert table.num_rows == 18

@@ -6,10 +6,12 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from semivideo.base.errors import ConfigError, option
-from semivideo.base.files import write_bytes
+from semivideo.base.files import read_bytes, write_bytes
+from semivideo.base.places import check_output
 from semivideo.data.catalogue.clocks import Clocks
 from semivideo.data.catalogue.naming import with_classes
 from semivideo.events.formats import (
@@ -58,20 +60,18 @@ def convert_labels(
     Args:
         sources: The files.
         out: The file to write; a folder for formats that want a file a video, where there are
-            several. What is there is replaced.
+            several. Other labels that are there are kept: nothing tells whose work they are.
         to: The format; None takes the one that ``out`` ends like.
         reading: What the files leave open; None for nothing.
         videos: Folder of the videos, for formats that count frames or want ends; None looks beside
             the first file.
 
     Raises:
-        ConfigError: No format to write, or ``out`` is one of the files.
+        ConfigError: No format to write, ``out`` is one of the files, or other labels lie there.
         DataError: A file cannot be read, or its labels lack what the format needs.
     """
     to = to or format_by_ending(out)
     format_named(to)
-    if out.resolve() in {source.resolve() for source in sources}:
-        raise ConfigError(f"{out} would be written over itself; choose another {option('out')}")
     clocks = Clocks(videos or sources[0].parent)
     how = replace(reading or Reading(), clock=clocks)
     rows = [row for source in sources for row in _read(source, how)]
@@ -79,8 +79,19 @@ def convert_labels(
     _tell_what_is_left_out(rows, to)
     files = _places(texts, out, ending=FORMATS[to].ending)
     for file, text in files.items():
+        check_output(
+            file,
+            what="of the same labels",
+            is_ours=partial(_holds, text=text),
+            inputs=sources,
+        )
+    for file, text in files.items():
         write_bytes(file, text.encode())
     return Converted(tuple(files), tuple(rows), to)
+
+
+def _holds(file: Path, *, text: str) -> bool:
+    return read_bytes(file) == text.encode()
 
 
 def _read(source: Path, how: Reading) -> list[LabelRow]:

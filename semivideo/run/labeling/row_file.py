@@ -9,38 +9,52 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from semivideo.base.checked import read_json
 from semivideo.base.errors import ConfigError
 from semivideo.base.files import write_bytes
+from semivideo.base.places import check_output, head
 
 ENDINGS = (".csv", ".json")
 
 
-def check_ending(path: Path) -> None:
-    """Refuse a file that is neither CSV nor JSON, before any work.
+def check_row_file(path: Path, *, columns: Sequence[str], what: str) -> None:
+    """Refuse a file that is neither CSV nor JSON, or holds something else, before any work.
+
+    Args:
+        path: The file to write.
+        columns: Of the rows, by which an earlier file is known.
+        what: Such a file, in words, such as "an earlier list of doubts".
 
     Raises:
-        ConfigError: It has another ending.
+        ConfigError: It has another ending, or something else lies there.
+        WriteError: Its folder cannot be written to.
     """
-    if path.suffix not in ENDINGS:
+    if path.suffix.lower() not in ENDINGS:
         raise ConfigError(
             f"{str(path)!r} must end in {' or '.join(ENDINGS)}, which says how it is written"
         )
+
+    def is_earlier(file: Path) -> bool:
+        if file.suffix.lower() == ".json":
+            return all(set(columns) <= row.keys() for row in read_json(file))
+        header = next(csv.reader(head(file).splitlines()))
+        return header[: len(columns)] == list(columns)
+
+    check_output(path, what=what, is_ours=is_earlier)
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str]) -> None:
     """Write rows; in CSV a mapping in a row becomes columns of its own, None an empty cell.
 
     Args:
-        path: Ends in .csv or .json; replaced at once.
+        path: Passed by ``check_row_file``; replaced at once.
         rows: JSON types.
-        columns: Header of the CSV file where there is no row.
+        columns: The first ones of the CSV file, and all where there is no row.
 
     Raises:
-        ConfigError: Another ending.
         WriteError: It cannot be written.
     """
-    check_ending(path)
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         write_bytes(path, (json.dumps(list(rows), indent=2) + "\n").encode())
         return
     flat = [_flat(row) for row in rows]

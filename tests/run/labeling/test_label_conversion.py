@@ -53,10 +53,28 @@ def test_convert__ids_are_classes_where_folders_are_not(tmp_path):
 
 def test_convert__never_over_what_it_reads(tmp_path):
     source = write(tmp_path, "e.csv", EVENTS)
-    with pytest.raises(ConfigError, match=r"e.csv would be written over itself; choose another o"):
+    with pytest.raises(ConfigError, match=r"e.csv is read by this command; choose another out"):
         convert_labels([source], out=source)
     with pytest.raises(ConfigError, match=r"the name x.txt does not tell the format to write; let"):
         convert_labels([source], out=tmp_path / "x.txt")
+
+
+def test_convert__never_over_other_labels(tmp_path):
+    """No header tells who wrote a table; the same labels again lose nothing."""
+    source, out = write(tmp_path, "e.csv", EVENTS), tmp_path / "o.json"
+    for _ in range(2):
+        convert_labels([source], out=out)
+    mine = write(tmp_path, "labels.csv", "path,label\na.mp4,run\n")
+    sentence = (
+        r"labels\.csv exists and is neither empty nor of the same labels; choose another out,"
+    )
+    with pytest.raises(ConfigError, match=sentence):
+        convert_labels([source], out=mine)
+    (tmp_path / "elan").mkdir()
+    write(tmp_path / "elan", "b.eaf", "mine")
+    with pytest.raises(ConfigError, match=r"b\.eaf exists and is neither empty nor of the same la"):
+        convert_labels([source], out=tmp_path / "elan", to="elan")
+    assert [each.name for each in (tmp_path / "elan").iterdir()] == ["b.eaf"]
 
 
 def test_scan__takes_labels_of_another_tool(tmp_path, caplog):
