@@ -7,11 +7,19 @@ network options that only one class has are checked against that class's constru
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from semivideo.base.checked import Proportion, Section, Seed, sentence
 from semivideo.base.errors import ConfigError, nearest
@@ -376,6 +384,24 @@ class ModelCard(Section):
     """What all weights that its training began with had seen; empty for training from scratch."""
     weights_sha256: str
     """Digest of model.safetensors; a card and weights that do not belong together are refused."""
+
+    @field_validator("classes")
+    @classmethod
+    def _each_once(cls, given: list[str]) -> list[str]:
+        """Refuse classes that could not be told apart."""
+        [(name, number)] = Counter(given).most_common(1)
+        if number > 1:
+            raise ValueError(f"has {name!r} {number} times; name each class once")
+        return given
+
+    @field_validator("thresholds")
+    @classmethod
+    def _one_a_class(cls, given: list[float] | None, info: ValidationInfo) -> list[float] | None:
+        """Refuse thresholds that are not one a class."""
+        classes = info.data.get("classes")  # not there where they are refused themselves
+        if given is not None and classes is not None and len(given) != len(classes):
+            raise ValueError(f"has {len(given)} numbers for {len(classes)} classes; give each one")
+        return given
 
     @property
     def league(self) -> League:

@@ -174,6 +174,15 @@ def test_load__missing_folder_or_file(tmp_path, saved):
             r"does not fit slow_r18 .*missing res2.1.branch.0.conv.weight, .* and \d+ more; other",
         ),
         (
+            lambda c: c.update(classes=["jump", "run", "jump"]),
+            r"card.json: classes has 'jump' 2 times; name each class once; restore the card",
+        ),
+        (lambda c: c.update(classes=[]), r"card.json: classes = \[\] is not allowed: list should"),
+        (
+            lambda c: c.update(thresholds=[0.5]),
+            r"card.json: thresholds has 1 numbers for 3 classes; give each one; restore the card",
+        ),
+        (
             lambda c: c.update(weights_sha256="0" * 64),
             r"does not belong to card.json .*says 00000000",
         ),
