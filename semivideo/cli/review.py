@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from semivideo.cli.console import note, progress_bars, show
+from semivideo.cli.console import note, on_interrupt, progress_bars, show
 
 
 def review(
@@ -34,7 +34,8 @@ def review(
 
             webbrowser.open(address)
 
-    with progress_bars() as progress:
+    hint = "every answer is saved; the same command goes on"
+    with on_interrupt(lambda: hint), progress_bars() as progress:
         labels = api.review(run, port=port, count=count, on_ready=ready, progress=progress)
     if labels.is_file():
         from semivideo.review.web import next_command

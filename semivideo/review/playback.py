@@ -7,6 +7,7 @@ H.264 into a temporary folder, at most two minutes of it.
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ class Clips:
 
     Args:
         manifest: The videos.
-        folder: For copies; it is the caller's to remove.
+        folder: For copies; it is the caller's to remove, or ``end``'s.
     """
 
     def __init__(self, manifest: Manifest, folder: Path) -> None:
@@ -59,12 +60,18 @@ class Clips:
         self._folder = folder
         self._copies: OrderedDict[int, Path] = OrderedDict()
         self._lock = threading.Lock()
+        self._has_ended = threading.Event()
+
+    def end(self) -> None:
+        """Remove the copies and stop making one; a signal may come while one is made."""
+        self._has_ended.set()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def of(self, row: int) -> Clip:
         """Return the clip of a row.
 
         Raises:
-            DataError: There is no such row, or its file has gone or cannot be read.
+            DataError: There is no such row, its file has gone or cannot be read, or all has ended.
         """
         if not 0 <= row < len(self._manifest):
             raise DataError(f"there is no video {row}; the run has {len(self._manifest)}")
@@ -79,6 +86,7 @@ class Clips:
 
     def _copy(self, row: int) -> Path:
         """An H.264 copy of a row's frames."""
+        self._require_open()
         if row in self._copies and self._copies[row].is_file():
             self._copies.move_to_end(row)
             return self._copies[row]
@@ -89,7 +97,7 @@ class Clips:
         rate = max(1, min(60, round(video.frame_rate)))
         encode(
             target,
-            self._frames(row),
+            self._until_end(self._frames(row)),
             frame_rate=rate,
             options={"preset": "ultrafast", "movflags": "faststart", "g": str(rate)},
         )
@@ -98,6 +106,15 @@ class Clips:
             _, old = self._copies.popitem(last=False)
             old.unlink(missing_ok=True)
         return target
+
+    def _until_end(self, frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        for frame in frames:
+            self._require_open()
+            yield frame
+
+    def _require_open(self) -> None:
+        if self._has_ended.is_set():
+            raise DataError("this review has ended; begin it again")
 
     def _frames(self, row: int) -> Iterator[np.ndarray]:
         """Frames of even sizes; a file that breaks is played up to there."""

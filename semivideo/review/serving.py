@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
 from semivideo.analysis.groups import Trained
 from semivideo.base.errors import ConfigError, MissingExtraError, option
@@ -18,6 +20,9 @@ from semivideo.review.playback import Clips
 from semivideo.review.session import Session
 from semivideo.run.finished import Run
 from semivideo.run.labeling.video_scores import require_finished
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 def review(
@@ -50,26 +55,46 @@ def review(
             raise MissingExtraError(
                 f"review needs the package {package!r}: pip install 'semivideo[review]'"
             )
-    import uvicorn
-
     from semivideo.review.web import review_app
 
     trained = Trained.read(run.path if isinstance(run, Run) else run)
     require_finished(trained)
-    with _bound(port) as bound, tempfile.TemporaryDirectory(prefix="semivideo-") as folder:
+    with _bound(port) as bound:
         items = review_items(trained, count=count, progress=progress)
-        with Session(trained, items) as session:
+        with (
+            Session(trained, items) as session,
+            tempfile.TemporaryDirectory(prefix="semivideo-") as folder,
+        ):
             gate = Gate(port=bound.getsockname()[1])
             clips = Clips(trained.manifest, Path(folder))
             app = review_app(session, gate=gate, clips=clips)
-            # The log of requests would hold the token.
-            config = uvicorn.Config(app, log_level="warning", access_log=False)
             bound.listen()  # who goes there at once waits for the server
             if on_ready is not None:
                 on_ready(gate.address)
             with suppress(KeyboardInterrupt):  # Ctrl-C is how a review ends
-                uvicorn.Server(config).run(sockets=[bound])
+                _serve(app, bound, clips)
             return session.labels_file
+
+
+def _serve(app: FastAPI, bound: socket.socket, clips: Clips) -> None:
+    """Answer until a signal comes.
+
+    Then the copies go at once, whatever becomes of the process: its orderly end waits for requests
+    that are open, and may be cut off.
+    """
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            clips.end()
+            super().handle_exit(sig, frame)
+            self.force_exit = True  # a browser keeps its connections open
+
+    # The log of requests would hold the token.
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+    )
+    Server(config).run(sockets=[bound])
 
 
 def _bound(port: int) -> socket.socket:

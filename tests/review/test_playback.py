@@ -5,6 +5,8 @@ import pytest
 from semivideo.base.errors import DataError
 from semivideo.data.catalogue.scanning import scan
 from semivideo.data.video.encode import encode
+from semivideo.data.video.in_turn import frames_in_turn
+from semivideo.review import playback
 from semivideo.review.playback import Clips, played_as
 
 
@@ -54,6 +56,27 @@ def test_clips__of_other_files_are_copies_that_play(folder, tmp_path, name):
         )
     before = found.path.stat().st_mtime_ns
     assert clips.of(manifest.row_of(name)).path.stat().st_mtime_ns == before
+
+
+def test_clips__end_while_a_copy_is_made(folder, tmp_path, monkeypatch):
+    """A signal comes when it comes; nothing is left, and nothing goes on for long."""
+    manifest, copies = scan(folder), tmp_path / "copies"
+    copies.mkdir()
+    clips, given = Clips(manifest, copies), []
+
+    def slowly(*args, **options):
+        for each in frames_in_turn(*args, **options):
+            given.append(each)
+            if len(given) == 2:
+                clips.end()
+            yield each
+
+    monkeypatch.setattr(playback, "frames_in_turn", slowly)
+    for _ in range(2):
+        with pytest.raises(DataError, match="this review has ended; begin it again"):
+            clips.of(manifest.row_of("b/old.avi"))
+    assert len(given) == 2
+    assert not copies.exists()
 
 
 def test_clips__refuse_what_is_not_there(folder, tmp_path):

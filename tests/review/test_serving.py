@@ -1,10 +1,17 @@
+import os
+import signal
 import socket
+import tempfile
+import time
+from contextlib import suppress
+from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
 
 from semivideo import api
 from semivideo.base.errors import ConfigError, MissingExtraError
+from semivideo.cli.console import on_interrupt
 from semivideo.review.serving import _bound
 
 
@@ -43,3 +50,29 @@ def test_review__can_be_reached_when_its_address_is_told(video_run):
     with pytest.raises(KeyboardInterrupt):
         api.review(video_run, on_ready=go)
     assert len(reached) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_review__leaves_nothing_where_a_request_is_open(video_run, tmp_path, monkeypatch, number):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen, begun = [], []
+
+    def ask(port):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as asked:
+            asked.sendall(b"POST /api/undo HTTP/1.1\r\nContent-Length: 9\r\n\r\n{")
+            seen.extend(tmp_path.glob("semivideo-*"))
+            (seen[0] / "0.mp4").touch()
+            time.sleep(0.5)
+            begun.append(time.monotonic())
+            os.kill(os.getpid(), number)
+            with suppress(OSError):
+                asked.recv(1)
+
+    def go(address):
+        Thread(target=ask, args=(urlsplit(address).port,)).start()
+
+    with on_interrupt(lambda: ""):
+        api.review(video_run, on_ready=go)
+    assert time.monotonic() - begun[0] < 10
+    assert len(seen) == 1
+    assert not seen[0].exists()
