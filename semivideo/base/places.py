@@ -72,9 +72,9 @@ def what_is(path: Path) -> Kind:
         return "nothing"
     if path.name.endswith(".run.json.gz"):
         return "record"
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return "manifest"
-    return "split" if path.suffix == ".json" and _is_split(path) else "file"
+    return "split" if path.suffix.lower() == ".json" and _is_split(path) else "file"
 
 
 def first_run(folder: Path) -> Path | None:

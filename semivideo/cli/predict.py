@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from rich.table import Column, Table
 
 from semivideo.base.errors import ConfigError, DataError
+from semivideo.base.foreign_code import allowing
 from semivideo.base.jobs import part_file, part_of_job
 from semivideo.cli.console import (
     AllowCode,
@@ -35,7 +37,9 @@ def predict(
             "a.mp4#12.5-15.9 (seconds); folders; and lists or manifests."
         ),
     ],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 5,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="How many classes to name.", show_default="5")
+    ] = None,
     json_: Annotated[
         bool, typer.Option("--json", help="Print a JSON array and nothing else on stdout.")
     ] = False,
@@ -93,23 +97,30 @@ def predict(
     goes on, and other stages on the same windows cost nothing.
     """
     if timeline:
+        flags = {"--json": json_, "--ray": ray, "--hardware": hardware}
+        for_classes = {"--top": top} | {name: flag or None for name, flag in flags.items()}
+        if given := _given(for_classes):
+            raise ConfigError(
+                f"{given} is not for a timeline; leave it out, or leave out --timeline"
+            )
         from semivideo.cli.timeline_output import show_timeline
 
-        show_timeline(
-            run,
-            videos,
-            out=out,
-            sliding=(window, stride),
-            stages=set_ or [],
-            truth=truth,
-            pictures=(picture, annotated),
-            frame_rate=frame_rate,
-        )
+        with allowing(allow_code or ()):
+            show_timeline(
+                run,
+                videos,
+                out=out,
+                sliding=(window, stride),
+                stages=set_ or [],
+                truth=truth,
+                pictures=(picture, annotated),
+                frame_rate=frame_rate,
+            )
         return
     for_timeline = {"--window": window, "--stride": stride, "--set": set_, "--truth": truth}
     for_timeline |= {"--picture": picture, "--annotated": annotated}
-    if given := [name for name, value in for_timeline.items() if value]:
-        raise ConfigError(f"{given[0]} is about a timeline; add --timeline, or leave it out")
+    if given := _given(for_timeline):
+        raise ConfigError(f"{given} is about a timeline; add --timeline, or leave it out")
     from semivideo import api
     from semivideo.evaluation.prediction_file import Failure, as_json
     from semivideo.run.prediction import card_of
@@ -122,7 +133,7 @@ def predict(
         every = api.predictions(
             run,
             videos,
-            top=top,
+            top=5 if top is None else top,
             out=out,
             ray=ray,
             decoder="hardware" if hardware else "software",
@@ -151,6 +162,11 @@ def predict(
         note(words_of_origins(card.origins, card.league))
     if num_failed:
         raise typer.Exit(DataError.exit_code)
+
+
+def _given(options: Mapping[str, Any]) -> str | None:
+    """Name of the first option that was given; 0 is a number that was."""
+    return next((name for name, value in options.items() if value not in (None, [])), None)
 
 
 def _table(found: list[Prediction]) -> Table:

@@ -136,12 +136,13 @@ class PredictionFile:
     """
 
     def __init__(self, path: Path, files: Sequence[Path], *, model: str, top: int) -> None:
-        if path.suffix not in _FORMATS:
+        format = _FORMATS.get(path.suffix.lower())
+        if format is None:
             raise ConfigError(
                 f"predictions cannot be written to {path.name}; allowed are names that end in "
                 f"{', '.join(_FORMATS)}"
             )
-        self.path, self._model, self._top = path, model, top
+        self.path, self._format, self._model, self._top = path, format, model, top
         self._lock = ExitStack()
         self._files = files
         self._take_in()
@@ -175,7 +176,7 @@ class PredictionFile:
         start = time.monotonic()
         found = sorted(self._found.values(), key=lambda each: self._place.get(each.path, -1))
         rows = [as_json(each, model=self._model) for each in found]
-        text = _FORMATS[self.path.suffix].write(rows, self._top)
+        text = self._format.write(rows, self._top)
         write_bytes(self.path, text.encode("utf-8", errors=_NAMES))
         end = time.monotonic()
         self._next_save = end + max(_SAVE_SECONDS, _LEAST_RATIO * (end - start))
@@ -191,7 +192,7 @@ class PredictionFile:
         """What is in the file, if it was made in the same way."""
         try:
             text = read_bytes(self.path).decode("utf-8", errors=_NAMES)
-            rows = _FORMATS[self.path.suffix].read(text) if text else []
+            rows = self._format.read(text) if text else []
             models = {_text(row["model"]) for row in rows}
             found = [from_json(row) for row in rows]
         except OSError as error:

@@ -15,7 +15,7 @@ import numpy as np
 
 from semivideo.base.errors import ConfigError, DataError, option
 from semivideo.base.jobs import ALONE, part_of_job
-from semivideo.base.places import NAMES, what_is
+from semivideo.base.places import NAMES, check_output, what_is
 from semivideo.base.progress import Progress
 from semivideo.data.cache.estimate import Estimate
 from semivideo.data.cache.form import is_cache
@@ -26,6 +26,7 @@ from semivideo.data.cache.remote import is_url
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.catalogue.scanning import Hints
 from semivideo.data.catalogue.scanning import scan as scan_videos
+from semivideo.events.formats import format_named
 from semivideo.events.guidance import Reading
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.features.feature_form import is_features
@@ -61,7 +62,7 @@ def scan(
     Args:
         videos: A folder, or a list or file of labels of any tool, see ``data.catalogue.sources``
             and ``events.formats``.
-        out: Where to keep the manifest (parquet); None keeps it in memory only.
+        out: Where to keep the manifest, a .parquet file; None keeps it in memory only.
         lists: Published lists that name classes and subsets of the videos.
         group_pattern: Regular expression whose group names what must stay on one side of a split.
         group_column: Column of a CSV list that does so; "group" is found without being named.
@@ -82,8 +83,12 @@ def scan(
 
     Raises:
         DataError: Nothing to scan, or lists that do not fit the folder.
-        ConfigError: No layout, rate or pattern.
+        ConfigError: No layout, rate, pattern or format, or nothing that ``out`` may be.
     """
+    if out is not None:
+        _check_manifest_file(Path(out), inputs=[videos, *lists])
+    if format is not None:
+        format_named(format)
     _refuse_others(Path(videos))
     return scan_videos(
         Path(videos),
@@ -107,6 +112,21 @@ def scan(
         verify=verify,
         workers=workers,
         progress=progress,
+    )
+
+
+def _check_manifest_file(out: Path, *, inputs: Sequence[str | Path]) -> None:
+    """Refuse names by which no manifest is found again, and the manifests of runs and caches."""
+    if out.suffix.lower() != ".parquet":
+        raise ConfigError(
+            f"a manifest is told by its ending; {option('out')} {str(out)!r} must end in .parquet, "
+            "such as manifest.parquet"
+        )
+    check_output(
+        out,
+        what="a manifest by itself, outside of runs and caches",
+        is_ours=lambda file: what_is(file.parent) in ("folder", "runs"),
+        inputs=inputs,
     )
 
 
@@ -202,7 +222,7 @@ def as_manifest(
     _refuse_others(path)
     return (
         Manifest.read(path)
-        if path.suffix == ".parquet"
+        if path.suffix.lower() == ".parquet"
         else (scan(path, frame_rate=frame_rate, progress=progress))
     )
 
@@ -212,7 +232,7 @@ def _is_scanned(videos: Videos) -> bool:
     if isinstance(videos, Manifest) or is_url(videos):
         return False
     path = Path(videos)
-    return not (is_cache(path) or is_features(path) or path.suffix == ".parquet")
+    return not (is_cache(path) or is_features(path) or path.suffix.lower() == ".parquet")
 
 
 def _refuse_others(path: Path) -> None:

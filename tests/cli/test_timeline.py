@@ -58,3 +58,19 @@ def timeline(run, tmp_path, monkeypatch):
 )
 def test_timeline__refuses_before_the_work(timeline, options, sentence):
     assert sentence in timeline(*options.split())
+
+
+@pytest.mark.parametrize("option", ["--json", "--ray", "--hardware", "--top 5"])
+def test_timeline__refuses_options_of_classes(timeline, option):
+    name, *_ = option.split()
+    assert timeline(*option.split()) == (
+        f"error: {name} is not for a timeline; leave it out, or leave out --timeline\n"
+    )
+
+
+def test_predict__refuses_options_of_a_timeline(run):
+    """Zero was given too."""
+    for option, value in (("--window", 0), ("--stride", 1), ("--set", "high=1")):
+        assert run("predict", "r", "film.mp4", option, value).err == (
+            f"error: {option} is about a timeline; add --timeline, or leave it out\n"
+        )

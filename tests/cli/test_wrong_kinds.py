@@ -33,14 +33,14 @@ def places(tmp_path_factory):
 RUN = "is a folder of runs; name one of them, such as {root}/runs/a"
 CASES = [
     ("train 11.MP4 --out new", "11.MP4 is a video and no list of videos; give the folder"),
-    ("scan 11.MP4 --out new", "is a video and no list of videos; give the folder that holds it"),
-    ("scan videos --list 11.MP4 --out new", "is a video and no list of videos"),
-    ("scan videos --list m.parquet --out new", "is a manifest of videos and no list of videos"),
-    ("scan videos --list runs/a --out new", "is a run folder and no list of videos"),
+    ("scan 11.MP4 --out n.parquet", "is a video and no list of videos; give the folder that"),
+    ("scan videos --list 11.MP4 --out n.parquet", "is a video and no list of videos"),
+    ("scan videos --list m.parquet --out n.parquet", "is a manifest of videos and no list of"),
+    ("scan videos --list runs/a --out n.parquet", "is a run folder and no list of videos"),
     ("train runs/a --out new", "is a run folder, and videos are wanted; the videos it was trained"),
     ("train runs --out new", "is a folder of runs, and videos are wanted"),
     ("train s.json --out new", "is a split, and videos are wanted; name the videos, and the split"),
-    ("scan model --out new", "is the folder of a trained network, and videos are wanted"),
+    ("scan model --out n.parquet", "is the folder of a trained network, and videos are wanted"),
     ("split runs/a --labels-per-class 1 --out new", "is a run folder, and videos are wanted"),
     ("bench s.json", "is a split, and videos are wanted"),
     ("train videos --split m.parquet --out new", "is a manifest of videos and no split"),
@@ -67,13 +67,14 @@ CASES = [
 
 @pytest.mark.parametrize(("line", "words"), CASES, ids=[line for line, _ in CASES])
 def test_commands__say_what_lies_at_a_path_of_the_wrong_kind(run, places, line, words):
-    is_place = {each.name for each in places.iterdir()} | {"new", "nothing", "runs/a"}
+    named = {"new", "n.parquet", "nothing", "runs/a"}
+    is_place = {each.name for each in places.iterdir()} | named
     arguments = [str(places / word) if word in is_place else word for word in line.split()]
     result = run(*arguments)
     assert result.code == 2
     assert words.format(root=places) in result.err
     assert result.err.count("\n") == 1
-    assert not (places / "new").exists()
+    assert not ((places / "new").exists() or (places / "n.parquet").exists())
 
 
 @pytest.mark.parametrize(

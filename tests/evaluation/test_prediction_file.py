@@ -87,6 +87,12 @@ def test_table__goes_on_where_it_stopped(tmp_path, ending):
     assert table(path).missing == [FILES[2]]
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_table__takes_endings_in_any_letters(tmp_path, ending):
+    small = written(tmp_path / f"p{ending}", FOUND)
+    assert written(tmp_path / f"P{ending.upper()}", FOUND) == small
+
+
 def test_table__keeps_what_is_not_asked_for_now(tmp_path):
     written(tmp_path / "t.jsonl", FOUND[3:])
     lines = written(tmp_path / "t.jsonl", FOUND[:1], files=FILES[:1]).splitlines()

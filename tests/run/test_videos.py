@@ -101,3 +101,31 @@ def test_extract__refuses_a_rate_beside_a_manifest(prepared, tmp_path):
     words = "frame_rate is for folders of frames that are looked at now, and a manifest says how"
     with pytest.raises(ConfigError, match=words):
         as_manifest(prepared[0], frame_rate=10)
+
+
+def test_scan__writes_a_manifest_that_is_found_again(tmp_path):
+    render(tmp_path / "v", videos_per_class=1, seed=0, classes=["wave"])
+    for name in ("m.parquet", "M.PARQUET"):
+        made = semivideo.scan(tmp_path / "v", out=tmp_path / name)
+        assert semivideo.api.as_manifest(tmp_path / name).ids == made.ids
+    with pytest.raises(
+        ConfigError, match=r"out '.*m\.csv' must end in \.parquet, such as manifest"
+    ):
+        semivideo.scan(tmp_path / "v", out=tmp_path / "m.csv")
+
+
+def test_scan__never_over_the_manifest_of_a_run(tmp_path):
+    (tmp_path / "settings.yaml").touch()
+    (tmp_path / "manifest.parquet").write_bytes(b"of a run")
+    sentence = (
+        r"manifest\.parquet exists and is neither empty nor a manifest by itself, outside of runs "
+        r"and caches; choose another out"
+    )
+    with pytest.raises(ConfigError, match=sentence):
+        semivideo.scan(tmp_path, out=tmp_path / "manifest.parquet")
+    assert (tmp_path / "manifest.parquet").read_bytes() == b"of a run"
+
+
+def test_scan__knows_the_format_that_is_named_whether_or_not_it_is_needed(tmp_path):
+    with pytest.raises(ConfigError, match=r"no format of labels 'boriss'; did you mean 'boris'\?"):
+        semivideo.scan(tmp_path, format="boriss")
