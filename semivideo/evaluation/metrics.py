@@ -345,7 +345,7 @@ class Evaluation:
             present=None if self.present is None else self.present[is_in_V],
         )
 
-    def write(self, path: str | Path) -> None:
+    def write(self, path: str | Path, *, of: str | None = None) -> None:
         """Write ``path`` (JSON) and beside it the scores of each video (``.npz``), never half.
 
         The scores file holds ``ids`` (V,), ``scores`` (V, K), ``labels`` (V,), and ``present``
@@ -353,6 +353,7 @@ class Evaluation:
 
         Args:
             path: Such as ``RUN/evaluation.json``; the scores go to ``RUN/evaluation.npz``.
+            of: What tells these videos from others, written down as ``videos``; None for nothing.
 
         Raises:
             WriteError: The disk is full or the folder cannot be written.
@@ -369,7 +370,8 @@ class Evaluation:
         # The digest ties the two files: a kill between the two writes does not go unnoticed.
         digest = hashlib.sha256(content).hexdigest()
         write_bytes(path.with_suffix(".npz"), content)
-        folder.write_json(path, {**self.to_json(), "scores_sha256": digest})
+        told = {} if of is None else {"videos": of}
+        folder.write_json(path, {**self.to_json(), **told, "scores_sha256": digest})
 
     @classmethod
     def read(cls, path: str | Path) -> Evaluation:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
-from semivideo.base.errors import DataError
+from semivideo.base.errors import CheckpointError, DataError
 from semivideo.base.files import sweep
 from semivideo.base.foreign_code import allowing
 from semivideo.base.locks import locked
@@ -66,10 +68,7 @@ def _evaluated(
     recognizer = load(folder.path, decoder=decoder)
     if videos is not None:
         manifest = as_manifest(videos, progress=progress)
-        known = trained_on(folder, manifest)
-        target = folder.evaluation_file.with_stem(
-            f"{folder.evaluation_file.stem}-{manifest.root.name}"
-        )
+        known, name = trained_on(folder, manifest), manifest.root.name
         found = evaluate_videos(recognizer, manifest, protocol=protocol, progress=progress)
         found = found.without(known)
     else:
@@ -79,12 +78,47 @@ def _evaluated(
                 f"the split of {folder.path} holds out no videos; name some with --videos, or "
                 "train with a split that has a test side"
             )
-        target = folder.evaluation_file
+        name = None
         found = evaluate_videos(recognizer, manifest, ids, protocol=protocol, progress=progress)
     with locked(folder.path, doing="write into it", patience_seconds=60):
+        if name is None:
+            target, of = folder.evaluation_file, None
+        else:
+            of = _digest(manifest)
+            target = _place(folder, name, of)
         sweep(folder.path, name=f"{target.stem}*")
-        found.write(target)
+        found.write(target, of=of)
     return found
+
+
+def _digest(manifest: Manifest) -> str:
+    """What tells labelled videos from others: where they lie and what they are called."""
+    pairs = zip(manifest.ids, manifest.labels, strict=True)
+    ids = (id for id, label in pairs if label is not None)
+    return hashlib.sha256("\0".join([str(manifest.root), *ids]).encode()).hexdigest()
+
+
+def _place(folder: RunFolder, name: str, of: str) -> Path:
+    """Where the scores of named videos go: never over those of others of that name."""
+    first = folder.evaluation_file.with_stem(f"{folder.evaluation_file.stem}-{name}")
+    for number in count(1):
+        place = first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+        if not place.exists() or _is_of(folder, place, of):
+            break
+    if place != first:
+        _LOG.warning(
+            "%s holds the scores of other videos called %s; those of these are in %s",
+            *(first, name, place),
+        )
+    return place
+
+
+def _is_of(folder: RunFolder, place: Path, of: str) -> bool:
+    """Whether scores may be replaced by those of these videos: theirs, or a broken file."""
+    try:
+        return bool(folder.read_json(place).get("videos") == of)
+    except CheckpointError:
+        return True
 
 
 def trained_on(folder: RunFolder, manifest: Manifest) -> dict[str, list[str]]:

@@ -33,6 +33,25 @@ def test_evaluate__tells_videos_apart_that_the_run_was_trained_on(finished):
     assert (kept.ids, kept.trained_on) == (found.ids, found.trained_on)
 
 
+def test_evaluate__keeps_the_scores_of_other_videos_of_the_same_name(finished, tmp_path, caplog):
+    run, videos = finished
+    others = shutil.copytree(videos, tmp_path / "others" / "videos")
+    semivideo.evaluate(run, videos=videos, protocol="1x1")
+    assert semivideo.evaluate(run, videos=videos, protocol="2x1").protocol == "2x1"
+    first = (run / "evaluation-videos.json").read_bytes()
+    for _ in range(2):
+        semivideo.evaluate(run, videos=others, protocol="1x1")
+        assert caplog.messages[-1] == (
+            f"{run}/evaluation-videos.json holds the scores of other videos called videos; those "
+            f"of these are in {run}/evaluation-videos-2.json"
+        )
+    assert (run / "evaluation-videos.json").read_bytes() == first
+    assert sorted(each.stem for each in run.glob("evaluation-*.json")) == [
+        "evaluation-videos",
+        "evaluation-videos-2",
+    ]
+
+
 def test_evaluate__without_anything_new_is_refused_in_one_sentence(finished, tmp_path):
     run, videos = finished
     split, renamed = Split.read(run / "split.json"), tmp_path / "copies"
