@@ -10,6 +10,7 @@ copy      labelled videos that show one take and have different labels (``data.s
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,12 +24,14 @@ from semivideo.analysis.suggest.wrong_chance import wrong_chances
 from semivideo.base.errors import ConfigError, SplitError, option
 from semivideo.base.progress import Progress
 from semivideo.data.splits.copies import copies_across
+from semivideo.evaluation.proportion import wilson
 from semivideo.run.finished import Run
 from semivideo.run.labeling.unseen import Unseen, unseen_scores
 from semivideo.run.labeling.video_scores import require_finished
 
 Kind = Literal["label", "pseudo", "copy"]
 Rule = Literal["chance", "confident"]
+_LOG = logging.getLogger("semivideo")
 _EVEN = 0.5
 _LATE = 0.8  # of the training; what is later counts
 
@@ -123,6 +126,7 @@ def doubts(
     if folds != 0:
         try:
             unseen = unseen_scores(trained, folds, progress=progress)
+            _tell_guesses(trained, unseen)
             labels, wrong_share = label_doubts(trained, unseen, rule=rule)
             num_checked = len(unseen.ids)
             found += labels
@@ -132,6 +136,21 @@ def doubts(
         found += _of_copies(trained, notes, progress=progress)
     found += pseudo_label_doubts(trained)
     return Doubts(found, num_checked, len(trained.split.labeled), wrong_share, notes)
+
+
+def _tell_guesses(trained: Trained, unseen: Unseen) -> None:
+    """Say so where classifiers name left-out labels no better than the most frequent class does."""
+    labels = trained.truth[trained.manifest.rows_of(unseen.ids)]
+    num_right = int((unseen.probabilities.argmax(axis=1) == labels).sum())
+    chance = np.bincount(labels).max() / len(labels)
+    low, _ = wilson(num_right / len(labels), len(labels))
+    if low <= chance:
+        _LOG.warning(
+            "what follows says nothing yet of labels: classifiers that did not see them name %d of "
+            "%d (%.0f %%), and the most frequent class alone is right on %.0f %%; label more "
+            "videos, or train longer",
+            *(num_right, len(labels), 100 * num_right / len(labels), 100 * chance),
+        )
 
 
 def label_doubts(

@@ -35,6 +35,17 @@ def test_doubts__keeps_what_the_trainings_came_to(doubted, monkeypatch):
     assert not doubted.folder.held_out_folds.exists()
 
 
+def test_doubts__says_first_that_a_classifier_no_better_than_guessing_says_nothing(
+    doubted, tmp_path, caplog
+):
+    api.doubts(doubted, look_at_frames=False)
+    assert "says nothing yet" not in caplog.text
+    blind = make_features(tmp_path / "features", spread=1000.0)
+    api.doubts(train_on(blind, tmp_path / "run", steps=2), look_at_frames=False)
+    [told] = [each for each in caplog.messages if "says nothing yet of labels" in each]
+    assert "and the most frequent class alone is right on 33 %; label more videos, or" in told
+
+
 def test_doubts__without_folds_checks_no_labels(doubted):
     found = api.doubts(doubted, folds=0, look_at_frames=False)
     assert (found.found, found.num_checked, found.notes) == ([], 0, [])
