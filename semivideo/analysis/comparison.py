@@ -5,6 +5,7 @@ Runs whose settings differ in the seed alone are one method, run with several se
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,8 @@ from semivideo.evaluation.bootstrap import (
 )
 from semivideo.runfolder import RunFolder
 from semivideo.settings import LEAGUES, League, WeightsOrigin
+
+log = logging.getLogger("semivideo")
 
 
 class Gain(NamedTuple):
@@ -112,13 +115,17 @@ def run_folders(paths: Iterable[str | Path]) -> list[Path]:
 def evaluated_runs(paths: Iterable[str | Path]) -> tuple[list[Path], LeftOut]:
     """Do as ``run_folders``, without the runs in a folder that are not finished and evaluated.
 
-    Runs that are named themselves are not left out: comparing them says what they lack.
+    Runs that are named themselves are not left out: comparing them says what they lack. One that is
+    named twice, alone or in a folder, is told.
 
     Raises:
         ConfigError: A folder holds no run, or none that is evaluated.
     """
     named = list(map(Path, paths))
     found = run_folders(named)
+    for path, number in Counter(each.resolve() for each in found).items():
+        if number > 1:
+            log.warning("%s is named %d times; it is one run, not several", path, number)
     inside = [RunFolder(path) for path in found if path not in named and not is_record(path)]
     unfinished = tuple(run.path for run in inside if not run.summary_file.is_file())
     untested = tuple(

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semivideo.cli.console import FrameRateOption, note, on_interrupt, progress_bars, show
+from semivideo.cli.console import (
+    FrameRateOption,
+    command,
+    note,
+    on_interrupt,
+    progress_bars,
+    show,
+)
+
+if TYPE_CHECKING:
+    from semivideo.data.catalogue.manifest import Manifest
+
+_FEW = 5  # labels a class that a first training shows its worth with
 
 
 def features(
@@ -108,4 +120,22 @@ def features(
     if left := missing(made):
         note(f"{left} files are still to be written by other processes")
     else:
-        note(f"next: semivideo train {out} --labels-per-class 5 --out RUN")
+        note(f"next: {_next(made.manifest, out)}")
+
+
+def _next(manifest: Manifest, out: Path) -> str:
+    """The training that these videos' labels allow, or what they lack."""
+    from semivideo.base.errors import SplitError
+    from semivideo.data.splits import draw_split, practical_split
+
+    train = command("semivideo", "train", out)
+    try:
+        draw_split(manifest, labels_per_class=_FEW)
+        return f"{train} --labels-per-class {_FEW} --out RUN"
+    except SplitError:
+        pass
+    try:
+        practical_split(manifest)
+        return f"{train} --out RUN"
+    except SplitError as lack:
+        return str(lack)

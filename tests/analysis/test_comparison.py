@@ -116,6 +116,12 @@ def test_compare__wants_finished_runs(finished, tmp_path):
         run_folders([tmp_path / "empty"])
 
 
+def test_evaluated_runs__tells_of_a_run_that_is_named_twice(finished, caplog):
+    run = finished("cmpl", 0)
+    assert evaluated_runs([run, run.parent])[0] == [run, run]
+    assert caplog.messages == [f"{run.resolve()} is named 2 times; it is one run, not several"]
+
+
 def test_run_folders__looks_into_folders(finished, tmp_path):
     runs = [finished("supervised", 0, name="x/b"), finished("supervised", 1, name="x/a")]
     assert run_folders([tmp_path / "x"]) == sorted(runs)

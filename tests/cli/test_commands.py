@@ -11,6 +11,7 @@ import pytest
 
 from semivideo.base.errors import DataError
 from semivideo.base.records import FrameTable, Video
+from semivideo.cli.features import _next as features_step
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.evaluation.infer import Prediction
 from semivideo.evaluation.metrics import Evaluation, Known
@@ -260,3 +261,17 @@ def test_evaluate__of_several_classes_shows_precision_and_f1_by_class(run, api):
     assert ["1x1", "100.0", "100.0", "50.0", "2", "0"] in table
     assert ["eat", "1", "100.0", "0.95", "0.0"] in table
     assert ["run", "2", "100.0", "0.50", "100.0"] in table
+
+
+@pytest.mark.parametrize(
+    ("names", "step"),
+    [
+        ([f"{c}{n}" for c in "ab" for n in range(5)], "train f --labels-per-class 5 --out RUN"),
+        (["a0", "a1", "b0"], "train f --out RUN"),
+        (["a0", "a1"], "all labels are 'a'; training needs at least two classes"),
+    ],
+)
+def test_features__next_step_is_one_that_works(names, step):
+    rows = [video(name, num_frames=9) for name in names]
+    manifest = Manifest.from_videos(rows, root=Path())
+    assert step in features_step(manifest, Path("f"))

@@ -14,6 +14,7 @@ The id of a segment is its path and its times, such as ``monday/0031.mp4#12.480-
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from dataclasses import fields
@@ -31,6 +32,8 @@ from semivideo.base.records import FrameTable, Segment, Video
 
 if TYPE_CHECKING:
     from semivideo.data.video.probing import Probe
+
+log = logging.getLogger("semivideo")
 
 FEWEST_FRAMES = 2
 """Of a video or segment to learn from."""
@@ -197,6 +200,12 @@ def _looked_at(path: Path, frame_rate: float | None) -> tuple[Path, Video]:
     video = video_of(path.name, found, segment_of(found.frames, start, end))
     if (reason := why_no_segment(video)) is not None:
         raise DataError(reason, path=str(path))
+    if ends_late(video):
+        log.warning(
+            "%s ends at %g s and its video at %.3f s; what there is of it is used, but look "
+            "whether its times are in seconds",
+            *(path.name, end, _duration(video)),
+        )
     return file, video
 
 

@@ -137,6 +137,17 @@ def test_video__of_a_segment_has_its_frames_and_times():
     assert video(5.0, 6.0).duration_seconds == 0.0
 
 
+def test_looked_at__tells_of_an_end_behind_the_video(tmp_path, caplog):
+    barcode_video(tmp_path / "a.mp4", 50)
+    looked_at(tmp_path / "a.mp4#0.1-2.9")
+    assert caplog.messages == []
+    assert looked_at(tmp_path / "a.mp4#0.1-9999")[1].num_frames == 47
+    assert caplog.messages == [
+        "a.mp4#0.1-9999 ends at 9999 s and its video at 2.000 s; what there is of it is used, but "
+        "look whether its times are in seconds"
+    ]
+
+
 def test_looked_at__finds_a_file_or_a_segment_of_it(tmp_path, monkeypatch):
     file = barcode_video(tmp_path / "a#1-2.mp4", 50)
     assert looked_at(file)[1].segment is None
