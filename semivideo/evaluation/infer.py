@@ -36,7 +36,7 @@ from semivideo.transforms import Views
 STREAM = "primary"
 """What the deployed network's clips are called."""
 Precision = Literal["fp32", "bf16", "fp16"]
-_BATCH_BYTES = 2**30  # of the views of one forward pass
+_BATCH_BYTES = 2**28  # of the views of one forward pass, which takes many times as much
 _VIEW_BYTES = 2**32  # of one view; 64 frames of 1024 x 1024 pixels are a fifth of it
 _DTYPE = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

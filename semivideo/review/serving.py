@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import socket
 import tempfile
 from collections.abc import Callable
@@ -87,6 +88,8 @@ def _serve(app: FastAPI, bound: socket.socket, clips: Clips) -> None:
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             clips.end()
+            # Requests are cut off now, and nobody need read where.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             super().handle_exit(sig, frame)
             self.force_exit = True  # a browser keeps its connections open
 

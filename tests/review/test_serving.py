@@ -53,13 +53,18 @@ def test_review__can_be_reached_when_its_address_is_told(video_run):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_review__leaves_nothing_where_a_request_is_open(video_run, tmp_path, monkeypatch, number):
+def test_review__leaves_nothing_where_a_request_is_open(
+    video_run, tmp_path, monkeypatch, capfd, number
+):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     seen, begun = [], []
 
-    def ask(port):
+    def ask(address):
+        port, token = urlsplit(address).port, urlsplit(address).query.removeprefix("token=")
+        lines = ["POST /api/answer HTTP/1.1", f"Host: 127.0.0.1:{port}", f"X-Token: {token}"]
+        lines += ["Content-Type: application/json", "Content-Length: 9", "", "{"]
         with socket.create_connection(("127.0.0.1", port), timeout=20) as asked:
-            asked.sendall(b"POST /api/undo HTTP/1.1\r\nContent-Length: 9\r\n\r\n{")
+            asked.sendall("\r\n".join(lines).encode())
             seen.extend(tmp_path.glob("semivideo-*"))
             (seen[0] / "0.mp4").touch()
             time.sleep(0.5)
@@ -69,10 +74,11 @@ def test_review__leaves_nothing_where_a_request_is_open(video_run, tmp_path, mon
                 asked.recv(1)
 
     def go(address):
-        Thread(target=ask, args=(urlsplit(address).port,)).start()
+        Thread(target=ask, args=(address,)).start()
 
     with on_interrupt(lambda: ""):
         api.review(video_run, on_ready=go)
     assert time.monotonic() - begun[0] < 10
     assert len(seen) == 1
     assert not seen[0].exists()
+    assert "Traceback" not in capfd.readouterr().err
