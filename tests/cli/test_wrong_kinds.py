@@ -74,7 +74,7 @@ def test_commands__say_what_lies_at_a_path_of_the_wrong_kind(run, places, line, 
     assert result.code == 2
     assert words.format(root=places) in result.err
     assert result.err.count("\n") == 1
-    assert not ((places / "new").exists() or (places / "n.parquet").exists())
+    assert not any((places / name).exists() for name in ("new", "n.parquet"))
 
 
 @pytest.mark.parametrize(
