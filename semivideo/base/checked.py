@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 2**27
 """Of a table. The pseudo-labels that two networks give in 200 passes over Kinetics-400 are 96
 million."""
+_LEAST_ROWS, _ROWS_A_BYTE = 2**24, 8  # that any file may hold; and a byte of larger ones
 _MOST_VALUES = 2**29  # of a column of lists: the times of all frames of a million short videos
 _LEAST_UNPACKED, _MOST_RATIO = 2**28, 32  # bytes of arrays that any file may hold; and a byte of it
 _DEEPEST = 64  # levels of lists and keys in a file of ours
@@ -247,8 +248,12 @@ def opened_parquet(path: Path) -> Iterator[pq.ParquetFile]:
 
     with open_regular(path) as content, pq.ParquetFile(content) as file:
         found = file.metadata
-        if found.num_rows > MOST_ROWS:
-            raise UnreadError(f"it has {found.num_rows} rows, and at most {MOST_ROWS} are read")
+        num_bytes = path.stat().st_size
+        most = min(MOST_ROWS, max(_LEAST_ROWS, _ROWS_A_BYTE * num_bytes))
+        if found.num_rows > most:
+            raise UnreadError(
+                f"it has {found.num_rows} rows in {num_bytes} bytes, and at most {most} are read"
+            )
         groups = [found.row_group(number) for number in range(found.num_row_groups)]
         for place in range(found.num_columns):
             num_values = sum(group.column(place).num_values for group in groups)

@@ -146,6 +146,6 @@ def test_late_labels__are_unknown_without_a_file(tmp_path):
 def test_read_pseudo_labels__counts_the_rows_first(run_with, monkeypatch):
     monkeypatch.setattr(checked, "MOST_ROWS", 1)
     run, _, _ = run_with((0, "primary", 0, 0, True), (1, "primary", 0, 0, True))
-    sentence = "pseudo_labels.parquet has 2 rows, and at most 1 are read; train again, or remove it"
+    sentence = r"has 2 rows in \d+ bytes, and at most 1 are read; train again, or remove it"
     with pytest.raises(CheckpointError, match=sentence):
         read_pseudo_labels(run)

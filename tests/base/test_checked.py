@@ -45,7 +45,16 @@ def test_opened_parquet__counts_rows_and_values(tmp_path, monkeypatch):
     with pytest.raises(UnreadError, match=sentence):
         opened_parquet(file).__enter__()
     monkeypatch.setattr(checked, "MOST_ROWS", 2)
-    with pytest.raises(UnreadError, match=r"^it has 3 rows, and at most 2 are read$"):
+    with pytest.raises(UnreadError, match=r"^it has 3 rows in \d+ bytes, and at most 2 are read$"):
+        opened_parquet(file).__enter__()
+
+
+def test_opened_parquet__a_small_file_holds_few_rows(tmp_path, monkeypatch):
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"n": np.zeros(100_000, np.int64)}), file, compression="zstd")
+    monkeypatch.setattr(checked, "_LEAST_ROWS", 100)
+    most = 8 * file.stat().st_size
+    with pytest.raises(UnreadError, match=rf"^it has 100000 rows in .*, and at most {most} are"):
         opened_parquet(file).__enter__()
 
 
