@@ -185,7 +185,7 @@ class RunFolder:
         """
         file = self.settings_file
         try:
-            mapping = read_yaml_file(file, yaml.safe_load)
+            mapping = read_yaml_file(file)
         except FileNotFoundError:
             raise CheckpointError(f"there is no {file}; give the folder of a run") from None
         except UnreadError as error:

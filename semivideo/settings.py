@@ -12,14 +12,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from semivideo.base.checked import Proportion, Section, Seed, sentence
 from semivideo.base.errors import ConfigError, nearest
@@ -389,9 +382,9 @@ class ModelCard(Section):
     @classmethod
     def _each_once(cls, given: list[str]) -> list[str]:
         """Refuse classes that could not be told apart."""
-        [(name, number)] = Counter(given).most_common(1)
-        if number > 1:
-            raise ValueError(f"has {name!r} {number} times; name each class once")
+        for name, number in Counter(given).items():
+            if number > 1:
+                raise ValueError(f"has {name!r} {number} times; name each class once")
         return given
 
     @field_validator("thresholds")

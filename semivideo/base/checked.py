@@ -131,17 +131,16 @@ def yaml_of(text: str) -> Any:
     >>> yaml_of("weight: 1e-3")
     {'weight': 0.001}
     """
-    return parsed(text, lambda given: yaml.load(given, Loader=_Yaml), "YAML")
+    return parsed(text, _loaded, "YAML")
 
 
-def read_yaml(path: Path, parse: Callable[[str], Any]) -> Any:
-    """Read a YAML file; raises as ``read_json``.
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file as ``yaml_of``; raises as ``read_json``."""
+    return parsed(_content(path, _MOST_BYTES), _loaded, "YAML")
 
-    Args:
-        path: The file.
-        parse: Makes plain values of the text.
-    """
-    return parsed(_content(path, _MOST_BYTES), parse, "YAML")
+
+def _loaded(text: str) -> Any:
+    return yaml.load(text, Loader=_Yaml)
 
 
 def parsed(content: bytes | str, parse: Callable[[str], Any], kind: str) -> Any:
