@@ -96,13 +96,16 @@ def predict(
     With --timeline, --out is a file of labels (.csv, .json, .eaf, .tsv); a call that was stopped
     goes on, and other stages on the same windows cost nothing.
     """
+    _refuse_without_meaning(
+        {"--top": top, "--json": json_, "--ray": ray, "--hardware": hardware} if timeline else {},
+        "is not for a timeline; leave it out, or leave out --timeline",
+    )
+    for_timeline = {"--window": window, "--stride": stride, "--set": set_, "--truth": truth}
+    for_timeline |= {"--picture": picture, "--annotated": annotated}
+    _refuse_without_meaning(
+        {} if timeline else for_timeline, "is about a timeline; add --timeline, or leave it out"
+    )
     if timeline:
-        flags = {"--json": json_, "--ray": ray, "--hardware": hardware}
-        for_classes = {"--top": top} | {name: flag or None for name, flag in flags.items()}
-        if given := _given(for_classes):
-            raise ConfigError(
-                f"{given} is not for a timeline; leave it out, or leave out --timeline"
-            )
         from semivideo.cli.timeline_output import show_timeline
 
         with allowing(allow_code or ()):
@@ -117,12 +120,8 @@ def predict(
                 frame_rate=frame_rate,
             )
         return
-    for_timeline = {"--window": window, "--stride": stride, "--set": set_, "--truth": truth}
-    for_timeline |= {"--picture": picture, "--annotated": annotated}
-    if given := _given(for_timeline):
-        raise ConfigError(f"{given} is about a timeline; add --timeline, or leave it out")
     from semivideo import api
-    from semivideo.evaluation.prediction_file import Failure, as_json
+    from semivideo.evaluation.prediction_file import Failure
     from semivideo.run.prediction import card_of
 
     found: list[Prediction | Failure] = []
@@ -148,12 +147,7 @@ def predict(
                 note(f"error: {each.error}", style="red")
             if json_ or out is None:
                 found.append(each)
-    if ray:
-        found.sort(key=lambda each: each.path)
-    if json_:
-        typer.echo(json.dumps([as_json(each) for each in found], indent=2))
-    elif predictions := [each for each in found if not isinstance(each, Failure)]:
-        show(_table(predictions))
+    _print(sorted(found, key=lambda each: each.path) if ray else found, as_array=json_)
     if out is not None:
         path = out if ray else part_file(out, part_of_job())
         note(f"wrote {path}: {num_videos} videos now, {num_failed} of them could not be read")
@@ -164,9 +158,21 @@ def predict(
         raise typer.Exit(DataError.exit_code)
 
 
-def _given(options: Mapping[str, Any]) -> str | None:
-    """Name of the first option that was given; 0 is a number that was."""
-    return next((name for name, value in options.items() if value not in (None, [])), None)
+def _refuse_without_meaning(options: Mapping[str, Any], why: str) -> None:
+    """Refuse the first option that was given; 0 is a number that was."""
+    for name, value in options.items():
+        if value is not None and value is not False and value != []:
+            raise ConfigError(f"{name} {why}")
+
+
+def _print(found: list[Prediction | Failure], *, as_array: bool) -> None:
+    """Print what was found: all of it as a JSON array, or the predictions as a table."""
+    from semivideo.evaluation.prediction_file import Failure, as_json
+
+    if as_array:
+        typer.echo(json.dumps([as_json(each) for each in found], indent=2))
+    elif predictions := [each for each in found if not isinstance(each, Failure)]:
+        show(_table(predictions))
 
 
 def _table(found: list[Prediction]) -> Table:
