@@ -30,10 +30,10 @@ from plain_loop import PlainLoop
 from timing import figure, machine
 from torch.utils.flop_counter import FlopCounterMode
 
+from semivideo.base.devices import is_out_of_memory
 from semivideo.base.errors import ConfigError
 from semivideo.base.records import Batch, Clips, ClipSpec, LabeledClips
 from semivideo.engine import Plan, Runtime
-from semivideo.engine.batch_size import is_out_of_memory
 from semivideo.engine.prefetch import delivered
 from semivideo.engine.trainer import Training
 from semivideo.recipes.cmpl_paper import paper_settings

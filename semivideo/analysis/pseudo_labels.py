@@ -89,7 +89,7 @@ def late_labels(run: RunFolder, manifest: Manifest, split: Split) -> LateLabels:
 
 
 def read_pseudo_labels(run: RunFolder) -> pa.Table:
-    """Return all rows of ``pseudo_labels.parquet``, without the confidences.
+    """Return all rows of ``pseudo_labels.parquet``.
 
     Raises:
         CheckpointError: It is broken.
@@ -102,7 +102,7 @@ def read_pseudo_labels(run: RunFolder) -> pa.Table:
         missing = [name for name in _COLUMNS if name not in opened.schema_arrow.names]
         if missing:
             raise UnreadError(f"it has no column {', '.join(missing)}")
-        return opened.read(_COLUMNS)
+        return opened.read()
 
 
 def without_labeled(table: pa.Table, manifest: Manifest, split: Split) -> pa.Table:

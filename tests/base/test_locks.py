@@ -92,9 +92,7 @@ def test_locked__follows_no_link_out_of_a_folder_from_elsewhere(tmp_path, is_the
     if is_there:
         notes.write_text("mine")
     (folder / ".lock").symlink_to(notes)
-    with pytest.raises(
-        WriteError, match=r"cannot write .*lock: a link stands there.*; remove it"
-    ):
+    with pytest.raises(WriteError, match=r"cannot write .*lock: a link stands there.*; remove it"):
         with locked(folder):
             pass
     assert notes.read_text() == "mine" if is_there else not notes.exists()

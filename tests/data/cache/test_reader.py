@@ -291,7 +291,9 @@ def test_open__counts_files_and_not_what_a_form_asks_for(cache_of, source, tmp_p
     file = tmp_path / "cache" / "cache.json"
     asked = {"num_videos": 100_000_000, "videos_per_shard": 1}
     file.write_text(json.dumps(json.loads(file.read_text()) | asked))
-    with pytest.raises(DataError, match=r"not finished: 9999999\d of its 100000000 shards are mis"):
+    with pytest.raises(
+        DataError, match=r"not finished: 9999999\d of its 100000000 shards are missing"
+    ):
         cached_manifest(tmp_path / "cache")
     with pytest.raises(DataError, match="was made of other videos than those of"):
         prepare(source, tmp_path / "cache")
