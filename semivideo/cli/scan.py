@@ -124,6 +124,8 @@ def scan(
     show(_summary(found), _classes(found))
     if found.unreadable:
         show(_unreadable(found))
+    if found.unfit:
+        show(_about_unfit(found))
     if found.num_short:
         show(_about_short(found))
     note(f"wrote {out}")
@@ -181,6 +183,13 @@ def _sum(counts: Sequence[ClassCount]) -> ClassCount:
 
     sides = ("train", "val", "test", "unused")
     return ClassCount("", **{side: sum(getattr(each, side) for each in counts) for side in sides})
+
+
+def _about_unfit(found: ScanReport) -> str:
+    """The videos that can be read and are never learned from or predicted."""
+    named = "; ".join(f"{id}: {reason}" for id, reason in found.unfit[:NUM_LISTED])
+    more = f"; and {rest} more" if (rest := len(found.unfit) - NUM_LISTED) > 0 else ""
+    return f"{len(found.unfit)} can be read, but no clip can be cut of them ({named}{more})"
 
 
 def _about_short(found: ScanReport) -> str:

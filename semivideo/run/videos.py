@@ -250,13 +250,14 @@ def _refuse_others(path: Path) -> None:
 
 
 def warn_of_unreadable(manifest: Manifest) -> dict[str, str]:
-    """Warn of each video that a scan sorted out, the first ones by name.
+    """Warn of each video that a scan sorted out, or that has no clips, the first ones by name.
 
     Returns:
         Id to reason of all of them.
     """
     rows = np.flatnonzero(~manifest.usable).tolist()
     found = {manifest.ids[row]: str(manifest.table["error"][row]) for row in rows}
+    found |= {manifest.ids[row]: reason for row, reason in manifest.unfit.items()}
     for id, reason in list(found.items())[:_MOST_WARNINGS]:
         _LOG.warning("left out: %s: %s", id, reason)
     if (more := len(found) - _MOST_WARNINGS) > 0:

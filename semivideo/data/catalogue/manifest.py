@@ -262,6 +262,22 @@ class Manifest:
         return self._numpy(pc.is_null(self.table["error"]))
 
     @cached_property
+    def unfit(self) -> dict[int, str]:
+        """Rows whose file can be read and of which no clip can be cut, with the reason."""
+        size = {name: self._numpy(self.table[name]) for name in ("width", "height")}
+        is_small = np.minimum(size["width"], size["height"]) < _SMALLEST_SIDE
+        rows = np.flatnonzero(self.usable & (is_small | (self.num_frames < FEWEST_FRAMES)))
+        found = {
+            int(row): why_unusable(
+                width=int(size["width"][row]),
+                height=int(size["height"][row]),
+                num_frames=int(self.num_frames[row]),
+            )
+            for row in rows
+        }
+        return {row: reason for row, reason in found.items() if reason is not None}
+
+    @cached_property
     def num_frames(self) -> NDArray[np.int64]:
         """Frames of each video or segment, 0 for unreadable ones: int64 (len,)."""
         return self._numpy(self.table["num_frames"]).astype(np.int64)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,7 @@ from semivideo.base.machine.threads import num_cores
 from semivideo.base.progress import Progress
 from semivideo.base.records import FrameTable, Video
 from semivideo.data.catalogue.frame_rates import tell_rate
-from semivideo.data.catalogue.manifest import Manifest, row_of_video, why_unusable
+from semivideo.data.catalogue.manifest import Manifest, row_of_video
 from semivideo.data.catalogue.manifest_file import (
     SCHEMA,
     is_probed_alike,
@@ -45,9 +45,6 @@ from semivideo.data.catalogue.rows import rows_of_entries, rows_of_files
 from semivideo.data.catalogue.sources import find_videos, source_root
 from semivideo.data.video.frame_names import FRAME_RATE, check_rate, is_frame_folder
 from semivideo.events.guidance import Reading
-
-if TYPE_CHECKING:
-    from semivideo.data.video.decode import Probe
 
 log = logging.getLogger("semivideo")
 
@@ -108,6 +105,7 @@ class ScanReport:
         num_groups: Distinct groups.
         hours: Total duration of the readable videos, without gaps in their clocks.
         unreadable: Id and reason of each file that cannot be used.
+        unfit: Id and reason of each that can be read and of which no clip can be cut.
         window_frames: The window that ``num_short`` is about.
         num_short: Readable videos with fewer frames than the window.
         num_segments: How many of the videos are segments.
@@ -128,6 +126,7 @@ class ScanReport:
     num_segments: int = 0
     num_segmented: int = 0
     num_verified: int = 0
+    unfit: tuple[tuple[str, str], ...] = ()
     classes: tuple[ClassCount, ...] = ()
     unlabeled: ClassCount = ClassCount("")
 
@@ -245,6 +244,7 @@ def report(manifest: Manifest, *, window_frames: int = 64) -> ScanReport:
         num_segments=int(manifest.is_segment.sum()),
         num_segmented=len(pc.unique(table.filter(pa.array(manifest.is_segment))["path"])),
         num_verified=len(pc.unique(verified["path"])),
+        unfit=tuple((manifest.ids[row], reason) for row, reason in manifest.unfit.items()),
         classes=tuple(counts[name] for name in manifest.classes),
         unlabeled=counts.get(None, ClassCount("")),
     )
@@ -328,8 +328,7 @@ def _probed(root: Path, path: str, *, frame_rate: float, verify: bool) -> dict[s
     from semivideo.data.video.decode import Probe, probe
     from semivideo.data.video.verifying import verified
 
-    nothing = Probe(0, 0, 0.0, 0, FrameTable(_NONE, _NONE > 0, Fraction(1), is_exact=False))
-    found = nothing
+    found = Probe(0, 0, 0.0, 0, FrameTable(_NONE, _NONE > 0, Fraction(1), is_exact=False))
     num_bytes = modified_ns = 0
     error = None
     try:
@@ -343,22 +342,12 @@ def _probed(root: Path, path: str, *, frame_rate: float, verify: bool) -> dict[s
             )
             if verify:
                 found = verified(root / path, found)
-            _require_usable(root / path, found)
     except DataError as unusable:
-        error, found = str(unusable), nothing
+        error = str(unusable)
     size = (found.width, found.height, found.frame_rate, found.rotation)
     video = Video(path, path, None, None, *size, frames=found.frames, error=error)
     state = {"num_bytes": num_bytes, "modified_ns": modified_ns, "is_verified": verify}
     return row_of_video(video) | state
-
-
-def _require_usable(file: Path, found: Probe) -> None:
-    """Refuse what every reader of clips would refuse, whatever the settings."""
-    from semivideo.data.video.container import unusable
-
-    size = {"width": found.width, "height": found.height, "num_frames": len(found.frames)}
-    if (reason := why_unusable(**size)) is not None:
-        raise unusable(file, reason)
 
 
 def _state(file: Path) -> tuple[int, int]:
@@ -382,7 +371,7 @@ def _unchanged(
     wanted = set(paths)
     rows: dict[str, int] = {}
     earlier = pa.concat_tables([SCHEMA.empty_table(), *tables])
-    usable = _may_be_used(earlier)
+    usable = earlier["error"].is_null().to_pylist()
     names = ("path", "num_bytes", "modified_ns", "frame_rate")
     columns = [earlier[name].to_pylist() for name in names]
     for row, (path, num_bytes, modified_ns, rate) in enumerate(zip(*columns, strict=True)):
@@ -392,15 +381,6 @@ def _unchanged(
             if is_same and _state(file) == (num_bytes, modified_ns):
                 rows[path] = row
     return earlier.take(pa.array(list(rows.values()), pa.int64()))
-
-
-def _may_be_used(rows: pa.Table) -> list[bool]:
-    """Whether each file has no reason against it, not even one that an earlier scan let pass."""
-    columns = [rows[name].to_pylist() for name in ("error", "width", "height", "num_frames")]
-    return [
-        error is None and why_unusable(width=width, height=height, num_frames=number) is None
-        for error, width, height, number in zip(*columns, strict=True)
-    ]
 
 
 def _is_close(rate: float, other: float) -> bool:

@@ -219,8 +219,8 @@ def _require_two_classes(manifest: Manifest, rows: Iterable[int]) -> None:
 
 
 def _usable(manifest: Manifest) -> list[int]:
-    """Rows whose file can be read."""
-    return [int(row) for row in np.flatnonzero(manifest.usable)]
+    """Rows of which clips can be cut."""
+    return [int(row) for row in np.flatnonzero(manifest.usable) if row not in manifest.unfit]
 
 
 def _ids(manifest: Manifest, rows: Iterable[int]) -> tuple[str, ...]:

@@ -193,31 +193,6 @@ def test_scan__continues_after_kill(tmp_path, probed, limited):
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read anything")
-@pytest.mark.parametrize(
-    ("size", "num_frames", "reason"),
-    [
-        ({"num_frames": 1}, 0, "it has 1 frame(s), and at least 2 are needed"),
-        ({"width": 64, "height": 2}, 0, "its frames have 64x2 pixels, and at least 8x8 are needed"),
-        ({"num_frames": 2, "width": 8, "height": 8}, 2, None),
-    ],
-)
-def test_scan__what_no_reader_takes_is_a_row_with_a_reason(tmp_path, size, num_frames, reason):
-    write_video(tmp_path / "x.mp4", **size)
-    video = scan(tmp_path)[0]
-    told = reason and f"cannot use x.mp4: {reason}; re-encode it or leave it out"
-    assert (video.num_frames, video.error) == (num_frames, told)
-
-
-def test_scan__looks_again_at_what_an_earlier_one_let_pass(videos, tmp_path, probed, monkeypatch):
-    write_video(videos / "a" / "short.mp4", num_frames=1)
-    with monkeypatch.context() as earlier:
-        earlier.setattr(scanning, "why_unusable", lambda **_: None)
-        assert scan(videos, out=tmp_path / "m.parquet").usable.sum() == 4
-    probed.clear()
-    assert scan(videos, out=tmp_path / "m.parquet").usable.sum() == 3
-    assert sorted(probed) == ["empty.mp4", "short.mp4", "text.mp4"]
-
-
 def test_scan__file_without_rights_is_a_row_with_a_reason(videos):
     (videos / "a/x.mp4").chmod(0)
     assert scan(videos)[0].error is not None
@@ -255,17 +230,29 @@ def test_scan__manifest_of_another_folder_is_made_anew(videos, tmp_path, probed)
     assert len(probed) == 1 + 5
 
 
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        ({"num_frames": 1}, "it has 1 frame(s), and at least 2 are needed"),
+        ({"width": 64, "height": 2}, "its frames have 64x2 pixels, and at least 8x8 are needed"),
+        ({"num_frames": 2, "width": 8, "height": 8}, None),
+    ],
+)
+def test_scan__tells_what_can_be_read_and_not_cut_into_clips(tmp_path, size, reason):
+    write_video(tmp_path / "x.mp4", **size)
+    manifest = scan(tmp_path)
+    assert manifest[0].error is None
+    assert report(manifest).unfit == ((("x.mp4", reason),) if reason else ())
+
+
 @pytest.mark.skipif(not HARD.is_dir(), reason="needs the videos in ../shared/data/hard-videos")
-def test_scan__hard_videos_are_usable_but_for_one_frame_and_one_pixel():
+def test_scan__hard_videos_are_all_usable():
     with (HARD / "expected.csv").open(newline="") as file:
         expected = {row["file"]: row for row in csv.DictReader(file)}
     manifest = scan(HARD)
     assert manifest.ids == sorted(expected)
-    unusable = [id for id, _ in report(manifest).unreadable]
-    assert unusable == ["testsrc2_mpeg4.mp4", "video-with-dash-.mp4"]
+    assert report(manifest).unreadable == ()
     for row, id in enumerate(manifest.ids):
-        if id in unusable:
-            continue
         found = manifest[row]
         size = {int(expected[id]["width"]), int(expected[id]["height"])}
         assert {found.width, found.height} == size, id

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from semivideo.base.errors import SplitError
+from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import (
     check_split,
     draw_split,
@@ -269,3 +272,19 @@ def test_redrawn__names_labels_that_do_not_divide(make_manifest):
     sentence = "10 labels do not divide evenly among 3 classes; draw a split with labels_per_class"
     with pytest.raises(SplitError, match=f"^{sentence}$"):
         redrawn(manifest, split, labels="balanced")
+
+
+def test_draw_split__draws_nothing_that_no_clip_can_be_cut_of(make_manifest):
+    rows = [(f"{label}/{n}.mp4", label) for label in "ab" for n in range(3)]
+    table = make_manifest(rows).table
+    place = table.schema.get_field_index("num_frames")
+    field = table.field(place)
+    table = table.set_column(place, field, pa.array([1, 3, 3, 1, 3, 3], field.type))
+    manifest = Manifest(table, root=Path())
+    assert manifest.usable.all()
+    split = draw_split(manifest, labels_per_class=1, seed=0)
+    assert sorted([*split.labeled, *split.unlabeled]) == [
+        id for id, _ in rows if not id.endswith("0.mp4")
+    ]
+    with pytest.raises(SplitError, match=r"class 'a' has 2 videos for training.* is 3"):
+        draw_split(manifest, labels_per_class=3, seed=0)
