@@ -264,18 +264,12 @@ class Manifest:
     @cached_property
     def unfit(self) -> dict[int, str]:
         """Rows whose file can be read and of which no clip can be cut, with the reason."""
-        size = {name: self._numpy(self.table[name]) for name in ("width", "height")}
-        is_small = np.minimum(size["width"], size["height"]) < _SMALLEST_SIDE
-        rows = np.flatnonzero(self.usable & (is_small | (self.num_frames < FEWEST_FRAMES)))
-        found = {
-            int(row): why_unusable(
-                width=int(size["width"][row]),
-                height=int(size["height"][row]),
-                num_frames=int(self.num_frames[row]),
-            )
-            for row in rows
-        }
-        return {row: reason for row, reason in found.items() if reason is not None}
+        sizes = (self.table[name].to_pylist() for name in ("width", "height", "num_frames"))
+        reasons = (
+            why_unusable(width=width, height=height, num_frames=num_frames) if is_usable else None
+            for is_usable, width, height, num_frames in zip(self.usable, *sizes, strict=True)
+        )
+        return {row: reason for row, reason in enumerate(reasons) if reason is not None}
 
     @cached_property
     def num_frames(self) -> NDArray[np.int64]:
