@@ -17,7 +17,6 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated
@@ -25,7 +24,22 @@ from typing import Annotated
 import accuracy
 import numpy as np
 import typer
+from evidence_plan import (
+    CLAIMS,
+    FOUR,
+    NOT_COMPARED,
+    NUM_SEEDS,
+    ON_FEATURES,
+    PLAN,
+    RECORDS,
+    SEEDS,
+    Part,
+    per_class,
+    record_of,
+    run_name,
+)
 from numpy.typing import NDArray
+from on_features import BASELINE, folder_of
 
 from semivideo.analysis import comparison, comparison_table
 from semivideo.analysis.comparison import Line
@@ -36,162 +50,9 @@ from semivideo.base.progress import Progress
 from semivideo.cli.console import note, progress_bars, run_plainly
 from semivideo.evaluation.bootstrap import Interval, difference_by_group, paired_difference
 from semivideo.evaluation.claims import LEAST_DRAWS, Claim, Judged, judge
-from semivideo.methods import METHODS
-from semivideo.recipes.grids import GRIDS, Grid
 from semivideo.run.many.cells import grid_cells, sweep
 from semivideo.run.many.recorded import identity
-from semivideo.run.resolve import resolve_settings
 from semivideo.settings import Settings
-
-FOUR = ("supervised", "fixmatch", "cmpl", "ltg")
-NUM_SEEDS = LEAST_DRAWS
-SEEDS = range(NUM_SEEDS)
-RECORDS = Path(__file__).parents[1] / "evidence"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One table: methods or a grid on a data set with so many labels per class (0: all)."""
-
-    dataset: str
-    labels: int
-    methods: tuple[str, ...] = ()
-    grid: str | None = None
-    topic: str = ""
-
-    @property
-    def folder(self) -> str:
-        """Of its runs, and of their records; parts on the same videos and labels share it."""
-        return accuracy.folder_name(self.dataset, self.labels)
-
-    @property
-    def place(self) -> str:
-        """Data set and labels, for people."""
-        return f"{self.dataset}, {per_class(self.labels)}"
-
-    @property
-    def title(self) -> str:
-        """Heading of the table."""
-        topic = GRIDS[self.grid].source if self.grid else self.topic
-        return f"{self.place} - {topic}" if topic else self.place
-
-    @property
-    def variants(self) -> Grid:
-        """What is run."""
-        if self.grid is not None:
-            return GRIDS[self.grid]
-        return Grid("", {name: {"recipe": f"small-{name}"} for name in self.methods})
-
-    @cached_property
-    def settings(self) -> dict[str, Settings]:
-        """Complete settings of each variant, but for the seed."""
-        common = accuracy.DATASETS[self.dataset].settings
-        found = {}
-        for name in self.variants.variants:
-            recipe, changes = self.variants.cell(name)
-            found[name] = resolve_settings(
-                recipe=recipe, method=None, steps=None, seed=None, settings={**common, **changes}
-            )
-        return found
-
-    def identity(self, variant: str) -> tuple[str, str]:
-        """Equal for runs that are the same: of their settings, and how their labels are drawn."""
-        return identity(self.settings[variant]), self.variants.labels(variant) or ""
-
-
-def per_class(labels: int) -> str:
-    """How many labels there are, in words."""
-    return {0: "all labels", 1: "1 label per class"}.get(labels, f"{labels} labels per class")
-
-
-# In the order in which they are run.
-PLAN = {
-    "4 labels": Part("utd-mhad", 4, FOUR),
-    "1 label": Part("utd-mhad", 1, FOUR),
-    "2 labels": Part("utd-mhad", 2, FOUR),
-    "all labels": Part("utd-mhad", 0, ("supervised",)),
-    "networks": Part("utd-mhad", 4, grid="cmpl-fig1"),
-    "schemes": Part("utd-mhad", 4, grid="cmpl-table-a2"),
-    "parts of cmpl": Part("utd-mhad", 4, grid="cmpl-table2"),
-    "jhmdb 5": Part("jhmdb", 5, FOUR),
-    "jhmdb 10": Part("jhmdb", 10, FOUR),
-    "methods": Part(
-        "utd-mhad", 4, tuple(name for name in METHODS if name != "videossl"), topic="all methods"
-    ),
-    "videossl": Part("utd-mhad", 4, ("videossl", "videossl-taught"), topic="VideoSSL"),
-    "parts of ltg, jhmdb": Part("jhmdb", 5, grid="ltg-table1"),
-    "parts of ltg": Part("utd-mhad", 4, grid="ltg-table1"),
-    "controls": Part("utd-mhad", 4, grid="controls"),
-    "controls, jhmdb 5": Part("jhmdb", 5, grid="controls"),
-    "controls, jhmdb 10": Part("jhmdb", 10, grid="controls"),
-}
-CONTROLLED = ("controls", "controls, jhmdb 5", "controls, jhmdb 10")
-
-_FIVE = ("4 labels", "1 label", "2 labels", "jhmdb 5", "jhmdb 10")
-_OTHERS = ("pseudo_label", "mean_teacher", "s4l", "ups", "tcl", "actorcutmix", "mvpl")
-# What the papers' tables say of an order, where our runs can speak to it, and what our own claims
-# rest on: part of PLAN, better, worse, where. All of them are what verdicts are corrected for.
-CLAIMS = (
-    *(
-        (part, *pair)
-        for part in _FIVE
-        for pair in (
-            ("fixmatch", "supervised", "CMPL Table 1, LTG Table 1"),
-            ("cmpl", "fixmatch", "CMPL Table 1"),
-            ("ltg", "fixmatch", "LTG Table 1"),
-        )
-    ),
-    *(
-        (part, "ltg", "fixmatch-like-ltg", "LTG Table 1, at one rate and threshold")
-        for part in CONTROLLED
-    ),
-    *(
-        ("schemes", *pair, "CMPL Table A2")
-        for name in ("self_first", "opposite_first", "maximum", "average")
-        for pair in (("scheme-cross", f"scheme-{name}"), (f"scheme-{name}", "fixmatch"))
-    ),
-    ("parts of cmpl", "auxiliary", "fixmatch", "CMPL Table 2"),
-    ("parts of cmpl", "frame-rate", "auxiliary", "CMPL Tables 2 and 4"),
-    ("parts of cmpl", "offset", "frame-rate", "CMPL Tables 2 and 5"),
-    ("parts of cmpl", "auxiliary", "fixmatch-frame-rate", "CMPL Tables 2 and 3"),
-    ("methods", "mvpl", "fixmatch", "CMPL Table 1"),
-    ("methods", "fixmatch", "s4l", "CMPL Table 1"),
-    *(("methods", "ltg", name, "LTG Table 2") for name in _OTHERS),
-    *(
-        ("methods", name, "pseudo_label", "LTG Table 2")
-        for name in ("s4l", "ups", "tcl", "actorcutmix", "mvpl")
-    ),
-    *(
-        (name, *pair, "LTG Table 1")
-        for name in ("parts of ltg, jhmdb", "parts of ltg")
-        for pair in (
-            ("both", "alignment"),
-            ("both", "contrast"),
-            ("alignment", "fixmatch"),
-            ("contrast", "fixmatch"),
-        )
-    ),
-    *((part, "ltg", "ltg-neither", "LTG Tables 1 and 3b") for part in CONTROLLED),
-    *(
-        (part, *pair, "own")
-        for part in CONTROLLED
-        for pair in (
-            ("fixmatch-without-weight", "supervised"),
-            ("supervised-at-0.1", "supervised"),
-            ("ltg", "ltg-without-weight"),
-            ("ltg", "ltg-on-frames"),
-            ("ltg", "ltg-at-0.05"),
-            ("fixmatch-one-a-group", "supervised-one-a-group"),
-        )
-    ),
-)
-# Of VideoSSL the order over Pseudo-Label and under LTG (LTG Table 2) is not judged.
-NOT_COMPARED = (
-    "**VideoSSL** is not compared: the runs here have no image classifier, without which it is "
-    "Pseudo-Label under another name. With `efficientnet_lite0` as the teacher (recipe "
-    "`small-videossl-taught`) it has seen images, a league of its own, and is then compared with "
-    "methods of that league alone."
-)
 
 
 def main(
@@ -244,27 +105,6 @@ def keep(result: Result, record: Path, settings: Settings) -> None:
     result.write(record)
 
 
-def record_of(part: Part, variant: str, seed: int, records: Path) -> Path:
-    """File of one run; variants with the same settings share their runs, whatever their part."""
-    return records / part.folder / f"{run_name(part, variant)}-{seed}{ENDING}"
-
-
-def run_name(part: Part, variant: str) -> str:
-    """Name of a variant's runs, whichever part first has them."""
-    return names()[part.folder, *part.identity(variant)]
-
-
-@cache
-def names() -> dict[tuple[str, str, str], str]:
-    """Folder, identity and drawing of labels to the name of a run: the plan's first variant's."""
-    found: dict[tuple[str, str, str], str] = {}
-    for part in PLAN.values():
-        for variant in part.settings:
-            name = variant if part.grid is None else f"{part.grid}-{variant}"
-            found.setdefault((part.folder, *part.identity(variant)), name)
-    return found
-
-
 def document(records: Path) -> Iterator[str]:
     """Lines of the file."""
     yield INTRODUCTION
@@ -279,6 +119,7 @@ def document(records: Path) -> Iterator[str]:
             # A table of runs that other tables have says nothing under its own heading.
             yield from section(part, tables[name] if files - shown else {})
             shown |= files
+    yield from on_features(records)
 
 
 INTRODUCTION = """# Evidence
@@ -366,39 +207,43 @@ def claims(tables: dict[str, dict[str, Line]]) -> Iterable[str]:
     """The papers' orderings, and whether they appear."""
     yield "## Which of the papers' orderings appear"
     yield ""
-    yield VERDICTS
+    yield paragraph(VERDICTS)
     yield ""
     yield paragraph(NOT_COMPARED)
     yield ""
     yield (
         "| claim | from | here, on | difference in points | low, 95 % over draws and groups | high "
-        "| draws ahead | draws | p | p, corrected | verdict |"
+        "| draws ahead | draws | p before correction | p, corrected | verdict |"
     )
     yield "|---|---|---|--:|--:|--:|--:|--:|--:|--:|---|"
     found = [compared(tables[name], better, worse) for name, better, worse, _ in CLAIMS]
-    judged = judge(
-        [
-            Claim(
-                PLAN[name].place,
-                run_name(PLAN[name], better),
-                run_name(PLAN[name], worse),
-                None if pair is None else pair.table,
-            )
-            for (name, better, worse, _), pair in zip(CLAIMS, found, strict=True)
-        ]
-    )
+    judged = judge(claims_of(found))
     for (name, better, worse, source), pair, verdict in zip(CLAIMS, found, judged, strict=True):
         cells = " | ".join(in_words(pair, verdict))
         yield f"| {better} over {worse} | {source} | {PLAN[name].place} | {cells} |"
     yield ""
 
 
+def claims_of(pairs: Iterable[Pair | None]) -> list[Claim]:
+    """The list of claims, with what their runs gave."""
+    return [
+        Claim(
+            PLAN[name].place,
+            run_name(PLAN[name], better),
+            run_name(PLAN[name], worse),
+            None if pair is None else pair.table,
+        )
+        for (name, better, worse, _), pair in zip(CLAIMS, pairs, strict=True)
+    ]
+
+
 VERDICTS = f"""Appears: the better one is ahead, by more than chance in a list as long as this one.
 Reversed: the other one is. Open: neither, or fewer than {LEAST_DRAWS} draws. The interval is one
 claim's own, by a bootstrap over draws and groups. A verdict goes by p: of a two-way layout of draws
 and groups whose spread is at least the mean of all claims on the same data, corrected by Holm for
-all {len(CLAIMS)} claims, run or not (`semivideo/evaluation/claims.py`). Where nothing differs at
-most 5 % of such lists have a false verdict (`tests/evaluation/test_claims.py`); the intervals by
+all {len(CLAIMS)} claims, run or not (`semivideo/evaluation/claims.py`). Before correction p depends
+on the other methods at its place and may move when these are run. Where nothing differs at most 5 %
+of lists like this one have a false verdict (`tests/benchmarks/test_evidence.py`); the intervals by
 themselves promise no such thing."""
 
 
@@ -488,6 +333,45 @@ def section(part: Part, lines: dict[str, Line]) -> Iterable[str]:
         f"[evidence/{part.folder}](evidence/{part.folder})."
     )
     yield ""
+
+
+def on_features(records: Path) -> Iterable[str]:
+    """Tables of methods on the features of an image network, a league of its own."""
+    yield "## On the features of an image network (league: image weights)"
+    yield ""
+    yield paragraph(FEATURES)
+    yield ""
+    for dataset, labels in ON_FEATURES:
+        yield f"### {dataset}, {per_class(labels)}, on features"
+        yield ""
+        files = sorted((records / folder_of(dataset, labels)).glob(f"*{ENDING}"))
+        if not files:
+            yield "Not run yet."
+            yield ""
+            continue
+        lines = comparison.lines_of(comparison.tested_alike(first_baseline(files)))
+        named = [replace(line, name=line.results[0].settings.method.name) for line in lines]
+        yield comparison_table.as_markdown(comparison_table.in_numbers(named))
+        first, folder = lines[0].results[0], f"evidence/{folder_of(dataset, labels)}"
+        yield paragraph(
+            f"{len(first.split.labeled)} labelled, {len(first.split.unlabeled)} other training and "
+            f"{len(first.split.test)} test videos; {first.evaluation.protocol}. Settings: recipe "
+            f"`features-METHOD`. Records in [{folder}]({folder})."
+        )
+        yield ""
+
+
+def first_baseline(files: Iterable[Path]) -> list[Path]:
+    """Records with those of supervised training first, which the gains are over."""
+    return sorted(files, key=lambda file: not file.name.startswith(f"{BASELINE}-"))
+
+
+FEATURES = """EfficientNet-Lite0 with ImageNet's weights, frozen; heads and classifiers learn on the
+features of a clip's cached views, and the test clips of above are scored on their weak views
+(`python benchmarks/on_features.py`). These numbers are never set against those from scratch. The
+gains are none of the claims above, and their intervals are not corrected for their number. CMPL and
+LTG have two heads on one encoder in place of two networks. `svformer`, `timebalance` and `votes`
+are methods after both papers. `docs/features.md` says what each sees."""
 
 
 def paragraph(text: str) -> str:

@@ -11,71 +11,68 @@ r"""Every method on cached features of real video: accuracy from few labels, dra
 
 Splits are those of ``accuracy.py``: the same test clips for every draw of the labels. Settings are
 those of the recipes, which were chosen on held-out training groups, never on these test clips. A
-test clip's score is the mean over its cached weak views. Each cell is a file: stop the program at
-any time and start it again, and it goes on where it was.
+test clip's score is the mean over its cached weak views. Each run is kept as a record, which
+``evidence.py`` reads: stop the program at any time and start it again, and it goes on where it was.
+Rotations are for ``s4l`` alone.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
-from accuracy import DATASETS
+from accuracy import DATASETS, folder_name, report
 
 import semivideo
+from semivideo.analysis.result import ENDING, Result
 from semivideo.base.errors import ConfigError, nearest
-from semivideo.base.files import write_bytes
 from semivideo.cli.console import note, run_plainly
 from semivideo.data.catalogue.manifest import Manifest
 from semivideo.data.splits import Split
-from semivideo.evaluation import Evaluation, Recognizer
+from semivideo.evaluation import Recognizer
 from semivideo.features.feature_cache import FeatureCache
 from semivideo.recipes import RECIPES
 from semivideo.run import feature_runs
 
 PREFIX, BASELINE = "features-", "supervised"
-STUDENT_T = (math.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""97.5 % points of Student's t by degrees of freedom."""
+RECORDS = Path(__file__).parents[1] / "evidence"
 
 
 def main(
     dataset: Annotated[str, typer.Argument(help=f"One of {', '.join(DATASETS)}.")],
     features: Annotated[Path, typer.Argument(help="Its features, see above.")],
     labels: Annotated[int, typer.Option(min=1, help="Labels per class.")] = 5,
-    seeds: Annotated[int, typer.Option(min=1, max=10, help="Draws of labels, from 0.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Draws of labels, from 0.")] = 5,
     methods: Annotated[str | None, typer.Option(help="With commas; all on features.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the cells.")] = Path("runs/on_features"),
+    records: Annotated[Path, typer.Option(help="Folder of folders of records.")] = RECORDS,
+    out: Annotated[Path, typer.Option(help="Folder of the table.")] = Path("runs/on_features"),
 ) -> None:
     """Train and test what is missing, then write the table."""
     if dataset not in DATASETS:
         raise ConfigError(f"no data set {dataset!r}{nearest(dataset, DATASETS)} [{list(DATASETS)}]")
-    cache = FeatureCache.open(features)
-    manifest = cache.manifest
-    folder = out / f"{dataset}-{labels}"
+    manifest = FeatureCache.open(features).manifest
+    folder = folder_of(dataset, labels)
     names = methods.split(",") if methods else all_methods()
-    splits = [_split(dataset, manifest, labels=labels, seed=seed) for seed in range(seeds)]
-    for seed, split in enumerate(splits):
+    done = []
+    for seed in range(seeds):
+        split = _split(dataset, manifest, labels=labels, seed=seed)
         for name in names:
-            file = folder / f"{name}-{seed}.json"
-            if not file.exists():
-                made = cell(name, manifest, split, seed=seed)
-                write_bytes(file, json.dumps(made).encode())
-                note(f"{dataset} {labels} {name} {seed}: {100 * made['top1']:.1f} %")
-    cells = {
-        name: [json.loads((folder / f"{name}-{seed}.json").read_bytes()) for seed in range(seeds)]
-        for name in names
-    }
-    write_bytes(folder / "table.md", "\n".join([*table(cells), ""]).encode())
-    note(f"wrote {folder / 'table.md'}")
+            done.append(records / folder / f"{name}-{seed}{ENDING}")
+            if not done[-1].exists():
+                made = tested(name, manifest, split, seed=seed)
+                made.write(done[-1])
+                note(f"{folder} {name} {seed}: {100 * made.evaluation.top1:.1f} %")
+    done.sort(key=lambda run: names.index(run.name.rpartition("-")[0]))
+    report(done, title=f"{dataset}, {labels} labels per class, features", folder=out / folder)
+
+
+def folder_of(dataset: str, labels: int) -> str:
+    """Name of the folder of records of runs on features."""
+    return f"{folder_name(dataset, labels)}-on-features"
 
 
 def all_methods() -> list[str]:
@@ -87,22 +84,8 @@ def all_methods() -> list[str]:
     return sorted(set(found) - {"text_teacher"}, key=lambda name: (name != BASELINE, name))
 
 
-def cell(method: str, manifest: Manifest, split: Split, *, seed: int) -> dict[str, Any]:
-    """Train one method on one draw and test it: share right, seconds of the processor."""
-    started = time.process_time()
-    found, summary = tested(method, manifest, split, seed=seed)
-    return {
-        "top1": found.top1,
-        "tested": len(found.ids),
-        "cpu_seconds": round(time.process_time() - started, 1),
-        "kept": summary.get("last", {}).get("kept", {}),
-    }
-
-
-def tested(
-    method: str, manifest: Manifest, split: Split, *, seed: int
-) -> tuple[Evaluation, dict[str, Any]]:
-    """Train a method by its recipe and test it on cached weak views; its scores and summary."""
+def tested(method: str, manifest: Manifest, split: Split, *, seed: int) -> Result:
+    """Train a method by its recipe and test it on cached weak views."""
     with tempfile.TemporaryDirectory() as folder:
         run = semivideo.train(
             manifest,
@@ -110,40 +93,14 @@ def tested(
             recipe=PREFIX + method,
             seed=seed,
             estimate=False,
-            out=Path(folder) / "run",
+            out=Path(folder) / f"{method}-{seed}",
         )
         made = Recognizer.load(run.path / "model", device=torch.device("cpu"))
         head = made.network.get_submodule("head")
         views = feature_runs.feature_views(run.folder.settings(), manifest, split)
         found = feature_runs.scored(head, made.card, views, manifest, split)
-        return found, run.summary
-
-
-def table(cells: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """Rows by mean: share right with its interval over draws, gain over the baseline, seconds."""
-    share = {name: [100 * made["top1"] for made in row] for name, row in cells.items()}
-    lines = [
-        "| method | top-1 %, mean [interval] | draws | gain over supervised | CPU s |",
-        "|---|---|---|---|--:|",
-    ]
-    for name in sorted(share, key=lambda name: -mean(share[name])):
-        draws = ", ".join(f"{value:.1f}" for value in share[name])
-        gain = ""
-        if BASELINE in share and name != BASELINE:
-            pairs = zip(share[name], share[BASELINE], strict=True)
-            gain = _interval([ours - theirs for ours, theirs in pairs], sign="+")
-        seconds = mean(made["cpu_seconds"] for made in cells[name])
-        lines.append(f"| {name} | {_interval(share[name])} | {draws} | {gain} | {seconds:.0f} |")
-    return lines
-
-
-def _interval(values: Sequence[float], *, sign: str = "") -> str:
-    """Mean and its 95 % interval over draws, by Student's t."""
-    if len(values) < 2:
-        return f"{values[0]:{sign}.1f}"
-    half = STUDENT_T[len(values) - 1] * stdev(values) / math.sqrt(len(values))
-    low, middle, high = mean(values) - half, mean(values), mean(values) + half
-    return f"{middle:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
+        found.write(run.folder.evaluation_file)
+        return Result.read(run.path)
 
 
 def _split(dataset: str, manifest: Manifest, *, labels: int, seed: int) -> Split:

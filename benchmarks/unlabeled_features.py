@@ -58,7 +58,7 @@ def main(
             if name in CLASSIFIERS:
                 found[name].append(_scored(name, manifest, split, features, seed=seed))
             else:
-                found[name].append(tested(name, manifest, split, seed=seed)[0])
+                found[name].append(tested(name, manifest, split, seed=seed).evaluation)
     groups = dict(zip(manifest.ids, manifest.groups, strict=True))
     for name in names:
         top1 = np.array([_PERCENT * _top1(each) for each in found[name]])

@@ -100,8 +100,8 @@ class ViewSettings(Section):
     """Random horizontal flip; switch off where left and right are different classes."""
     randaugment_ops: int = Field(2, ge=0, le=64)
     """RandAugment N: operations per clip in the strong view."""
-    randaugment_pool: Literal["fixmatch", "imgaug"] = "fixmatch"
-    """Operations of the strong view: FixMatch's 14, or the 15 of LTG's published code."""
+    randaugment_pool: Literal["fixmatch", "fixmatch_cutout", "imgaug"] = "fixmatch"
+    """Operations of the strong view: FixMatch's 14, these and Cutout, or the 15 of LTG's code."""
     randaugment_magnitude: float = Field(10, ge=0, le=30)
     """RandAugment M, of 30."""
     randaugment_random_magnitude: bool = False

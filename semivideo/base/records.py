@@ -158,7 +158,8 @@ class ClipSpec:
         num_frames: Frames per clip, >= 1.
         stride_frames: Distance of neighbouring frames of the clip, in raw frames, >= 1.
         offset_seconds: The clip's window starts up to this many seconds before or after that of
-            the first network (uniform, clamped to the video); 0 means the same window.
+            the first network, all starts that keep the window in the video equally likely; 0 means
+            the same window.
         modality: What it sees of each frame.
         is_apart: Whether its frames are drawn by themselves instead of shared with other streams.
     """

@@ -33,7 +33,7 @@ def recipes(
         Path, typer.Option(help="With --table: folder of folders of records of our runs.")
     ] = Path("evidence"),
 ) -> None:
-    """List the recipes: name, method, data, cost, the paper's number.
+    """List the recipes: name, method, data, cost, the paper's number and its league.
 
     Without PATTERN and --all these are the ones for one's own videos, the usual one first. With
     --tables or --table these are the papers' tables and figures, the runs behind each cell at the
@@ -60,15 +60,17 @@ def recipes(
     chosen = [name for name in named if pattern in name and name in wanted]
     if not chosen:
         raise ConfigError(f"no recipe has {pattern!r} in its name; leave it out to see all")
-    shown = Table("name", "method", "data", "cost", "top-1 in the paper, or purpose")
+    shown = Table(
+        "name", "method", "data, labelled", "cost", "top-1 in the paper, or purpose", "league"
+    )
     for name in chosen:
         recipe = RECIPES[name]
         data, price = str(recipe.data), recipe.cost or ""
         if not isinstance(recipe.data, str):
             where, percent = recipe.data
-            data = f"{where}, {percent} % labelled"
+            data = f"{where}, {percent} %"
             price = cost(recipe.settings(), data=where, percent=percent)
-        shown.add_row(name, recipe.method, data, price, recipe.paper)
+        shown.add_row(name, recipe.method, data, price, recipe.paper, recipe.league)
     show(shown)
     if not pattern and not all_:
         note(
@@ -93,7 +95,7 @@ def _show_tables() -> None:
 def _show_table(name: str, records: Path) -> None:
     """The cells of one table."""
     from semivideo.base.errors import ConfigError, nearest
-    from semivideo.recipes.paper_tables import TABLES
+    from semivideo.recipes.paper_tables import TABLES, league_of
     from semivideo.run.many.recorded import command, records_below
 
     if name not in TABLES:
@@ -102,18 +104,19 @@ def _show_table(name: str, records: Path) -> None:
             "`semivideo recipes --tables` says what each is"
         )
     one, known = TABLES[name], records_below(records)
-    shown = Table("row", "column", "paper: top-1 %", "ours, small: top-1 %", title=one.source)
+    shown = Table("row", "column", "paper: top-1 %", "league", "ours, small: top-1 %")
+    shown.title = one.source
     for cell in one.cells:
         paper = "-" if cell.paper is None else f"{cell.paper:g}"
         paper += "".join(f", {what} {number:g}" for what, number in cell.also.items())
         row = cell.row + (f" ({cell.remark})" if cell.remark else "")
-        shown.add_row(row, cell.column, paper, Text(_ours(cell, known)))
+        shown.add_row(row, cell.column, paper, league_of(cell), Text(_ours(cell, known)))
     if one.cells:
         show(shown)
     show(f"{one.source}: {one.title}" + (f". {one.remark}" if one.remark else ""))
     sizes = {
         "the paper's size": [command(cell.run, add=cell.add) for cell in one.cells],
-        "small": [command(cell.small) for cell in one.cells],
+        "small": [command(cell.small, add=cell.add_small) for cell in one.cells],
     }
     for size, commands in sizes.items():
         for number, each in enumerate(dict.fromkeys(commands)):

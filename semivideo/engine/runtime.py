@@ -186,7 +186,8 @@ class Runtime:
         if self.device.type == "cuda":
             name = torch.cuda.get_device_name(self.device)
         else:
-            name = f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+            threads = torch.get_num_threads()
+            name = f"{platform.machine()} CPU, {threads} thread{'s' if threads != 1 else ''}"
         return f"{name}, torch {torch.__version__}"
 
     def peak_memory_mb(self) -> float:

@@ -118,8 +118,11 @@ class Method(nn.Module, ABC):
     def calibrate(self, batch: Batch) -> None:
         """Show the deployed network what its batch statistics for testing are taken of.
 
-        As in LTG's published code: centre crops of labelled and unlabelled clips, together. A
-        method without ``views`` shows what its training step does.
+        Centre crops of the clips of a step, labelled and unlabelled ones together: our reading of
+        LTG's published code. That takes a clip from the middle of each training video, the labelled
+        ones among them; here clips are random windows, and labelled ones have the share that they
+        have of a step, half of it in LTG's recipes. A method without ``views`` shows what its
+        training step does.
 
         Args:
             batch: Of a step.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from semivideo.encoders.initial import with_weights
 from semivideo.recipes import (
     cmpl_paper,
     cross_architecture,
@@ -32,6 +33,8 @@ class Recipe:
         paper: The paper's top-1 in percent and where it stands, or what the recipe is for.
         settings: Returns the complete settings.
         cost: Rough cost; None where ``cost.cost`` counts it.
+        stated_league: What the networks behind it had seen, where the settings cannot say it: they
+            leave the weights, or the features, to the user.
     """
 
     method: str
@@ -39,6 +42,12 @@ class Recipe:
     paper: str
     settings: Callable[[], Settings]
     cost: str | None = None
+    stated_league: str = ""
+
+    @property
+    def league(self) -> str:
+        """What the networks of the paper's number, or of the run, had seen before: its league."""
+        return self.stated_league or with_weights(self.settings()).league
 
 
 def _published() -> dict[str, Recipe]:
@@ -81,24 +90,29 @@ def _published() -> dict[str, Recipe]:
 
 
 def _later() -> dict[str, Recipe]:
-    """What later papers printed, each number with its league."""
+    """What later papers printed."""
     found = {}
     for (size, share), top1 in later_papers.svformer_cells().items():
         found[f"svformer-{share[0]}-{share[1]}-{size}"] = Recipe(
             "svformer",
             share,
-            f"{top1} (SVFormer-{size.upper()}, image weights)",
+            f"{top1} (SVFormer-{size.upper()})",
             partial(later_papers.svformer, size=size),
+            stated_league=later_papers.LEAGUE,
         )
     for share, top1 in later_papers.SEFAR.items():
         found[f"sefar-{share[0]}-{share[1]}-b"] = Recipe(
-            "svformer", share, f"{top1} (SeFAR-B, image weights)", later_papers.sefar
+            "svformer",
+            share,
+            f"{top1} (SeFAR-B)",
+            later_papers.sefar,
+            stated_league=later_papers.LEAGUE,
         )
     for share, top1 in later_papers.TIMEBALANCE.items():
         found[f"timebalance-{share[0]}-{share[1]}-r50"] = Recipe(
             "timebalance",
             share,
-            f"{top1} (TimeBalance, scratch)",
+            f"{top1} (TimeBalance)",
             later_papers.timebalance,
         )
     return found
@@ -128,12 +142,12 @@ RECIPES: dict[str, Recipe] = {
             ("svformer", "baseline", small.svformer),
             ("votes", "baseline; published for images only", small.votes),
             ("timebalance", "baseline", small.timebalance),
-            ("text_teacher", "FixMatch until a file of a teacher is named", small.text_teacher),
+            ("text_teacher", "FixMatch until a teacher's file is named", small.text_teacher),
         )
     },
     **{
         f"features-{method}": Recipe(
-            method, "features of a pretrained network", purpose, settings, "2 cores, seconds"
+            method, "features", purpose, settings, "2 cores, seconds", "by encoder"
         )
         for method, purpose, settings in (
             ("probe", "baseline", on_features.probe),

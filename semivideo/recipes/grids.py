@@ -21,12 +21,19 @@ from semivideo.base.errors import ConfigError, nearest
 from semivideo.base.files import read_bytes
 from semivideo.recipes import RECIPES
 from semivideo.recipes.ablations import LABELS, PAPER, RECIPE, SMALL, Grid, ablations
+from semivideo.recipes.ltg_paper import equal_steps
 
 __all__ = ["CONTROLS", "GRIDS", "Grid", "find_grid"]
 
 
 # LTG's Table 1 at its other shares; Table 1 itself is of UCF-101 at 20 %.
 _SHARES = (("ucf101", 10), ("kinetics400", 1), ("kinetics400", 10), ("hmdb51", 50))
+
+# As many as CMPL's, whose unlabelled clips are of Kinetics-400 and, as everywhere, of the labelled
+# videos too: here all of UCF-101's.
+_STEPS_A1 = sum(
+    equal_steps(data, epochs=200, unlabeled_batch=160) for data in ("kinetics400", "ucf101")
+)
 
 CONTROLS = Grid(
     "small-ltg",
@@ -101,7 +108,7 @@ GRIDS: dict[str, Grid] = {
         "cmpl-ucf101-10-r50",
         {
             "cmpl": {},
-            "random-weights": {RECIPE: "supervised-ucf101-10-r50"},
+            "random-weights": {RECIPE: "supervised-ucf101-10-r50", "engine.steps": _STEPS_A1},
         },
         "CMPL Table A1, at the paper's size: a split of all of UCF-101's labels and Kinetics-400",
     ),

@@ -69,6 +69,10 @@ TABLES: dict[str, PaperTable] = {
             ("frames beside slow gradient", "gradient-slow", 68.2),
             ("frames beside fast gradient", "gradient-fast", 74.1),
         ),
+        remark="two settings have another number elsewhere, and the paper prints both: FixMatch on "
+        "frames 52.9 here and 54.1 in Table 1, frames beside fast gradient 74.1 here and 74.6 in "
+        "Tables 1 and 3b to 3f; LTG's published configurations of this table differ from the "
+        "others in the number of the first frame alone",
     ),
     "ltg-3b": PaperTable(
         "LTG Table 3b",

@@ -11,11 +11,11 @@ against each other one by one; what can be compared is the order of the rows.
 
 from __future__ import annotations
 
-from semivideo.recipes import cmpl_tables, ltg_tables
+from semivideo.recipes import RECIPES, cmpl_tables, ltg_tables
 from semivideo.recipes.grids import GRIDS
 from semivideo.recipes.table_cells import Cell, PaperTable
 
-__all__ = ["TABLES", "UNREAD", "Cell", "PaperTable", "base_of"]
+__all__ = ["TABLES", "UNREAD", "Cell", "PaperTable", "base_of", "league_of"]
 
 TABLES: dict[str, PaperTable] = {**cmpl_tables.TABLES, **ltg_tables.TABLES}
 UNREAD = (
@@ -33,3 +33,8 @@ def base_of(run: str) -> tuple[str, dict[str, object]]:
     """
     grid, _, variant = run.partition("/")
     return GRIDS[grid].cell(variant) if variant else (run, {})
+
+
+def league_of(cell: Cell) -> str:
+    """Return what the network of a cell's number had seen before its first label."""
+    return cell.league or RECIPES[base_of(cell.run)[0]].league

@@ -33,7 +33,10 @@ class Cell:
         paper: Top-1 in percent; None where none is printed or none is known here.
         share: Data set and labelled percent of the column; None where a table has one.
         also: Other numbers that are printed beside it, such as top-5.
-        add: What its command needs besides, such as a file of weights.
+        add: What its command at the paper's size needs besides, such as a file of weights.
+        add_small: The same of the small run. No record is known by it, so none is taken for it.
+        folder: Folder of the records of its small run, where no column says it.
+        league: What the paper's network had seen; empty for what the recipe of ``run`` says.
         remark: What a reader must know.
     """
 
@@ -44,6 +47,9 @@ class Cell:
     share: tuple[str, int] | None = None
     also: Mapping[str, float] = field(default_factory=dict)
     add: str = ""
+    add_small: str = ""
+    folder: str | None = None
+    league: str = ""
     remark: str = ""
 
     @property
@@ -53,8 +59,8 @@ class Cell:
 
     @property
     def place(self) -> str | None:
-        """Folder of the records that stand for the column; None for any."""
-        return None if self.share is None else SMALL_PLACES[self.share]
+        """Folder of the records that stand for the cell; None for any."""
+        return self.folder if self.share is None else SMALL_PLACES[self.share]
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ def cost(settings: Settings, *, data: str, percent: int) -> str:
     if engine.epoch_of == "labeled":
         num_batches = NUM_VIDEOS[data] * percent / 100 / s.labeled_batch
     else:
-        num_batches = NUM_VIDEOS[data] / s.unlabeled_batch
+        share = 1.0 if s.unlabeled_includes_labeled else 1 - percent / 100
+        num_batches = share * NUM_VIDEOS[data] / s.unlabeled_batch
     num_steps = engine.steps or engine.epochs * num_batches
     exaflop = num_steps * step_flops(settings) / 1e18
     hours = exaflop * 1e6 / TERAFLOPS / 3600

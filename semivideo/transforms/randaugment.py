@@ -1,4 +1,4 @@
-"""RandAugment (Cubuk et al., 2020) for whole batches, over one of two pools of operations.
+"""RandAugment (Cubuk et al., 2020) for whole batches, over one of three pools of operations.
 
 Each clip draws N operations and their signs. The magnitude M of 30 sets the level m = M / 30.
 
@@ -15,6 +15,13 @@ Rotate                                  +-30 m degrees, random sign       +-10
 ShearX, ShearY                          +-0.3 m, random sign              +-0.1
 Solarize                                threshold 256 (1 - m)             170.7
 TranslateX, TranslateY                  +-0.3 m of the side, random sign  +-0.1
+======================================  ================================  =========
+
+``fixmatch_cutout``: the same 14 and a 15th, as in ActorCutMix's published code, in which no Cutout
+is added to every clip (``views.cutout=0``):
+
+======================================  ================================  =========
+Cutout                                  square of 0.5 m of the side       0.167
 ======================================  ================================  =========
 
 ``imgaug``: the 15 operations of LTG's published code, two different ones a clip, applied in this
@@ -36,8 +43,9 @@ Cutout                                  square of 0.2 m of the side       0.18
 Deviations from the sequences on paper: the geometric operations of a clip are composed into its
 crop and so come first (each pixel is interpolated once, and content that one operation pushes out
 and the next brings back survives); colour operations follow in order. Translations are rounded to
-whole pixels, as in FixMatch. What comes from outside the crop is grey, in LTG's code black. That
-code draws signs once a process, here every clip draws its own.
+whole pixels, as in FixMatch. Cutout comes last, and a clip that drew it twice has one square. What
+comes from outside the crop is grey, in LTG's code black. That code draws signs once a process, here
+every clip draws its own.
 """
 
 from __future__ import annotations
@@ -63,7 +71,7 @@ from semivideo.transforms.color import (
 )
 from semivideo.transforms.spatial import Floats, Integers
 
-Pool = Literal["fixmatch", "imgaug"]
+Pool = Literal["fixmatch", "fixmatch_cutout", "imgaug"]
 
 OPERATIONS = (
     "AutoContrast",
@@ -87,6 +95,7 @@ OPERATIONS = (
 
 POOLS: dict[Pool, tuple[str, ...]] = {
     "fixmatch": OPERATIONS[:14],
+    "fixmatch_cutout": (*OPERATIONS[:14], "Cutout"),
     "imgaug": (
         "ShearX",
         "ShearY",
@@ -156,7 +165,7 @@ def sample_operations(
     level = np.full(operation.shape, magnitude / 30)
     if random_magnitude:
         level *= draws[..., 1]
-    value_of = _value if pool == "fixmatch" else _imgaug_value
+    value_of = _imgaug_value if pool == "imgaug" else _value
     value = np.choose(place, [value_of(name, level) for name in POOLS[pool]])
     is_negative = _SIGNED[operation] & (draws[..., 2] < 0.5)
     return operation, np.where(is_negative, -value, value)
@@ -212,7 +221,7 @@ def apply_colors(clips_NTCHW: Tensor, operation: Integers, value: Floats) -> Ten
 
 
 def _value(name: str, level: Floats) -> Floats:
-    """Value of an operation at ``level`` in [0, 1], without sign: the module's first table."""
+    """Value of an operation at ``level`` in [0, 1], without sign: the module's first two tables."""
     if name in ("Brightness", "Color", "Contrast", "Sharpness"):
         return 0.95 - 0.90 * level
     if name == "Posterize":
@@ -221,11 +230,13 @@ def _value(name: str, level: Floats) -> Floats:
         return 30 * level
     if name == "Solarize":
         return 256 * (1 - level)
+    if name == "Cutout":
+        return 0.5 * level
     return 0.3 * level if name in GEOMETRIC_OPERATIONS else np.zeros_like(level)
 
 
 def _imgaug_value(name: str, level: Floats) -> Floats:
-    """The same of the second table."""
+    """The same of the last table."""
     if name in ("Brightness", "Color", "Contrast", "Sharpness"):
         return 0.1 + 1.8 * level
     if name == "Posterize":

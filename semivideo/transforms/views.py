@@ -251,7 +251,7 @@ class Views:
         largest = np.full(len(keys), s.cutout if kind == "strong" else 0.0)
         is_cutout = operation == OPERATIONS.index("Cutout")
         is_drawn = is_cutout.any(axis=1)
-        largest[is_drawn] = value[is_cutout]
+        largest[is_drawn] = np.where(is_cutout, value, 0.0).max(axis=1, initial=0.0)[is_drawn]
         draws[is_drawn, 0] = 1.0  # its size is given, only the place is drawn
         return spatial.cutout_box(draws, side=s.crop_size, largest=largest)
 

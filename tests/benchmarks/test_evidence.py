@@ -15,6 +15,7 @@ from semivideo.base.errors import ConfigError
 from semivideo.evaluation import Evaluation
 
 ROOT = Path(__file__).parents[2]
+NUM_LISTS = 400
 
 
 @pytest.fixture
@@ -35,7 +36,12 @@ def test_evidence__is_what_the_records_give(evidence):
 
 
 def test_records__are_all_of_the_plan(evidence):
-    known = {f"{folder}/{name}" for (folder, *_), name in evidence.names().items()}
+    plan = importlib.import_module("evidence_plan")
+    known = {f"{folder}/{name}" for (folder, *_), name in plan.names().items()}
+    on_features = importlib.import_module("on_features")
+    for dataset, labels in evidence.ON_FEATURES:
+        folder = on_features.folder_of(dataset, labels)
+        known |= {f"{folder}/{name}" for name in on_features.all_methods()}
     found = [path.relative_to(evidence.RECORDS) for path in evidence.RECORDS.rglob("*.gz")]
     assert found
     for path in found:
@@ -104,6 +110,39 @@ def test_claims__are_of_variants_of_the_plan_and_none_comes_twice(evidence):
     ]
     assert len(set(runs)) == len(runs)
     assert not any("videossl" in run for run in runs)  # not before its teacher runs
+
+
+def without_difference(claims, rng, *, noisy=1.0, people=1.0):
+    """A list of claims as runs would give it of methods that are all alike, five draws each.
+
+    Draws, groups and both together move a method by 2 points each, groups by ``people`` times as
+    much, and all of them LTG by ``noisy`` times as much.
+    """
+    accuracy, made = {}, []
+    for claim in claims:
+        G, tables = 4 if claim.place.startswith("utd") else 30, []
+        for run in (claim.better, claim.worse):
+            if (claim.place, run) not in accuracy:
+                size = 0.02 * (noisy if run == "ltg" else 1.0)
+                moved = rng.normal(size=(5, 1)) + people * rng.normal(size=(1, G))
+                moved = size * (moved + rng.normal(size=(5, G)))
+                chance = rng.normal(size=(5, G)) * np.sqrt(0.2 * G / 400)
+                accuracy[claim.place, run] = moved + chance
+            tables.append(accuracy[claim.place, run])
+        made.append(replace(claim, table=tables[0] - tables[1]))
+    return made
+
+
+@pytest.mark.parametrize(("noisy", "people"), [(1.0, 1.0), (3.0, 1.0), (3.0, 3.0)])
+def test_claims__that_are_all_untrue_get_a_verdict_in_at_most_five_percent_of_lists(
+    evidence, noisy, people
+):
+    rng = np.random.default_rng(0)
+    claims = evidence.claims_of([None] * len(evidence.CLAIMS))
+    worlds = (without_difference(claims, rng, noisy=noisy, people=people) for _ in range(NUM_LISTS))
+    lists = list(map(evidence.judge, worlds))
+    wrong = sum(any(claim.verdict != "open" for claim in each) for each in lists)
+    assert wrong / len(lists) <= 0.05
 
 
 def test_names__tell_labels_apart_that_are_drawn_anew(evidence):

@@ -202,7 +202,14 @@ def test_recipes__lists_every_recipe(run):
 
     result = run("recipes", "--all")
     assert result.code == 0
-    assert all(name in result.out and row.paper in result.out for name, row in RECIPES.items())
+    lines = [line.split("│") for line in result.out.splitlines() if "│" in line]
+    shown = {
+        name.strip(): (paper.strip(), league.strip()) for _, name, *_, paper, league, _ in lines
+    }
+    assert shown == {name: (row.paper, row.league) for name, row in RECIPES.items()}
+    assert shown["sefar-ucf101-5-b"] == ("77.6 (SeFAR-B)", "image weights")
+    assert shown["videossl-ucf101-10-r3d18"] == ("42.0 (LTG Table 2)", "image weights")
+    assert shown["timebalance-ucf101-1-r50"] == ("30.1 (TimeBalance)", "scratch")
 
 
 def test_recipes__shows_what_fits_first_and_says_how_many_more_there_are(run):

@@ -53,6 +53,7 @@ def test_operations__each_is_done_somewhere_and_of_a_pool() -> None:
     assert {*COLOR_OPERATIONS, *GEOMETRIC_OPERATIONS, "Identity", "Cutout"} == set(OPERATIONS)
     assert {pool: len(set(names)) for pool, names in POOLS.items()} == {
         "fixmatch": 14,
+        "fixmatch_cutout": 15,
         "imgaug": 15,
     }
     assert {name for names in POOLS.values() for name in names} == set(OPERATIONS)
@@ -106,6 +107,27 @@ def test_sample_operations__values_at_magnitude_10_are_those_of_the_table() -> N
     for name in POOLS["fixmatch"]:
         found = set(value[operation == OPERATIONS.index(name)].round(3))
         assert found == expected[name], name
+
+
+@pytest.mark.parametrize(("magnitude", "pixels"), [(10, 112 / 3), (30, 112)])
+def test_sample_operations__cutout_as_a_15th_is_of_half_the_side_at_most(
+    magnitude: float, pixels: float
+) -> None:
+    """ActorCutMix's code: CutoutAbs of up to 112 of 224 pixels; the others are FixMatch's."""
+    operation, value = sample_operations(
+        KEYS, stream="primary", num_ops=2, magnitude=magnitude, pool="fixmatch_cutout"
+    )
+    is_cutout = operation == OPERATIONS.index("Cutout")
+    np.testing.assert_allclose(value[is_cutout] * 224, pixels)
+    assert abs(is_cutout.mean() - 1 / 15) < 0.01
+    assert abs(is_cutout.all(axis=1).mean() - 1 / 225) < 0.004  # with replacement
+    others = {
+        pool: sample_operations(KEYS, stream="primary", num_ops=2, magnitude=magnitude, pool=pool)
+        for pool in ("fixmatch", "fixmatch_cutout")
+    }
+    for name in POOLS["fixmatch"]:
+        values = [set(v[o == OPERATIONS.index(name)]) for o, v in others.values()]
+        assert values[0] == values[1], name
 
 
 def test_sample_operations__imgaugs_values_at_magnitude_27_are_those_of_ltgs_code() -> None:

@@ -186,6 +186,19 @@ def test_strong__of_imgaugs_pool_hides_a_square_of_given_size_where_cutout_was_d
     assert p.cutout[is_cutout, 2:].max() == round(0.2 * 10 / 30 * 50)  # M = 10 by default
 
 
+def test_strong__with_cutout_as_an_operation_hides_one_square_even_where_it_was_drawn_twice(
+    clips_of: MakeClips,
+) -> None:
+    views = Views(ViewSettings(crop_size=60, cutout=0.0, randaugment_pool="fixmatch_cutout"))
+    p = views.sample("strong", clips_of([(60, 60)] * 2000, num_frames=1), stream="primary")
+    is_cutout = p.operation == OPERATIONS.index("Cutout")
+    assert is_cutout.all(axis=1).any()
+    is_drawn = is_cutout.any(axis=1)
+    assert p.cutout[is_drawn, 2:].all(axis=1).all()
+    assert not p.cutout[~is_drawn, 2:].any()
+    assert p.cutout[:, 2:].max() == round(0.5 * 10 / 30 * 60)  # M = 10 by default
+
+
 def test_apply__greys_the_cutout_square_and_nothing_else(views: Views, clips_of: MakeClips) -> None:
     clips = clips_of([(64, 85)] * 2)
     parameters = drawn_for(views, "weak", num_clips=2)

@@ -185,6 +185,7 @@ class _Contest:
 
         Local motion, joined with pictures where there is a network that has seen some.
         """
+        # Most of those figures are of test clips, UTD-MHAD's and J-HMDB's: no test of this rule.
         pictures = best
         for entrant in self._made_of_videos(best):
             self.on_features[entrant.encoder] = entrant

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections import defaultdict
 from collections.abc import Mapping
@@ -64,6 +65,8 @@ def records_below(folder: Path) -> Records:
 
 def ours(cell: Cell, records: Records) -> list[Ours]:
     """Return what was recorded of the small run of a cell, place by place; nothing if not run."""
+    if cell.add_small:
+        return []
     recipe, changes = base_of(cell.small)
     settings = resolve_settings(
         recipe=recipe, method=None, steps=None, seed=None, settings=dict(changes)
@@ -89,8 +92,10 @@ def command(run: str, *, add: str = "") -> str:
     else:
         words = ["semivideo", "train", _VIDEOS, "--split", _SPLIT, "--recipe", name]
     if add and variant:  # a sweep takes no settings, a training does
-        recipe, _ = base_of(run)
+        recipe, changes = base_of(run)
         words = ["semivideo", "train", _VIDEOS, "--split", _SPLIT, "--recipe", recipe]
+        for key, value in changes.items():
+            words += ["--set", f"{key}={json.dumps(value)}"]
     more = f" {add}" if add else ""
     return f"{shlex.join(words)}{more} --out runs/{name}"
 

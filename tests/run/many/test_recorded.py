@@ -44,6 +44,15 @@ def test_ours__of_a_column_are_those_of_its_place(some):
     assert [len(ours(each, records)) for each in cells] == [0, 0, 0, 0]  # 1, 2, 5, 10 labels
 
 
+def test_ours__of_all_labels_and_of_weights_from_a_file(some):
+    """A1 is of all labels; what a file of weights gave is not told from what began afresh."""
+    assert ours(cell("cmpl-a1", "CMPL"), records_below(some)) == []  # 4 labels a class
+    records = records_below(EVIDENCE)
+    [found] = ours(cell("cmpl-a1", "random weights"), records)
+    assert found.place == "utd-mhad-all-labels"
+    assert ours(cell("cmpl-a1", "CoCLR"), records) == []
+
+
 def test_command__names_the_run():
     assert command("small-cmpl") == (
         "semivideo train manifest.parquet --split split.json --recipe small-cmpl "
@@ -53,8 +62,9 @@ def test_command__names_the_run():
         "semivideo sweep cmpl-table2 manifest.parquet --split split.json --variant offset "
         "--out runs/cmpl-table2"
     )
-    assert "--recipe supervised-ucf101-10-r50 --set x=FILE --out" in command(
-        "paper-cmpl-table-a1/random-weights", add="--set x=FILE"
+    assert (
+        "--recipe supervised-ucf101-10-r50 --set engine.steps=311921 --set x=FILE --out"
+        in command("paper-cmpl-table-a1/random-weights", add="--set x=FILE")
     )
 
 
@@ -63,9 +73,17 @@ def test_command_line__shows_a_table_and_the_list(some):
         app, ["recipes", "--table", "cmpl-6", "--records", str(some)], env={"COLUMNS": "200"}
     )
     assert shown.exit_code == 0
-    for words in ("10.57, top-5 25.53", "not run", "(utd-mhad-4-labels, 2 draws)"):
+    for words in ("10.57, top-5 25.53", "scratch", "not run", "(utd-mhad-4-labels, 2 draws)"):
         assert words in shown.stdout
     assert command("paper-cmpl-table6/labels-only") in shown.stdout
+    weights = CliRunner().invoke(app, ["recipes", "--table", "cmpl-a1", "--records", str(some)])
+    lines = {
+        line.split("│")[1].strip(): line for line in weights.stdout.splitlines() if "│" in line
+    }
+    for words in ("86.2", "image weights"):
+        assert words in lines["ImageNet weights"]
+    small = weights.stdout.partition("\nsmall:\n")[2]
+    assert "--recipe small-supervised --set networks.primary.weights=COCLR_FILE" in small
     listed = CliRunner().invoke(app, ["recipes", "--tables"], env={"COLUMNS": "200"})
     assert all(name in listed.stdout for name in TABLES)
     wrong = CliRunner().invoke(app, ["recipes", "--table", "cmpl-22"])
