@@ -21,10 +21,10 @@ The p-values of the whole list are corrected by Holm (1979), those of claims tha
 counting as 1. A p-value thus depends on the other methods at its place, and may move when these are
 run.
 
-In made-up lists of the project's own claims without any difference 1 to 2 % had a false verdict; 4 %
-where one method deviates three to five times as much as the others, also where people make most of
-the spread (`tests/benchmarks/test_evidence.py`, `tests/evaluation/test_claims.py`). Groups are of
-about one size there; where one of four has seven tenths of the videos it was 5 %.
+In made-up lists of the project's own claims without any difference 1 to 2 % had a false verdict; 4
+to 5 % where one method deviates three to five times as much as the others, also where people make
+most of the spread (`tests/benchmarks/test_evidence.py`, `tests/evaluation/test_claims.py`). Groups
+are of about one size there; where one of four has seven tenths of the videos it was 5 %.
 """
 
 from __future__ import annotations
