@@ -5,8 +5,9 @@
 
 Each draw has labels and test groups of its own (``--test-fraction 0.3``), and a codebook that its
 training videos alone have made. Prints top-1 of each classifier on each kind of features, and the
-difference to the probe on features of pictures with its interval over draws and groups. Descriptors
-of motion are made once, in memory: 0.4 MB a video.
+differences to the probe on features of pictures, to the classifier itself there and to the probe on
+the same features, with intervals over draws and groups. Descriptors of motion are made once, in
+memory: 0.4 MB a video.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def main(
             line = (
                 f"{kind:36} {name:6} {top1.mean():5.1f} +- {top1.std(ddof=min(1, draws - 1)):.1f}"
             )
-            for plain in ((PICTURES, "probe"), (PICTURES, name)):
+            for plain in dict.fromkeys([(PICTURES, "probe"), (PICTURES, name), (kind, "probe")]):
                 if plain != (kind, name):
                     told = paired_difference(made, found[plain], groups=groups, own_tests=True)
                     line += f"   {_told(told)} on {plain[0]}".replace("probe", plain[1])
