@@ -113,7 +113,7 @@ def _show_table(name: str, records: Path) -> None:
         shown.add_row(row, cell.column, paper, league_of(cell), Text(_ours(cell, known)))
     if one.cells:
         show(shown)
-    show(f"{one.source}: {one.title}" + (f". {one.remark}" if one.remark else ""))
+    show(f"{one.source}: {one.title}" + (f"; {one.remark}" if one.remark else ""))
     sizes = {
         "the paper's size": [command(cell.run, add=cell.add) for cell in one.cells],
         "small": [command(cell.small, add=cell.add_small) for cell in one.cells],
