@@ -40,9 +40,9 @@ def s4l() -> Settings:
     """Return S4L whose labels count for upright clips only.
 
     As published they count for the rotated clips too. Where people stand upright on black the
-    network soon tells all rotations apart. This is the one choice that began with test videos: the
-    published form was seen to lose on UTD-MHAD's test subjects, and this one was then taken on the
-    held-out training subject, where it does not beat supervised training either (docs/log.md).
+    network soon tells all rotations apart. Of the two forms this one is ahead on two held-out
+    training subjects of UTD-MHAD, by no more than chance, and neither reaches supervised training
+    (docs/log.md). It was first tried because the published one was seen to lose on test subjects.
     """
     return _settings({"name": "s4l", "weight": 1.0, "copy_label": False})
 
