@@ -129,8 +129,8 @@ Each line is a method with its runs: every seed draws other labels and other ini
 are paired differences of top-1 in points. Every method of a table had the same number of steps; the
 last step is the result; settings were chosen on held-out training subjects of UTD-MHAD, not on test
 videos. One of them was first thought of because of a test figure, that S4L's labels count for
-upright clips only; it was chosen anew on two training subjects (docs/log.md). Networks are the small recipes' (3D-ResNet-10 at a
-quarter of the width, 8 frames, crops of 48 pixels), from scratch.
+upright clips only; it was chosen anew on two training subjects (docs/log.md). Networks are the
+small recipes' (3D-ResNet-10 at a quarter of the width, 8 frames, crops of 48 pixels), from scratch.
 
 Intervals are 95 % bootstrap intervals over the draws and over groups of test videos: the people of
 UTD-MHAD, of whom four are tested, and the sources of J-HMDB's clips. Where there is one run they
