@@ -317,7 +317,12 @@ def section(part: Part, lines: dict[str, Line]) -> Iterable[str]:
     yield comparison_table.as_markdown(comparison_table.in_numbers(named))
     results = [result for line in lines.values() for result in line.results]
     first = results[0]
-    hashes = {r.settings.engine.seed: r.split.short_hash for r in results}
+    hashes = {  # of the splits as they were drawn first
+        result.settings.engine.seed: result.split.short_hash
+        for name, line in lines.items()
+        if part.variants.labels(name) is None
+        for result in line.results
+    }
     splits = ", ".join(f"seed {seed}: {hashes[seed]}" for seed in sorted(hashes))
     machines = sorted(
         {
@@ -339,39 +344,64 @@ def on_features(records: Path) -> Iterable[str]:
     """Tables of methods on the features of an image network, a league of its own."""
     yield "## On the features of an image network (league: image weights)"
     yield ""
-    yield paragraph(FEATURES)
+    tables = {place: feature_lines(records / folder_of(*place)) for place in ON_FEATURES}
+    gains = [
+        (place, name, compared(lines, name, BASELINE))
+        for place, lines in tables.items()
+        for name in lines
+        if name != BASELINE
+    ]
+    judged = judge(
+        [
+            Claim(folder_of(*place), name, BASELINE, None if pair is None else pair.table)
+            for place, name, pair in gains
+        ]
+    )
+    found = [
+        (place, f"`{name}` {100 * pair.interval.value:+.1f}")
+        for (place, name, pair), verdict in zip(gains, judged, strict=True)
+        if pair is not None and verdict.verdict != "open"
+    ]
+    yield paragraph(FEATURES.format(num_gains=len(gains)))
     yield ""
-    for dataset, labels in ON_FEATURES:
+    for (dataset, labels), lines in tables.items():
         yield f"### {dataset}, {per_class(labels)}, on features"
         yield ""
-        files = sorted((records / folder_of(dataset, labels)).glob(f"*{ENDING}"))
-        if not files:
+        if not lines:
             yield "Not run yet."
             yield ""
             continue
-        lines = comparison.lines_of(comparison.tested_alike(first_baseline(files)))
-        named = [replace(line, name=line.results[0].settings.method.name) for line in lines]
-        yield comparison_table.as_markdown(comparison_table.in_numbers(named))
-        first, folder = lines[0].results[0], f"evidence/{folder_of(dataset, labels)}"
+        yield comparison_table.as_markdown(comparison_table.in_numbers(list(lines.values())))
+        told = ", ".join(words for place, words in found if place == (dataset, labels)) or "none"
+        split, folder = lines[BASELINE].results[0].split, f"evidence/{folder_of(dataset, labels)}"
         yield paragraph(
-            f"{len(first.split.labeled)} labelled, {len(first.split.unlabeled)} other training and "
-            f"{len(first.split.test)} test videos; {first.evaluation.protocol}. Settings: recipe "
-            f"`features-METHOD`. Records in [{folder}]({folder})."
+            f"Differences to `{BASELINE}` beyond chance, after correction: {told}. "
+            f"{len(split.labeled)} labelled, {len(split.unlabeled)} other training and "
+            f"{len(split.test)} test videos. Settings: recipe `features-METHOD`. Records in "
+            f"[{folder}]({folder})."
         )
         yield ""
 
 
-def first_baseline(files: Iterable[Path]) -> list[Path]:
-    """Records with those of supervised training first, which the gains are over."""
-    return sorted(files, key=lambda file: not file.name.startswith(f"{BASELINE}-"))
+def feature_lines(folder: Path) -> dict[str, Line]:
+    """Method to its line of the comparison, supervised training first, the others by top-1."""
+    results = comparison.tested_alike(sorted(folder.glob(f"*{ENDING}")))
+    by_method: dict[str, list[Result]] = {}
+    for result in results:
+        by_method.setdefault(result.settings.method.name, []).append(result)
+    mean = {name: fmean(r.evaluation.top1 for r in runs) for name, runs in by_method.items()}
+    order = sorted(by_method, key=lambda name: (name != BASELINE, -mean[name]))
+    lines = comparison.lines_of([result for name in order for result in by_method[name]])
+    return {name: replace(line, name=name) for name, line in zip(order, lines, strict=True)}
 
 
 FEATURES = """EfficientNet-Lite0 with ImageNet's weights, frozen; heads and classifiers learn on the
 features of a clip's cached views, and the test clips of above are scored on their weak views
-(`python benchmarks/on_features.py`). These numbers are never set against those from scratch. The
-gains are none of the claims above, and their intervals are not corrected for their number. CMPL and
-LTG have two heads on one encoder in place of two networks. `svformer`, `timebalance` and `votes`
-are methods after both papers. `docs/features.md` says what each sees."""
+(`python benchmarks/on_features.py`). These numbers are never set against those from scratch. CMPL
+and LTG have two heads on one encoder in place of two networks. `svformer`, `timebalance` and
+`votes` are methods after both papers. `docs/features.md` says what each sees. The {num_gains}
+differences to supervised training are judged by the rule of the claims above, in a list of their
+own; intervals are not corrected."""
 
 
 def paragraph(text: str) -> str:
