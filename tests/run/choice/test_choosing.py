@@ -81,7 +81,7 @@ def test_default__takes_smaller_batches_where_memory_is_short(
     manifest, split, no_gpu, monkeypatch, caplog
 ):
     caplog.set_level(logging.INFO, "semivideo")
-    monkeypatch.setattr(choosing, "free_on_device_gb", lambda runtime: 0.1)
+    monkeypatch.setattr(choosing, "free_on_device_gb", lambda runtime: 0.05)
     found = default_settings(Wanted(settings=QUICK), manifest, split)
     assert (found.data.labeled_batch, found.data.unlabeled_batch) < (16, 24)
     sizes = f"{found.data.labeled_batch} + {found.data.unlabeled_batch}"
