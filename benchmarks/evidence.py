@@ -43,6 +43,7 @@ from on_features import BASELINE, folder_of
 
 from semivideo.analysis import comparison, comparison_table
 from semivideo.analysis.comparison import Line
+from semivideo.analysis.groups import by_method
 from semivideo.analysis.result import ENDING, Result
 from semivideo.base.errors import ConfigError, nearest
 from semivideo.base.files import write_bytes
@@ -385,13 +386,16 @@ def on_features(records: Path) -> Iterable[str]:
 
 def feature_lines(folder: Path) -> dict[str, Line]:
     """Method to its line of the comparison, supervised training first, the others by top-1."""
-    results = comparison.tested_alike(sorted(folder.glob(f"*{ENDING}")))
-    by_method: dict[str, list[Result]] = {}
-    for result in results:
-        by_method.setdefault(result.settings.method.name, []).append(result)
-    mean = {name: fmean(r.evaluation.top1 for r in runs) for name, runs in by_method.items()}
-    order = sorted(by_method, key=lambda name: (name != BASELINE, -mean[name]))
-    lines = comparison.lines_of([result for name in order for result in by_method[name]])
+    files = sorted(folder.glob(f"*{ENDING}"))
+    if not files:
+        return {}
+    runs = {
+        members[0].settings.method.name: members
+        for _, members in by_method(comparison.tested_alike(files))
+    }
+    mean = {name: fmean(run.evaluation.top1 for run in members) for name, members in runs.items()}
+    order = sorted(runs, key=lambda name: (name != BASELINE, -mean[name]))
+    lines = comparison.lines_of([run for name in order for run in runs[name]])
     return {name: replace(line, name=name) for name, line in zip(order, lines, strict=True)}
 
 

@@ -26,6 +26,7 @@ from typing import Annotated
 import torch
 import typer
 from accuracy import DATASETS, folder_name, report
+from evidence_plan import RECORDS
 
 import semivideo
 from semivideo.analysis.result import ENDING, Result
@@ -39,7 +40,6 @@ from semivideo.recipes import RECIPES
 from semivideo.run import feature_runs
 
 PREFIX, BASELINE = "features-", "supervised"
-RECORDS = Path(__file__).parents[1] / "evidence"
 
 
 def main(

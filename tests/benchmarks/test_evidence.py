@@ -35,6 +35,12 @@ def test_evidence__is_what_the_records_give(evidence):
     assert "\n".join(evidence.document(evidence.RECORDS)) == (ROOT / "EVIDENCE.md").read_text()
 
 
+def test_evidence__without_records_says_of_each_table_that_it_was_not_run(evidence, tmp_path):
+    said = list(evidence.document(tmp_path))
+    assert said.count("Not run yet.") == len(evidence.PLAN) - 1 + len(evidence.ON_FEATURES)
+    assert sum("not run yet |" in line for line in said) == len(evidence.CLAIMS)
+
+
 def test_records__are_all_of_the_plan(evidence):
     plan = importlib.import_module("evidence_plan")
     known = {f"{folder}/{name}" for (folder, *_), name in plan.names().items()}
